@@ -1,0 +1,46 @@
+// What an op is. One file in ops/ holds everything known about one op; ops/index.ts lists them.
+
+import type { OnnxWriter } from "./emit/onnx-writer.ts";
+import type { Attrs, Dim, Graph, Node, TensorType } from "./graph.ts";
+import type { WgslForm } from "./emit/wgsl-forms.ts";
+
+/** A tensor of the reference interpreter: row-major, double precision (ids are whole numbers in it too). */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+export interface Problem {
+  /** What is wrong, in the user's terms; the caller adds the place. */
+  readonly problem: string;
+}
+
+export interface GradientContext {
+  readonly graph: Graph;
+  readonly node: Node;
+  /** Gradients of the node's outputs (one unless it has several; undefined where nothing flows). */
+  readonly d: readonly (Node | undefined)[];
+  /** Which inputs need a gradient. Frozen ones never do; return undefined for them. */
+  readonly wants: readonly boolean[];
+}
+
+export interface Op {
+  readonly name: string;
+  /** One line for docs and hover. */
+  readonly doc: string;
+  /** How the language calls it: names of its tensor arguments, then attributes with defaults (undefined: required). Absent: not callable. */
+  readonly call?: { readonly tensors: readonly string[]; readonly attrs?: Readonly<Record<string, number | string | boolean | undefined>> };
+  /** "token": each position of the leading axes for itself. "time": mixes positions; generation needs a cache. Default "token". */
+  readonly mixes?: "token" | "time";
+  readonly type: (inputs: readonly TensorType[], attrs: Attrs) => TensorType | readonly TensorType[] | Problem;
+  /** The gradient, as nodes. Absent: the op is not differentiable and nothing may ask. */
+  readonly gradient?: (context: GradientContext) => readonly (Node | undefined)[];
+  /** The meaning. Written to be read; loops and no tricks. `types` are the concrete output types. */
+  readonly eval: (inputs: readonly Tensor[], attrs: Attrs, types: readonly TensorType[]) => readonly Tensor[];
+  /** Floating-point operations of one evaluation; default: one per output element. */
+  readonly flops?: (inputs: readonly TensorType[], attrs: Attrs, type: TensorType) => Dim;
+  /** Prints the op as ONNX nodes; returns the names of its outputs. */
+  readonly onnx: (write: OnnxWriter, inputs: readonly string[], node: Node) => readonly string[];
+  /** How the op appears in a WGSL kernel. */
+  readonly wgsl: WgslForm;
+}

@@ -1,0 +1,465 @@
+// The syntax tree: what the parser returns and the formatter prints. Plain data; every node carries the span it came from.
+// Nothing here is resolved: names are text, numbers keep their unit, paths keep their patterns.
+
+/** A half-open range of UTF-16 offsets in one file. */
+export interface Span {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Name {
+  readonly text: string;
+  readonly at: Span;
+}
+
+export interface File {
+  readonly kind: "file";
+  readonly at: Span;
+  /** `peft 1`; absent in a fragment, which the checker reports. */
+  readonly version?: { readonly value: number; readonly at: Span };
+  readonly items: readonly Item[];
+  /** Every comment of the file in order; the formatter puts them back. `///` comments also hang on their item as `doc`. */
+  readonly comments: readonly { readonly text: string; readonly at: Span }[];
+}
+
+export type Item =
+  | Import
+  | Input
+  | Base
+  | Adapter
+  | Data
+  | Train
+  | Evaluate
+  | Sweep
+  | Compare
+  | Merge
+  | Require
+  | ModuleDef
+  | ArchitectureDef
+  | MethodDef
+  | OptimizerDef
+  | ScheduleDef
+  | FormatDef;
+
+// ---- pipeline items -------------------------------------------------------------------------------------------------
+
+/** `import "./shared.peft"` or `import { lora, dora } from std.methods` / `from "./mine.peft"`. */
+export interface Import {
+  readonly kind: "import";
+  readonly at: Span;
+  readonly names?: readonly Name[];
+  readonly from: { readonly kind: "file" | "std"; readonly path: string; readonly at: Span };
+}
+
+/** `input rank: int = 8`. */
+export interface Input {
+  readonly kind: "input";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly type: Name;
+  readonly value?: Expr;
+}
+
+/** `base tiny = checkpoint("dir/") { store layers.** as nf4(block: 64) }`. */
+export interface Base {
+  readonly kind: "base";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly source: Expr;
+  readonly store: readonly { readonly paths: readonly Path[]; readonly format: Expr; readonly at: Span }[];
+}
+
+/** `adapter menu = lora(r: 8) into tiny.layers.*.attn.{q, v}, tiny.head`. `into` is absent for `load("dir/")`. */
+export interface Adapter {
+  readonly kind: "adapter";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly method: Expr;
+  readonly into: readonly Path[];
+}
+
+/** `data orders { train = jsonl("train.jsonl")  prompt = "{slots}\n" }`. */
+export interface Data {
+  readonly kind: "data";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly entries: readonly Entry[];
+}
+
+/** `train menu on orders { epochs: 3 }`. */
+export interface Train {
+  readonly kind: "train";
+  readonly at: Span;
+  readonly subject: Name;
+  readonly on: Path;
+  readonly entries: readonly Entry[];
+}
+
+/** `evaluate menu, tiny on orders.eval { metrics: [loss] }`. */
+export interface Evaluate {
+  readonly kind: "evaluate";
+  readonly at: Span;
+  readonly subjects: readonly Name[];
+  readonly on: Path;
+  readonly entries: readonly Entry[];
+}
+
+/** `sweep ranks over menu { r: [1, 2, 4] }`. */
+export interface Sweep {
+  readonly kind: "sweep";
+  readonly at: Span;
+  readonly name: Name;
+  readonly over: Name;
+  readonly entries: readonly Entry[];
+}
+
+/** `compare families on orders { full: tune() into tiny.**, lora: menu }`. */
+export interface Compare {
+  readonly kind: "compare";
+  readonly at: Span;
+  readonly name: Name;
+  readonly on: Path;
+  readonly entries: readonly (Entry & { readonly into?: readonly Path[] })[];
+}
+
+/** `merge menu into "merged/" as f16`. */
+export interface Merge {
+  readonly kind: "merge";
+  readonly at: Span;
+  readonly subject: Name;
+  readonly into: Expr;
+  readonly as?: Expr;
+}
+
+/** `require { trainable(menu) <= 1% }`. A constraint is a comparison; a subject may be written `train menu`. */
+export interface Require {
+  readonly kind: "require";
+  readonly at: Span;
+  readonly constraints: readonly Constraint[];
+}
+
+export interface Constraint {
+  readonly at: Span;
+  /** `trainable`, `memory`, `file`, … */
+  readonly fact: Name;
+  /** `train` in `memory(train menu)`. */
+  readonly verb?: Name;
+  readonly subject: Name;
+  readonly compare: "<" | "<=" | ">" | ">=" | "==";
+  readonly bound: Expr;
+}
+
+/** One `key: value` or `key = value` of a block. */
+export interface Entry {
+  readonly at: Span;
+  readonly key: Name;
+  readonly sign: ":" | "=";
+  readonly value: Expr;
+}
+
+// ---- definitions ----------------------------------------------------------------------------------------------------
+
+/** `in: int`, `alpha: float = r`, `warmup = 0`. */
+export interface Parameter {
+  readonly at: Span;
+  readonly name: Name;
+  readonly type?: Name;
+  readonly value?: Expr;
+}
+
+/** `module Linear(in: int, out: int, bias: bool = false) { … }`. */
+export interface ModuleDef {
+  readonly kind: "module";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
+  readonly members: readonly Member[];
+}
+
+/** `architecture llama for "LlamaForCausalLM" { config { … } embed = … forward(…) … }`. */
+export interface ArchitectureDef {
+  readonly kind: "architecture";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  /** Values of `architectures` in config.json. */
+  readonly classes: readonly { readonly text: string; readonly at: Span }[];
+  readonly config: readonly ConfigKey[];
+  readonly members: readonly Member[];
+}
+
+/** A key of config.json: `rms_norm_eps: float = 1e-6`, `hidden_act: "silu"` (must equal), `n_inner?: int` (null or absent allowed). */
+export interface ConfigKey {
+  readonly at: Span;
+  readonly name: Name;
+  readonly optional: boolean;
+  /** `int`, `float`, `bool`, `string`, or literals any of which the key may hold: `"silu" | "gelu"`. */
+  readonly type: Name | { readonly oneOf: readonly Expr[]; readonly at: Span };
+  readonly value?: Expr;
+}
+
+/** `method lora(r: int = 8) amends Linear { … }`; `trains` instead of `amends …` for a selective method. */
+export interface MethodDef {
+  readonly kind: "method";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
+  /** The module it fits, absent when `trains`. */
+  readonly amends?: Name;
+  readonly members: readonly Member[];
+}
+
+/** `optimizer adamw(…) { state m = 0  m = …  p = … }`. */
+export interface OptimizerDef {
+  readonly kind: "optimizer";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
+  readonly members: readonly Member[];
+}
+
+/** `schedule cosine(warmup: span = 0 steps) = expr in step, total`. */
+export interface ScheduleDef {
+  readonly kind: "schedule";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
+  readonly value: Expr;
+}
+
+/** `format nf4(block: int = 64) { codebook = [...]  … }`. */
+export interface FormatDef {
+  readonly kind: "format";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
+  readonly members: readonly Member[];
+}
+
+export type Member = ParamMember | ChildMember | LetMember | BindMember | StateMember | ForwardMember | InteropMember;
+
+/** `param weight: [out, in] ~ normal(0.02)`, `frozen param`, `shared param`, `param bias?: [out]`, `param m: [out] = norm(...)`. */
+export interface ParamMember {
+  readonly kind: "param";
+  readonly at: Span;
+  readonly modifiers: readonly ("frozen" | "shared")[];
+  /** Several names share one shape: `param pk, pv: [tokens, d]`. */
+  readonly names: readonly Name[];
+  readonly optional: boolean;
+  readonly shape: readonly Expr[];
+  /** `~ distribution`. */
+  readonly draw?: Expr;
+  /** `= expression`, from the init graph. */
+  readonly value?: Expr;
+}
+
+/** `q = Linear(hidden, hidden) @ "q_proj" transposed` and `layers = repeat n as i: Block(…) @ "h.{i}"`. */
+export interface ChildMember {
+  readonly kind: "child";
+  readonly at: Span;
+  readonly name: Name;
+  readonly repeat?: { readonly count: Expr; readonly index: Name };
+  readonly module: Call;
+  /** The checkpoint's name for it; `{i}` is replaced by the repeat's index. Default: its own name. */
+  readonly checkpoint?: { readonly text: string; readonly at: Span };
+  /** Two-dimensional parameters are stored [in, out] in the checkpoint. */
+  readonly transposed: boolean;
+  /** `tied weight = embed.weight when tie_word_embeddings`. */
+  readonly tied?: { readonly param: Name; readonly to: Expr; readonly when?: Expr; readonly at: Span };
+}
+
+/** `let h = hidden / reduction`, in a method, module or forward body. */
+export interface LetMember {
+  readonly kind: "let";
+  readonly at: Span;
+  readonly name: Name;
+  readonly value: Expr;
+}
+
+/** `weight = base.weight + …`, `b.grad = …`, `m = beta1 * m + …`, `loss += …`. */
+export interface BindMember {
+  readonly kind: "bind";
+  readonly at: Span;
+  readonly target: readonly Name[];
+  readonly sign: "=" | "+=";
+  readonly value: Expr;
+}
+
+/** `state m = 0`. */
+export interface StateMember {
+  readonly kind: "state";
+  readonly at: Span;
+  readonly name: Name;
+  readonly value: Expr;
+}
+
+/** `forward(x: [.., in]) -> [.., out] = expr` or `{ let …  expr }`. */
+export interface ForwardMember {
+  readonly kind: "forward";
+  readonly at: Span;
+  readonly inputs: readonly { readonly name: Name; readonly shape?: readonly Expr[]; readonly at: Span }[];
+  readonly output?: readonly Expr[];
+  readonly lets: readonly LetMember[];
+  readonly value: Expr;
+}
+
+/** `interop peft "LORA" { r: r  "lora_A.weight": a }`: keys that are names go to the config, strings name tensors. */
+export interface InteropMember {
+  readonly kind: "interop";
+  readonly at: Span;
+  readonly library: Name;
+  readonly type: { readonly text: string; readonly at: Span };
+  readonly config: readonly Entry[];
+  readonly tensors: readonly { readonly key: string; readonly at: Span; readonly value: Expr }[];
+}
+
+// ---- expressions ----------------------------------------------------------------------------------------------------
+
+export type Expr =
+  | NumberLit
+  | StringLit
+  | Ref
+  | Ellipsis
+  | List
+  | Unary
+  | Binary
+  | If
+  | Call
+  | MemberOf
+  | Index
+  | Every
+  | PathExpr;
+
+/** `3`, `2e-4`, `3%`, `2 GiB`, `500 steps`. The unit is the text after the number, `%` included. */
+export interface NumberLit {
+  readonly kind: "number";
+  readonly at: Span;
+  /** As written, without the unit. */
+  readonly text: string;
+  readonly value: number;
+  readonly unit?: Name;
+}
+
+export interface StringLit {
+  readonly kind: "string";
+  readonly at: Span;
+  /** With escapes resolved. */
+  readonly value: string;
+}
+
+/** A bare name, `true`, `false` and `none` included. */
+export interface Ref {
+  readonly kind: "ref";
+  readonly at: Span;
+  readonly name: string;
+}
+
+/** `..` in a shape: any leading axes. */
+export interface Ellipsis {
+  readonly kind: "ellipsis";
+  readonly at: Span;
+}
+
+export interface List {
+  readonly kind: "list";
+  readonly at: Span;
+  readonly items: readonly Expr[];
+}
+
+export interface Unary {
+  readonly kind: "unary";
+  readonly at: Span;
+  readonly op: "-" | "not";
+  readonly value: Expr;
+}
+
+export type BinaryOp = "+" | "-" | "*" | "/" | "@" | "^" | "++" | "<" | "<=" | ">" | ">=" | "==" | "!=" | "and" | "or";
+
+export interface Binary {
+  readonly kind: "binary";
+  readonly at: Span;
+  readonly op: BinaryOp;
+  readonly left: Expr;
+  readonly right: Expr;
+}
+
+/** `if step < warmup then a else b`. */
+export interface If {
+  readonly kind: "if";
+  readonly at: Span;
+  readonly condition: Expr;
+  readonly then: Expr;
+  readonly otherwise: Expr;
+}
+
+/** `lora(r: 8)`, `softmax(x, axis: -1)`; a positional argument has no name. */
+export interface Call {
+  readonly kind: "call";
+  readonly at: Span;
+  readonly callee: Expr;
+  readonly args: readonly Argument[];
+}
+
+export interface Argument {
+  readonly at: Span;
+  readonly name?: Name;
+  readonly value: Expr;
+}
+
+/** `base.weight`, `weight.T`. */
+export interface MemberOf {
+  readonly kind: "member";
+  readonly at: Span;
+  readonly of: Expr;
+  readonly name: Name;
+}
+
+/** `m[:, none]`, `x[0]`, `x[1:3]`. */
+export interface Index {
+  readonly kind: "index";
+  readonly at: Span;
+  readonly of: Expr;
+  readonly items: readonly (Expr | { readonly kind: "slice"; readonly at: Span; readonly from?: Expr; readonly to?: Expr })[];
+}
+
+/** `every 200 steps keep 2`. */
+export interface Every {
+  readonly kind: "every";
+  readonly at: Span;
+  readonly interval: NumberLit;
+  readonly keep?: NumberLit;
+}
+
+/** A path pattern where an expression stands, e.g. in `compare`. */
+export interface PathExpr {
+  readonly kind: "path";
+  readonly at: Span;
+  readonly path: Path;
+}
+
+// ---- paths ----------------------------------------------------------------------------------------------------------
+
+/** `tiny.layers.*.attn.{q, v}`, `tiny.**.bias`, `tiny."model.layers.*.self_attn.q_proj"`. */
+export interface Path {
+  readonly kind: "path";
+  readonly at: Span;
+  readonly segments: readonly PathSegment[];
+}
+
+export type PathSegment =
+  | { readonly kind: "name"; readonly text: string; readonly at: Span }
+  | { readonly kind: "index"; readonly from: number; readonly to?: number; readonly at: Span } // layers.3, layers.3..7 (last included)
+  | { readonly kind: "star"; readonly at: Span }
+  | { readonly kind: "deep"; readonly at: Span }
+  | { readonly kind: "choice"; readonly options: readonly Name[]; readonly at: Span }
+  | { readonly kind: "checkpoint"; readonly pattern: string; readonly at: Span };

@@ -1,0 +1,246 @@
+// The job bundle: everything the runtime knows. The compiler writes it, the runtime reads it, neither imports the other.
+//
+//   DIR/job.json          this file's `Job`, checked against job.schema.json on both sides
+//   DIR/graphs/ID.onnx    one small graph per distinct segment, for the cpu device
+//   DIR/kernels/ID.wgsl   the kernels of the same segments, for the webgpu device
+//   DIR/job.ts, job.js    a typed program that runs the job without the compiler
+//
+// A program is a list of calls; a call runs one segment over values; a value is a typed range of an arena. Sizes known only
+// at run time are symbols: b rows, t tokens per row, n answer tokens, s cache slots. Every arena has its size at their maximum.
+
+export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "u8";
+
+/** A size: a number, or a polynomial in the symbols as text, e.g. "b*t", "64*n", "4*b*t+8". See compiler/dims.ts. */
+export type Dim = number | string;
+
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+}
+
+/** Where a value lives: a byte offset into an arena, or memory of its own (frozen weights, caches). */
+export type Place = { readonly arena: string; readonly offset: number } | { readonly own: true };
+
+export interface Value extends TensorType {
+  readonly place: Place;
+}
+
+/** A host-side scalar, computed in double precision: `["mul", ["step"], 0.5]`. Operators are named as in compiler/ops. */
+export type ScalarExpr = number | readonly [string, ...ScalarExpr[]];
+
+export interface Port extends TensorType {
+  readonly name: string;
+}
+
+/** One compiled graph, shared by every call whose graph is equal. */
+export interface Segment {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** Path inside the bundle of the ONNX graph; its input and output names are the ports'. */
+  readonly onnx: string;
+  /** Path inside the bundle of the WGSL module that holds every kernel of the segment as an entry point. */
+  readonly wgsl: string;
+  readonly kernels: readonly Kernel[];
+  /** Values between the segment's own kernels, placed in the arena "scratch". */
+  readonly scratch: Readonly<Record<string, Value>>;
+  /** FLOPs of one call, as a Dim. */
+  readonly flops: Dim;
+}
+
+/** One dispatch. */
+export interface Kernel {
+  readonly entry: string;
+  /** Bound in this order at group 0, binding 0…; names are ports or scratch values. The last binding is the uniform of symbols. */
+  readonly bindings: readonly { readonly value: string; readonly access: "read" | "write" }[];
+  /** Symbols in the order they stand in the uniform (u32 each, padded to 16 bytes). */
+  readonly symbols: readonly string[];
+  /** Workgroups per axis, each ceil(numerator / denominator). */
+  readonly workgroups: readonly (readonly [numerator: Dim, denominator: number])[];
+}
+
+export interface Call {
+  readonly segment: string;
+  /** Value names, one per input port and per output port, in order. Local names of the program first, then the job's. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+export interface Program {
+  readonly values: Readonly<Record<string, Value>>;
+  readonly calls: readonly Call[];
+  /** Values the host writes before and reads after a run. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Bytes of the arenas that the program uses, at the largest sizes. */
+  readonly peak: number;
+}
+
+/** Where a parameter's first value comes from. */
+export type Source =
+  | {
+      readonly kind: "checkpoint";
+      /** Tensor name in the checkpoint. */
+      readonly tensor: string;
+      /** Stored [in, out] there and [out, in] here. */
+      readonly transposed: boolean;
+    }
+  | {
+      readonly kind: "draw";
+      readonly distribution: "zeros" | "ones" | "uniform" | "normal" | "constant";
+      /** uniform: low, high; normal: standard deviation; constant: the value. */
+      readonly args: readonly number[];
+    }
+  /** A copy of another parameter's first value: trained copies of a base's parameter. */
+  | { readonly kind: "copy"; readonly of: string };
+
+export interface Parameter {
+  /** Role path, e.g. "layers.0.attn.q.weight" or "menu:layers.0.attn.q.a". Also the name of its value in `values`. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** The dtype it has on disk, checkpoints only. */
+  readonly stored?: DType;
+  readonly trained: boolean;
+  readonly source: Source;
+}
+
+/** How an adapter is written to and read from disk. */
+export interface AdapterFiles {
+  readonly library: "peft" | "none";
+  /** adapter_config.json, without what depends on the run (paths, versions). */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Key in adapter_model.safetensors → parameter name. */
+  readonly tensors: readonly { readonly key: string; readonly parameter: string; readonly transposed: boolean }[];
+}
+
+export interface Adapter {
+  readonly name: string;
+  readonly method: string;
+  /** Names in `parameters` that belong to it, in arena order. */
+  readonly parameters: readonly string[];
+  readonly trainable: number;
+  readonly files: AdapterFiles;
+  readonly mergeable: boolean;
+  /** Why it cannot be merged. */
+  readonly unmergeable?: string;
+}
+
+export interface Split {
+  readonly name: string;
+  readonly reader: "jsonl" | "json" | "csv" | "text";
+  /** As written; relative paths start at the folder of the `.peft` file. */
+  readonly path: string;
+  readonly rows?: number;
+  readonly skip?: number;
+}
+
+export interface Data {
+  readonly name: string;
+  readonly splits: readonly Split[];
+  /** `{column}` is replaced by the row's value. */
+  readonly prompt?: string;
+  readonly answer: string;
+  readonly loss_on: "answer" | "all";
+}
+
+export interface Train {
+  readonly adapter: string;
+  readonly data: string;
+  readonly split: string;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly micro_batch_size: number;
+  readonly gradient_accumulation_steps: number;
+  readonly sequence_len: number;
+  readonly seed: number;
+  readonly shuffle: boolean;
+  readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
+  readonly log: { readonly every: number };
+  /** Program of one micro-batch. Inputs: ids, positions, rows, targets, scale, seed. Output: loss. */
+  readonly step: string;
+  /** Adds a micro-batch's gradients to the sum; absent without accumulation. */
+  readonly accumulate?: string;
+  /** Program of one optimizer step. Output: norm (the gradient norm before clipping). */
+  readonly update: string;
+  /** Scalar values written before `update`, in terms of ["step"] (from 0) and ["total"]. `rate` is always among them. */
+  readonly scalars: Readonly<Record<string, ScalarExpr>>;
+  /** Names of values that are optimizer state, all zero (or `init`) at the start. */
+  readonly state: readonly { readonly value: string; readonly init: number }[];
+}
+
+export interface Evaluate {
+  /** Base or adapter name. */
+  readonly subject: string;
+  readonly data: string;
+  readonly split: string;
+  readonly metrics: readonly string[];
+  readonly micro_batch_size: number;
+  readonly sequence_len: number;
+  /** Program. Inputs: ids, positions, rows, targets, scale. Output: loss. */
+  readonly program: string;
+  readonly generate?: Generation;
+  /** Program for generation. Inputs: ids, positions, rows; output: logits. State: caches. */
+  readonly generator?: string;
+}
+
+export interface Generation {
+  readonly kind: "greedy" | "sample";
+  readonly max_new_tokens: number;
+  readonly temperature?: number;
+  readonly top_k?: number;
+  readonly top_p?: number;
+  readonly seed?: number;
+}
+
+/** One merged tensor: run `program` with the base's value written to its first input, read its output. */
+export interface MergedTensor {
+  readonly tensor: string;
+  readonly transposed: boolean;
+  readonly base: string;
+  readonly program: string;
+  readonly output: string;
+}
+
+export interface Merge {
+  readonly adapter: string;
+  readonly into: string;
+  /** Stored dtype of the merged tensors; absent: each as the base stores it. */
+  readonly as?: DType;
+  readonly tensors: readonly MergedTensor[];
+}
+
+export interface Job {
+  readonly format: "peft-job/1";
+  readonly name: string;
+  readonly source: { readonly file: string; readonly sha256: string };
+  /** Limits profile the kernels were compiled for. */
+  readonly profile: string;
+  /** Largest size of each symbol. */
+  readonly dims: Readonly<Record<string, number>>;
+  readonly base: {
+    readonly name: string;
+    /** Folder as written in the source; absent weights mean that the parameters are drawn. */
+    readonly path: string;
+    readonly weights: "checkpoint" | "drawn";
+    readonly seed: number;
+    /** Values of config.json the runtime needs. */
+    readonly vocab_size: number;
+    readonly positions: number;
+    /** sha256 of config.json, and of the safetensors headers in file order. */
+    readonly config_sha256: string;
+    readonly header_sha256?: string;
+    readonly parameters: number;
+  };
+  readonly parameters: readonly Parameter[];
+  readonly adapters: readonly Adapter[];
+  readonly data: readonly Data[];
+  readonly train: readonly Train[];
+  readonly evaluate: readonly Evaluate[];
+  readonly merge: readonly Merge[];
+  readonly arenas: Readonly<Record<string, number>>;
+  readonly values: Readonly<Record<string, Value>>;
+  readonly segments: Readonly<Record<string, Segment>>;
+  readonly programs: Readonly<Record<string, Program>>;
+  /** What `plan` prints, kept so that a run can compare. Bytes unless said. */
+  readonly plan: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,38 @@
+// Diagnostics -> SARIF 2.1.0, which code scanning services read.
+
+import type { Span } from "../../grammar/tree.ts";
+import type { Diagnostic } from "../../spec/diagnostic.ts";
+import { placeOf, sentences, type TextOf } from "./place.ts";
+
+export const renderSarif = (found: readonly Diagnostic[], text: TextOf, version: string): string => {
+  const location = (at: Span, message?: string) => {
+    const { file, start, end } = placeOf(at, text);
+    return {
+      physicalLocation: {
+        artifactLocation: { uri: file.split("/").map(encodeURIComponent).join("/") },
+        region: { startLine: start.line, startColumn: start.column, endLine: end.line, endColumn: end.column },
+      },
+      ...(message && { message: { text: message } }),
+    };
+  };
+  const rules = [...new Set(found.map(({ code }) => code))].sort();
+  const log = {
+    $schema: "https://json.schemastore.org/sarif-2.1.0.json",
+    version: "2.1.0",
+    runs: [
+      {
+        tool: { driver: { name: "peft", semanticVersion: version, rules: rules.map((id) => ({ id })) } },
+        columnKind: "utf16CodeUnits",
+        results: found.map((diagnostic) => ({
+          ruleId: diagnostic.code,
+          ruleIndex: rules.indexOf(diagnostic.code),
+          level: diagnostic.severity,
+          message: { text: sentences(diagnostic).join("\n") },
+          locations: diagnostic.at ? [location(diagnostic.at, diagnostic.label)] : [],
+          relatedLocations: diagnostic.notes.flatMap((note) => (note.at ? [location(note.at, note.message)] : [])),
+        })),
+      },
+    ],
+  };
+  return `${JSON.stringify(log, undefined, 2)}\n`;
+};

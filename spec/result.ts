@@ -1,0 +1,102 @@
+// What a run leaves behind: DIR/result.json, checked against result.schema.json. Everything a figure in a report could come from,
+// and enough of what was used (versions, seeds, device) to do it again. Times are seconds, sizes bytes.
+
+export interface Result {
+  readonly format: "peft-result/1";
+  readonly name: string;
+  readonly source: { readonly file: string; readonly sha256: string };
+  /** `interrupted`: stopped by Ctrl-C after saving; what was done so far stands below. */
+  readonly outcome: "done" | "interrupted";
+  readonly device: Device;
+  readonly versions: Versions;
+  /** What `input` values the run was given. */
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly base: { readonly name: string; readonly path: string; readonly parameters: number };
+  readonly adapters: Readonly<Record<string, AdapterResult>>;
+  readonly train: readonly TrainResult[];
+  readonly evaluate: readonly EvaluateResult[];
+  readonly merge: readonly MergeResult[];
+  readonly seconds: number;
+  /** Predicted by the compiler beside what was measured; a pair is there once both are known. */
+  readonly plan: readonly PlanRow[];
+}
+
+export interface Device {
+  readonly kind: "cpu" | "webgpu";
+  /** As the driver names it. */
+  readonly name: string;
+  /** Why this one: asked for, or what `auto` found. */
+  readonly why: string;
+}
+
+export interface Versions {
+  readonly peft: string;
+  readonly node: string;
+  readonly platform: string;
+  /** The engine under the device. */
+  readonly engine: string;
+}
+
+export interface AdapterResult {
+  readonly method: string;
+  readonly trainable: number;
+  /** Trainable parameters divided by those of the base. */
+  readonly share: number;
+  /** Where it was saved, and how large the file is. */
+  readonly path?: string;
+  readonly bytes?: number;
+}
+
+export interface TrainResult {
+  readonly adapter: string;
+  readonly data: string;
+  readonly split: string;
+  readonly seed: number;
+  readonly steps: number;
+  /** Real tokens that went through the model, padding left out. */
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly tokensPerSecond: number;
+  /** Mean loss per answer token of each step, in order. */
+  readonly losses: readonly number[];
+  /** Gradient norm before clipping, one per step. */
+  readonly norms: readonly number[];
+  /** Learning rate of each step. */
+  readonly rates: readonly number[];
+  /** Largest resident size of the process while it trained. */
+  readonly peakMemory: number;
+}
+
+export interface EvaluateResult {
+  /** Base or adapter name. */
+  readonly subject: string;
+  readonly data: string;
+  readonly split: string;
+  readonly rows: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly seconds: number;
+  /** Prompts with what was generated, a few. */
+  readonly samples?: readonly Sample[];
+}
+
+export interface Sample {
+  readonly prompt: string;
+  readonly answer: string;
+  readonly expected?: string;
+}
+
+export interface MergeResult {
+  readonly adapter: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly tensors: number;
+  /** Largest difference that rounding to the stored dtype made to any weight. */
+  readonly rounding: number;
+}
+
+export interface PlanRow {
+  readonly fact: string;
+  readonly predicted: number;
+  readonly measured: number;
+}

@@ -1,0 +1,158 @@
+// Files on Node: the only file of the runtime that imports node:fs.
+// Invariant: a name appears with all of its bytes or not at all (temporary name, fsync, rename, fsync of the folder).
+
+import { promises as fs } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { DiagnosticError } from "./diagnostic-error.ts";
+import { type FileTrouble, fileError, type Host, type ReadableFile, type WritableFile } from "./host.ts";
+
+const troubles: Readonly<Record<string, FileTrouble>> = {
+  ENOENT: "missing",
+  EACCES: "denied",
+  EPERM: "denied",
+  EROFS: "read-only",
+  ENOSPC: "full",
+  EDQUOT: "full",
+  EISDIR: "is-folder",
+  ENOTDIR: "not-folder",
+};
+
+/** What Node threw, as a diagnostic. */
+export const fromNode = (error: unknown, doing: "read" | "write", path: string): DiagnosticError => {
+  if (error instanceof DiagnosticError) return error;
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return fileError((code && troubles[code]) || "other", doing, path, error instanceof Error ? error.message : String(error));
+};
+
+const attempt = async <T>(doing: "read" | "write", path: string, body: () => Promise<T>): Promise<T> => {
+  try {
+    return await body();
+  } catch (error) {
+    throw fromNode(error, doing, path);
+  }
+};
+
+/** A rename is safe from a power cut only once the folder that holds the name is on the disk. Windows cannot, and need not. */
+const syncFolder = async (folder: string): Promise<void> => {
+  if (process.platform === "win32") return;
+  const handle = await fs.open(folder, "r");
+  await handle.sync().finally(() => handle.close());
+};
+
+const openFile = (path: string): Promise<ReadableFile> =>
+  attempt("read", path, async () => {
+    const handle = await fs.open(path, "r");
+    const stat = await handle.stat();
+    if (stat.isDirectory()) {
+      await handle.close();
+      throw fileError("is-folder", "read", path);
+    }
+    return {
+      size: stat.size,
+      read: (position, into) =>
+        attempt("read", path, async () => {
+          let done = 0;
+          while (done < into.length) {
+            // One read of Linux moves at most 2^31 bytes.
+            const { bytesRead } = await handle.read(into, done, Math.min(into.length - done, 1 << 30), position + done);
+            if (bytesRead === 0) throw fileError("shrank", "read", path);
+            done += bytesRead;
+          }
+        }),
+      close: () => handle.close(),
+    };
+  });
+
+let temporary = 0;
+
+const createFile = (path: string): Promise<WritableFile> =>
+  attempt("write", path, async () => {
+    const partial = join(dirname(path), `.${basename(path)}.${process.pid}-${temporary++}.part`);
+    const handle = await fs.open(partial, "wx");
+    let open = true;
+    let done = false;
+    const close = async () => {
+      if (open) {
+        open = false;
+        await handle.close();
+      }
+    };
+    return {
+      write: (bytes) =>
+        attempt("write", path, async () => {
+          let at = 0;
+          while (at < bytes.length) at += (await handle.write(bytes, at, Math.min(bytes.length - at, 1 << 30))).bytesWritten;
+        }),
+      commit: () =>
+        attempt("write", path, async () => {
+          await handle.sync();
+          await close();
+          await fs.rename(partial, path);
+          done = true;
+          await syncFolder(dirname(path));
+        }),
+      abort: async () => {
+        await close().catch(() => {});
+        if (!done) await fs.rm(partial, { force: true }).catch(() => {});
+      },
+    };
+  });
+
+export const nodeHost: Host = {
+  kind: async (path) => {
+    try {
+      return (await fs.stat(path)).isDirectory() ? "folder" : "file";
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+      throw fromNode(error, "read", path);
+    }
+  },
+  read: (path) => attempt("read", path, () => fs.readFile(path)),
+  open: openFile,
+  create: createFile,
+  list: (folder) =>
+    attempt("read", folder, async () =>
+      // A link counts as what it points to: Hugging Face's cache is made of links.
+      (
+        await Promise.all(
+          (
+            await fs.readdir(folder, { withFileTypes: true })
+          ).map(async (entry) => {
+            const folderLike = entry.isSymbolicLink()
+              ? await fs.stat(join(folder, entry.name)).then(
+                  (stat) => stat.isDirectory(),
+                  () => false,
+                )
+              : entry.isDirectory();
+            return { name: entry.name, kind: folderLike ? ("folder" as const) : ("file" as const) };
+          }),
+        )
+      ).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ),
+  makeFolder: (folder) =>
+    attempt("write", folder, async () => {
+      await fs.mkdir(folder, { recursive: true });
+    }),
+  rename: (from, to) =>
+    attempt("write", to, async () => {
+      await fs.rename(from, to);
+      await syncFolder(dirname(to));
+    }),
+  remove: (path) => attempt("write", path, () => fs.rm(path, { recursive: true, force: true })),
+  resolve: async (folder, path) => {
+    const absolute = resolve(folder, path);
+    // The part that exists is freed of links; the rest is kept as written.
+    let head = absolute;
+    let tail = "";
+    for (;;) {
+      try {
+        return join(await fs.realpath(head), tail);
+      } catch {
+        if (dirname(head) === head) return absolute;
+        tail = join(basename(head), tail);
+        head = dirname(head);
+      }
+    }
+  },
+};

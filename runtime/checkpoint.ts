@@ -1,0 +1,147 @@
+// A Hugging Face folder as a source of f32 arrays: opened once, read by position, one tensor in memory at a time.
+
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Job, Parameter } from "../spec/job.ts";
+import { DiagnosticError } from "./diagnostic-error.ts";
+import { adapterSeeds, draw } from "./draw.ts";
+import { bitsOf, isFloat, toStored, transpose, widen } from "./dtype.ts";
+import { type Headers, readHeaders, type StoredTensor, summed } from "./headers.ts";
+import { type Host, joinPath, type ReadableFile, readNamed } from "./host.ts";
+import { isRecord, parseJson } from "./json.ts";
+
+export interface Checkpoint extends Headers {
+  /** config.json as it stands. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /**
+   * One tensor as f32, row-major; with `transposed`, a [rows, columns] tensor comes as [columns, rows].
+   * The array is the caller's own. Throws a DiagnosticError when the tensor is absent or holds no floats.
+   */
+  read(name: string, options?: { readonly transposed?: boolean }): Promise<Float32Array>;
+  /** One tensor's bytes as stored, in pieces of at most 16 MiB that are overwritten by the next. */
+  bytes(name: string): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Opens a checkpoint: config.json and all headers are read and checked, no weight is. Throws a DiagnosticError. */
+export const openCheckpoint = async (host: Host, folder: string): Promise<Checkpoint> => {
+  const headers = await readHeaders(host, folder);
+  const config = await readJsonObject(host, joinPath(folder, "config.json"));
+  const open = new Map<string, Promise<ReadableFile>>();
+  const fileOf = (path: string): Promise<ReadableFile> => {
+    const known = open.get(path) ?? host.open(path);
+    open.set(path, known);
+    return known;
+  };
+  const find = (name: string): StoredTensor => {
+    const tensor = headers.tensors.get(name);
+    if (tensor) return tensor;
+    throw new DiagnosticError([
+      diagnostics.checkpoint_mismatch(
+        undefined,
+        { folder, count: 1, total: headers.tensors.size },
+        { notes: [{ message: `there is no ${name}` }] },
+      ),
+    ]);
+  };
+  return {
+    ...headers,
+    config,
+    read: async (name, { transposed = false } = {}) => {
+      const tensor = find(name);
+      const { dtype, shape, bytes } = tensor;
+      if (!isFloat(dtype)) throw new DiagnosticError([diagnostics.tensor_dtype(undefined, { tensor: name, dtype })]);
+      const file = await fileOf(tensor.path);
+      const values = new Float32Array((bytes * 8) / bitsOf(dtype));
+      if (dtype === "F32") await file.read(tensor.start, new Uint8Array(values.buffer));
+      else {
+        const words = new Uint16Array(values.length);
+        await file.read(tensor.start, new Uint8Array(words.buffer));
+        widen(words, dtype, values);
+      }
+      if (!transposed) return values;
+      if (shape.length !== 2) throw new Error(`${name} has ${shape.length} axes and cannot be read transposed`);
+      return transpose(values, shape[0]!, shape[1]!);
+    },
+    bytes: async function* (name) {
+      const tensor = find(name);
+      const file = await fileOf(tensor.path);
+      const piece = new Uint8Array(Math.min(tensor.bytes, 1 << 24));
+      for (let at = 0; at < tensor.bytes; at += piece.length) {
+        const part = piece.subarray(0, Math.min(piece.length, tensor.bytes - at));
+        await file.read(tensor.start + at, part);
+        yield part;
+      }
+    },
+    close: async () => {
+      for (const file of open.values()) await (await file).close();
+      open.clear();
+    },
+  };
+};
+
+export const readJsonObject = async (host: Host, path: string): Promise<Record<string, unknown>> => {
+  const parsed = parseJson(await readNamed(host, path));
+  const reason = "problem" in parsed ? parsed.problem : isRecord(parsed.value) ? undefined : "it holds another kind of value";
+  if (reason !== undefined) throw new DiagnosticError([diagnostics.checkpoint_config(undefined, { file: path, reason })]);
+  return (parsed as { value: Record<string, unknown> }).value;
+};
+
+/** What the job expects of the checkpoint and does not find: one line per tensor. */
+export const differences = (parameters: readonly Parameter[], headers: Headers): string[] => {
+  const lines: string[] = [];
+  for (const { source, shape, stored } of parameters) {
+    if (source.kind !== "checkpoint") continue;
+    const expected = source.transposed ? [...shape].reverse() : shape;
+    const tensor = headers.tensors.get(source.tensor);
+    const dtype = stored && toStored(stored);
+    const wanted = `${dtype ? `${dtype} ` : ""}[${expected.join(", ")}]`;
+    if (!tensor) lines.push(`${source.tensor}: expected ${wanted}, it is not there`);
+    else if (
+      tensor.shape.length !== expected.length ||
+      tensor.shape.some((size, i) => size !== expected[i]) ||
+      (dtype && dtype !== tensor.dtype)
+    )
+      lines.push(`${source.tensor}: expected ${wanted}, found ${dtype ? `${tensor.dtype} ` : ""}[${tensor.shape.join(", ")}]`);
+  }
+  return lines;
+};
+
+/**
+ * Gives every parameter of the job its first value, in the job's order: read from the checkpoint, drawn, or a copy.
+ * The whole list is checked before the first is read. `write` gets an array of its own, row-major, product(shape) long.
+ * `checkpoint` may be absent when the job draws its base. Throws a DiagnosticError.
+ */
+export const loadParameters = async (
+  job: Job,
+  checkpoint: Checkpoint | undefined,
+  write: (parameter: Parameter, values: Float32Array) => void | Promise<void>,
+): Promise<void> => {
+  const read = job.parameters.filter(({ source }) => source.kind === "checkpoint");
+  if (read.length > 0) {
+    if (!checkpoint) throw new Error("the job reads a checkpoint and none is open");
+    const lines = differences(read, checkpoint);
+    if (lines.length > 0)
+      throw new DiagnosticError([
+        diagnostics.checkpoint_mismatch(
+          undefined,
+          { folder: checkpoint.folder, count: lines.length, total: read.length },
+          { notes: summed(lines), help: "compile the pipeline again against this checkpoint" },
+        ),
+      ]);
+  }
+  const seeds = adapterSeeds(job);
+  const byName = new Map(job.parameters.map((parameter) => [parameter.name, parameter]));
+  const first = async (parameter: Parameter): Promise<Float32Array> => {
+    const { source, shape, name } = parameter;
+    if (source.kind === "checkpoint") return checkpoint!.read(source.tensor, source);
+    if (source.kind === "copy") {
+      const original = byName.get(source.of);
+      if (!original) throw new Error(`${name} copies ${source.of}, which the job does not have`);
+      return first(original);
+    }
+    const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    draw(source, seeds.get(name) ?? job.base.seed, name, values);
+    return values;
+  };
+  for (const parameter of job.parameters) await write(parameter, await first(parameter));
+};

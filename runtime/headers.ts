@@ -1,0 +1,139 @@
+// What a checkpoint folder holds, from its headers alone: no weight is read. Stands on the host and safetensors.ts and nothing
+// else, so that checking a pipeline can use it without the rest of the runtime.
+//
+// In: a Hugging Face folder with model.safetensors, or model.safetensors.index.json and its shards.
+// Out: every tensor's name, format, shape and place. Invariant: index and shards agree, or a diagnostic says where they do not.
+
+import { nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { DiagnosticError } from "./diagnostic-error.ts";
+import { type Host, joinPath, missing, readNamed } from "./host.ts";
+import { duplicateKeys, isRecord, parseJson } from "./json.ts";
+import { type Header, readHeader, type TensorEntry } from "./safetensors.ts";
+
+export interface StoredTensor extends TensorEntry {
+  /** Path of the file that holds it. */
+  readonly path: string;
+}
+
+export interface Headers {
+  readonly folder: string;
+  /** One per file, in file-name order. */
+  readonly files: readonly Header[];
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** sha256 of the header texts in file-name order: equal for equal names, formats, shapes and places. */
+  readonly sha256: string;
+}
+
+export const weightsFile = "model.safetensors";
+export const indexFile = "model.safetensors.index.json";
+
+/** Reads the headers of a checkpoint folder. Throws a DiagnosticError. */
+export const readHeaders = async (host: Host, folder: string): Promise<Headers> => {
+  const single = joinPath(folder, weightsFile);
+  const index = joinPath(folder, indexFile);
+  // As transformers does: one file wins over an index.
+  if ((await host.kind(single)) === "file") return gather(folder, [await headerOf(host, single)]);
+  if ((await host.kind(index)) === "file") return readShards(host, folder, index);
+  if ((await host.kind(folder)) !== "folder") throw await missing(host, folder);
+  const names = (await host.list(folder)).map((entry) => entry.name);
+  const pickled = names.some((name) => /\.(bin|pt|pth|ckpt|h5|msgpack)$/.test(name));
+  throw new DiagnosticError([
+    diagnostics.checkpoint_no_weights(
+      undefined,
+      { folder },
+      {
+        notes: [{ message: names.length ? `it has: ${names.slice(0, 12).join(", ")}` : "it is empty" }],
+        help: pickled
+          ? "convert it once: `model.save_pretrained(folder, safe_serialization=True)`"
+          : `put ${weightsFile}, or ${indexFile} with its shards, into the folder`,
+      },
+    ),
+  ]);
+};
+
+const headerOf = async (host: Host, path: string): Promise<Header> => {
+  const file = await host.open(path);
+  try {
+    return await readHeader(file, path);
+  } finally {
+    await file.close();
+  }
+};
+
+const readShards = async (host: Host, folder: string, index: string): Promise<Headers> => {
+  const map = await readIndex(host, index);
+  const files: Header[] = [];
+  const notes: string[] = [];
+  const beside = (await host.list(folder)).map((entry) => entry.name);
+  for (const name of [...new Set(map.values())].sort()) {
+    if (beside.includes(name)) files.push(await headerOf(host, joinPath(folder, name)));
+    else {
+      const near = nearest(name, beside);
+      notes.push(`there is no ${name}${near ? `; there is ${near}` : ""}`);
+    }
+  }
+  if (notes.length === 0) {
+    const holders = new Map<string, string>();
+    for (const file of files)
+      for (const { name } of file.tensors) {
+        const other = holders.get(name);
+        if (other) notes.push(`${name} is in two files: ${other} and ${file.path}`);
+        holders.set(name, file.path);
+      }
+    for (const [name, file] of map) {
+      const holder = holders.get(name);
+      if (holder === undefined) notes.push(`${name} is in no shard; the index says ${file}`);
+      else if (holder !== joinPath(folder, file)) notes.push(`${name} is in ${holder}; the index says ${file}`);
+    }
+  }
+  if (notes.length > 0)
+    throw new DiagnosticError([
+      diagnostics.checkpoint_shards(undefined, { folder }, { notes: summed(notes), help: "fetch the missing or damaged shards again" }),
+    ]);
+  return gather(folder, files);
+};
+
+/** Tensor name → file name, checked. */
+const readIndex = async (host: Host, path: string): Promise<ReadonlyMap<string, string>> => {
+  const wrong = (problem: string) => new DiagnosticError([diagnostics.checkpoint_index(undefined, { file: path, problem })]);
+  const bytes = await readNamed(host, path);
+  const parsed = parseJson(bytes);
+  if ("problem" in parsed) throw wrong(parsed.problem);
+  if (!isRecord(parsed.value) || !isRecord(parsed.value.weight_map)) throw wrong("it has no `weight_map`");
+  const twice = duplicateKeys(new TextDecoder().decode(bytes))[0];
+  if (twice !== undefined) throw wrong(`the key \`${twice}\` stands there twice`);
+  const map = new Map<string, string>();
+  for (const [name, file] of Object.entries(parsed.value.weight_map)) {
+    // A path would let an index read any file of the machine.
+    if (typeof file !== "string" || !/^[^/\\]+\.safetensors$/.test(file))
+      throw wrong(`\`${name}\` is not in a .safetensors file of this folder`);
+    map.set(name, file);
+  }
+  if (map.size === 0) throw wrong("its `weight_map` is empty");
+  return map;
+};
+
+const gather = async (folder: string, files: readonly Header[]): Promise<Headers> => {
+  const tensors = new Map<string, StoredTensor>();
+  for (const file of files) for (const tensor of file.tensors) tensors.set(tensor.name, { ...tensor, path: file.path });
+  const text = new Uint8Array(files.reduce((sum, file) => sum + file.raw.length, 0));
+  let at = 0;
+  for (const { raw } of files) {
+    text.set(raw, at);
+    at += raw.length;
+  }
+  return { folder, files, tensors, sha256: await sha256(text) };
+};
+
+/** Hex digest; Web Crypto, so the same in Node and in a browser. */
+export const sha256 = async (bytes: Uint8Array): Promise<string> => {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+};
+
+/** A long list as notes: the first dozen and how many more. */
+export const summed = (lines: readonly string[], most = 12): { readonly message: string }[] => [
+  ...lines.slice(0, most).map((message) => ({ message })),
+  ...(lines.length > most ? [{ message: `and ${lines.length - most} more` }] : []),
+];

@@ -1,8 +1,8 @@
 // What an op is. One file in ops/ holds everything known about one op; ops/index.ts lists them.
 
 import type { OnnxWriter } from "./emit/onnx-writer.ts";
-import type { Attrs, Dim, Graph, Node, TensorType } from "./graph.ts";
 import type { WgslForm } from "./emit/wgsl-forms.ts";
+import type { Attrs, Dim, Graph, Node, TensorType } from "./graph.ts";
 
 /** A tensor of the reference interpreter: row-major, double precision (ids are whole numbers in it too). */
 export interface Tensor {
@@ -30,6 +30,8 @@ export interface Op {
   readonly doc: string;
   /** How the language calls it: names of its tensor arguments, then attributes with defaults (undefined: required). Absent: not callable. */
   readonly call?: { readonly tensors: readonly string[]; readonly attrs?: Readonly<Record<string, number | string | boolean | undefined>> };
+  /** For generation: inputs that persist over time ([b, t, …], kept as [b, s, …]) and the input that says each token's position. */
+  readonly cache?: { readonly inputs: readonly number[]; readonly positions: number };
   /** "token": each position of the leading axes for itself. "time": mixes positions; generation needs a cache. Default "token". */
   readonly mixes?: "token" | "time";
   readonly type: (inputs: readonly TensorType[], attrs: Attrs) => TensorType | readonly TensorType[] | Problem;
@@ -41,6 +43,8 @@ export interface Op {
   readonly flops?: (inputs: readonly TensorType[], attrs: Attrs, type: TensorType) => Dim;
   /** Prints the op as ONNX nodes; returns the names of its outputs. */
   readonly onnx: (write: OnnxWriter, inputs: readonly string[], node: Node) => readonly string[];
+  /** Names of the attributes that hold sizes (one Dim or a list of Dims), so that they may be symbolic. */
+  readonly sizes?: readonly string[];
   /** How the op appears in a WGSL kernel. */
-  readonly wgsl: WgslForm;
+  readonly wgsl?: WgslForm;
 }

@@ -1,0 +1,13 @@
+// branch(D) {gate, site, …}: the delta D of a weight whose way in is gated. For f linear in its weight,
+// f(x, W + branch(D, g)) = f(x, W) + f(g(x), D). It lives only until associate.ts has distributed the product over it; its
+// meaning elsewhere (merging, evaluation) is D.
+
+import type { Op } from "../op.ts";
+
+export const branch: Op = {
+  name: "branch",
+  doc: "a weight's delta whose input is gated in training",
+  type: ([delta]) => delta!,
+  eval: ([delta]) => [delta!],
+  onnx: (_, [delta]) => [delta!],
+};

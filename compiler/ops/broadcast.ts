@@ -1,0 +1,27 @@
+// Repeats a tensor to a larger shape, aligned at the last axis.
+
+import type { Op } from "../op.ts";
+import { broadcastShape, broadcastStrides, dimsOf, numbers, positions, refuse, sameShape, show, sumTo } from "./shape.ts";
+
+export const broadcast: Op = {
+  name: "broadcast",
+  doc: "Repeats axes of size 1, and adds leading axes, up to a shape.",
+  sizes: ["shape"],
+  type: ([x], attrs) => {
+    const shape = dimsOf(attrs.shape);
+    if (!x) return refuse("broadcast takes one tensor");
+    const wide = broadcastShape(x.shape, shape);
+    if (!wide || !sameShape(wide, shape)) return refuse(`broadcast: ${show(x.shape)} does not broadcast to ${show(shape)}`);
+    return { dtype: x.dtype, shape };
+  },
+  gradient: ({ graph, node, d, wants }) => [wants[0] && d[0] ? sumTo(graph, d[0], node.inputs[0]!.type.shape) : undefined],
+  eval: ([x], _attrs, types) => {
+    const shape = numbers(types[0]!.shape);
+    const from = positions(shape, broadcastStrides(x!.shape, shape));
+    return [{ shape, data: Float64Array.from(from, (place) => x!.data[place]!) }];
+  },
+  flops: () => 0,
+  onnx: (write, [x], node) => [
+    sameShape(node.inputs[0]!.type.shape, node.type.shape) ? x! : write.node("Expand", [x!, write.shape(node.type.shape)]),
+  ],
+};

@@ -1,0 +1,30 @@
+// The same numbers in another dtype. To a whole-number dtype fractions are cut towards zero.
+
+import type { DType } from "../graph.ts";
+import type { Op } from "../op.ts";
+import { isFloat, refuse } from "./shape.ts";
+
+const known: readonly string[] = ["f32", "f16", "bf16", "i32", "u32", "u8"];
+
+export const cast: Op = {
+  name: "cast",
+  doc: "The same numbers in another dtype.",
+  call: { tensors: ["x"], attrs: { dtype: undefined } },
+  type: ([x], attrs) => {
+    const dtype = attrs.dtype;
+    if (!x) return refuse("cast takes one tensor");
+    if (!known.includes(dtype as string)) return refuse(`there is no dtype ${String(dtype)}; there are ${known.join(", ")}`);
+    return { dtype: dtype as DType, shape: x.shape };
+  },
+  gradient: ({ graph, node, d, wants }) => {
+    const from = node.inputs[0]!.type;
+    return [wants[0] && d[0] && isFloat(from) && isFloat(node.type) ? graph.add("cast", [d[0]], { dtype: from.dtype }) : undefined];
+  },
+  eval: ([x], _attrs, types) => {
+    const round = isFloat(types[0]!) ? (v: number) => v : Math.trunc;
+    return [{ shape: x!.shape, data: x!.data.map(round) }];
+  },
+  onnx: (write, inputs, node) => [
+    node.inputs[0]!.type.dtype === node.type.dtype ? inputs[0]! : write.node("Cast", inputs, { to: write.code(node.type.dtype) }),
+  ],
+};

@@ -1,0 +1,48 @@
+// Tensors one after another along an axis.
+
+import { add, type Dim } from "../dims.ts";
+import type { Op } from "../op.ts";
+import { axisOf, numbers, positions, refuse, sameShape, show, stridesOf, zeros } from "./shape.ts";
+
+export const concat: Op = {
+  name: "concat",
+  doc: "Tensors one after another along an axis.",
+  call: { tensors: ["a", "b"], attrs: { axis: -1 } },
+  type: (inputs, attrs) => {
+    const first = inputs[0];
+    if (!first) return refuse("concat needs at least one tensor");
+    const axis = axisOf(attrs.axis ?? -1, first.shape.length);
+    if (axis === undefined) return refuse(`concat: ${show(first.shape)} has no axis ${String(attrs.axis)}`);
+    const rest = (shape: readonly Dim[]) => shape.filter((_, i) => i !== axis);
+    for (const other of inputs)
+      if (other.dtype !== first.dtype || other.shape.length !== first.shape.length || !sameShape(rest(first.shape), rest(other.shape)))
+        return refuse(`concat: ${first.dtype}${show(first.shape)} and ${other.dtype}${show(other.shape)} differ beside axis ${axis}`);
+    const total = inputs.map((t) => t.shape[axis]!).reduce(add);
+    return { dtype: first.dtype, shape: first.shape.map((dim, i) => (i === axis ? total : dim)) };
+  },
+  gradient: ({ graph, node, d, wants }) => {
+    const axis = axisOf(node.attrs.axis ?? -1, node.type.shape.length)!;
+    let from: Dim = 0;
+    return node.inputs.map((input, i) => {
+      const start = from;
+      from = add(from, input.type.shape[axis]!);
+      return wants[i] && d[0] ? graph.add("slice", [d[0]], { axis, from: start, to: from }) : undefined;
+    });
+  },
+  eval: (inputs, attrs, types) => {
+    const out = zeros(types[0]!);
+    const strides = stridesOf(numbers(types[0]!.shape));
+    const axis = axisOf(attrs.axis ?? -1, strides.length)!;
+    let start = 0;
+    for (const x of inputs) {
+      const to = positions(x.shape, strides, start * strides[axis]!);
+      for (let i = 0; i < to.length; i++) out.data[to[i]!] = x.data[i]!;
+      start += x.shape[axis]!;
+    }
+    return [out];
+  },
+  flops: () => 0,
+  onnx: (write, inputs, node) => [
+    inputs.length === 1 ? inputs[0]! : write.node("Concat", inputs, { axis: axisOf(node.attrs.axis ?? -1, node.type.shape.length)! }),
+  ],
+};

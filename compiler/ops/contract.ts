@@ -1,0 +1,41 @@
+// aᵀ · b over every leading axis at once: [.., m], [.., n] -> [m, n]. The gradient of a weight.
+
+import { multiply, product } from "../dims.ts";
+import type { Op } from "../op.ts";
+import { isFloat, numbers, refuse, sameShape, show } from "./shape.ts";
+
+export const contract: Op = {
+  name: "contract",
+  doc: "The sum over all leading axes of the outer products of the last axes, [.., m] and [.., n] -> [m, n].",
+  type: ([a, b]) => {
+    if (!a || !b) return refuse("contract takes two tensors");
+    if (a.dtype !== b.dtype || !isFloat(a))
+      return refuse(`contract needs two tensors of one floating-point dtype, not ${a.dtype} and ${b.dtype}`);
+    if (a.shape.length < 1 || !sameShape(a.shape.slice(0, -1), b.shape.slice(0, -1)))
+      return refuse(`contract: ${show(a.shape)} and ${show(b.shape)} differ before the last axis`);
+    return { dtype: a.dtype, shape: [a.shape.at(-1)!, b.shape.at(-1)!] };
+  },
+  gradient: ({ graph, node, d, wants }) => {
+    const [a, b] = node.inputs as [typeof node, typeof node];
+    return [
+      wants[0] && d[0] ? graph.add("matmul", [b, d[0]], { transpose_a: false, transpose_b: true }) : undefined,
+      wants[1] && d[0] ? graph.add("matmul", [a, d[0]], { transpose_a: false, transpose_b: false }) : undefined,
+    ];
+  },
+  eval: ([a, b], _attrs, types) => {
+    const [m, n] = numbers(types[0]!.shape) as [number, number];
+    const data = new Float64Array(m * n);
+    const rows = m ? a!.data.length / m : 0;
+    for (let r = 0; r < rows; r++)
+      for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) data[i * n + j]! += a!.data[r * m + i]! * b!.data[r * n + j]!;
+    return [{ shape: [m, n], data }];
+  },
+  flops: ([a], _attrs, type) => multiply(2, multiply(product(a!.shape), type.shape[1]!)),
+  onnx: (write, [a, b], node) => {
+    const flat = (name: string, i: number) => {
+      const { shape } = node.inputs[i]!.type;
+      return write.reshape(name, shape, [product(shape.slice(0, -1)), shape.at(-1)!]);
+    };
+    return [write.node("Gemm", [flat(a!, 0), flat(b!, 1)], { transA: 1 })];
+  },
+};

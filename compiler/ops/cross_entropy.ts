@@ -1,0 +1,45 @@
+// Per row: log Σ exp(logits) − logits[target]. A negative target means that the row carries no loss.
+
+import { multiply, product } from "../dims.ts";
+import type { Op } from "../op.ts";
+import { isFloat, isWhole, numbers, refuse, sameShape, show } from "./shape.ts";
+
+export const cross_entropy: Op = {
+  name: "cross_entropy",
+  doc: "The negative log-likelihood of each row's target; 0 where the target is negative.",
+  call: { tensors: ["logits", "targets"] },
+  type: ([logits, targets]) => {
+    if (!logits || !targets || !isFloat(logits)) return refuse("cross_entropy takes logits and targets");
+    if (!isWhole(targets)) return refuse(`cross_entropy needs whole-number targets, not ${targets.dtype}`);
+    if (!sameShape(logits.shape.slice(0, -1), targets.shape))
+      return refuse(`cross_entropy: logits ${show(logits.shape)} and targets ${show(targets.shape)} do not fit`);
+    return { dtype: "f32", shape: targets.shape };
+  },
+  gradient: ({ graph, node, d, wants }) => [
+    wants[0] && d[0] ? graph.add("cross_entropy_gradient", [node.inputs[0]!, node.inputs[1]!, d[0]]) : undefined,
+    undefined,
+  ],
+  eval: ([logits, targets], _attrs, types) => {
+    const width = logits!.shape.at(-1)!;
+    const data = targets!.data.map((target, i) => {
+      if (target < 0) return 0;
+      const row = logits!.data.subarray(i * width, (i + 1) * width);
+      const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
+      return top + Math.log(row.reduce((sum, v) => sum + Math.exp(v - top), 0)) - row[target]!;
+    });
+    return [{ shape: numbers(types[0]!.shape), data }];
+  },
+  flops: ([logits]) => multiply(4, product(logits!.shape)),
+  onnx: (write, [logits, targets], node) => {
+    const { shape } = node.inputs[0]!.type;
+    const rows = product(shape.slice(0, -1));
+    const flat = write.reshape(logits!, shape, [rows, shape.at(-1)!]);
+    const column = write.reshape(targets!, shape.slice(0, -1), [rows, 1]);
+    const zero = write.constant(0, "i32");
+    const picked = write.node("GatherElements", [write.node("LogSoftmax", [flat], { axis: -1 }), write.node("Max", [column, zero])], {
+      axis: 1,
+    });
+    const loss = write.node("Where", [write.node("Less", [column, zero]), write.constant(0), write.node("Neg", [picked])]);
+    return [write.reshape(loss, [rows, 1], node.type.shape)];
+  },
+};

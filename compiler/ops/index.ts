@@ -1,0 +1,134 @@
+// Every op of the tensor levels. To add one: its file, and a line here.
+
+import type { Op } from "../op.ts";
+import { abs } from "./abs.ts";
+import { add } from "./add.ts";
+import { attention } from "./attention.ts";
+import { attention_gradient } from "./attention_gradient.ts";
+import { branch } from "./branch.ts";
+import { broadcast } from "./broadcast.ts";
+import { cache_write } from "./cache_write.ts";
+import { cast } from "./cast.ts";
+import { concat } from "./concat.ts";
+import { constant } from "./constant.ts";
+import { contract } from "./contract.ts";
+import { cos } from "./cos.ts";
+import { cross_entropy } from "./cross_entropy.ts";
+import { cross_entropy_gradient } from "./cross_entropy_gradient.ts";
+import { div } from "./div.ts";
+import { dropout } from "./dropout.ts";
+import { erf } from "./erf.ts";
+import { exp } from "./exp.ts";
+import { gather } from "./gather.ts";
+import { gather_gradient } from "./gather_gradient.ts";
+import { gelu } from "./gelu.ts";
+import { gelu_tanh } from "./gelu_tanh.ts";
+import { input } from "./input.ts";
+import { iota } from "./iota.ts";
+import { join } from "./join.ts";
+import { layer_norm } from "./layer_norm.ts";
+import { layer_norm_gradient } from "./layer_norm_gradient.ts";
+import { less } from "./less.ts";
+import { log } from "./log.ts";
+import { matmul } from "./matmul.ts";
+import { max } from "./max.ts";
+import { mean } from "./mean.ts";
+import { min } from "./min.ts";
+import { mul } from "./mul.ts";
+import { neg } from "./neg.ts";
+import { pad } from "./pad.ts";
+import { permute } from "./permute.ts";
+import { pick } from "./pick.ts";
+import { pow } from "./pow.ts";
+import { put_rows } from "./put_rows.ts";
+import { relu } from "./relu.ts";
+import { reshape } from "./reshape.ts";
+import { rms_norm } from "./rms_norm.ts";
+import { rms_norm_gradient } from "./rms_norm_gradient.ts";
+import { rotate } from "./rotate.ts";
+import { select } from "./select.ts";
+import { sigmoid } from "./sigmoid.ts";
+import { silu } from "./silu.ts";
+import { sin } from "./sin.ts";
+import { size } from "./size.ts";
+import { slice } from "./slice.ts";
+import { softmax } from "./softmax.ts";
+import { softmax_gradient } from "./softmax_gradient.ts";
+import { split } from "./split.ts";
+import { sqrt } from "./sqrt.ts";
+import { sub } from "./sub.ts";
+import { sum } from "./sum.ts";
+import { sum_to } from "./sum_to.ts";
+import { take_rows } from "./take_rows.ts";
+import { tanh } from "./tanh.ts";
+
+const all: readonly Op[] = [
+  // Structure
+  input,
+  constant,
+  pick,
+  size,
+  iota,
+  cast,
+  branch,
+  // One element at a time
+  neg,
+  abs,
+  exp,
+  log,
+  sqrt,
+  cos,
+  sin,
+  tanh,
+  sigmoid,
+  erf,
+  relu,
+  silu,
+  gelu,
+  gelu_tanh,
+  add,
+  sub,
+  mul,
+  div,
+  pow,
+  max,
+  min,
+  less,
+  select,
+  dropout,
+  // Shapes
+  reshape,
+  split,
+  join,
+  permute,
+  slice,
+  pad,
+  concat,
+  broadcast,
+  // Reductions and products
+  sum,
+  mean,
+  sum_to,
+  matmul,
+  contract,
+  // Rows by number
+  gather,
+  gather_gradient,
+  take_rows,
+  put_rows,
+  // Layers
+  softmax,
+  softmax_gradient,
+  rms_norm,
+  rms_norm_gradient,
+  layer_norm,
+  layer_norm_gradient,
+  cross_entropy,
+  cross_entropy_gradient,
+  rotate,
+  attention,
+  attention_gradient,
+  cache_write,
+];
+
+export const ops: ReadonlyMap<string, Op> = new Map(all.map((op) => [op.name, op]));

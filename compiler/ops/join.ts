@@ -1,0 +1,21 @@
+// The last two axes as one: [.., m, n] -> [.., m*n]. How heads become a row again.
+
+import { product } from "../dims.ts";
+import type { Op } from "../op.ts";
+import { numbers, refuse } from "./shape.ts";
+
+export const join: Op = {
+  name: "join",
+  doc: "Joins the last two axes, [.., m, n] -> [.., m * n].",
+  call: { tensors: ["x"] },
+  type: ([x]) => {
+    if (!x || x.shape.length < 2) return refuse("join takes a tensor with at least two axes");
+    return { dtype: x.dtype, shape: [...x.shape.slice(0, -2), product(x.shape.slice(-2))] };
+  },
+  gradient: ({ graph, node, d, wants }) => [
+    wants[0] && d[0] ? graph.add("reshape", [d[0]], { shape: node.inputs[0]!.type.shape }) : undefined,
+  ],
+  eval: ([x], _attrs, types) => [{ shape: numbers(types[0]!.shape), data: x!.data }],
+  flops: () => 0,
+  onnx: (write, [x], node) => [write.reshape(x!, node.inputs[0]!.type.shape, node.type.shape)],
+};

@@ -1,0 +1,36 @@
+// Axes in another order: axis i of the result is axis order[i] of the input.
+
+import type { Op } from "../op.ts";
+import { axisOf, numbers, positions, refuse, show, stridesOf } from "./shape.ts";
+
+const orderOf = (attr: unknown, rank: number): number[] | undefined => {
+  const order = (Array.isArray(attr) ? attr : []).map((axis) => axisOf(axis, rank));
+  return order.length === rank && new Set(order).size === rank && !order.includes(undefined) ? (order as number[]) : undefined;
+};
+
+export const permute: Op = {
+  name: "permute",
+  doc: "The axes in another order.",
+  type: ([x], attrs) => {
+    if (!x) return refuse("permute takes one tensor");
+    const order = orderOf(attrs.order, x.shape.length);
+    if (!order) return refuse(`permute: ${JSON.stringify(attrs.order)} does not name every axis of ${show(x.shape)} once`);
+    return { dtype: x.dtype, shape: order.map((axis) => x.shape[axis]!) };
+  },
+  gradient: ({ graph, node, d, wants }) => {
+    if (!wants[0] || !d[0]) return [undefined];
+    const order = orderOf(node.attrs.order, node.type.shape.length)!;
+    return [graph.add("permute", [d[0]], { order: order.map((_, axis) => order.indexOf(axis)) })];
+  },
+  eval: ([x], attrs, types) => {
+    const shape = numbers(types[0]!.shape);
+    const strides = stridesOf(x!.shape);
+    const from = positions(
+      shape,
+      orderOf(attrs.order, shape.length)!.map((axis) => strides[axis]!),
+    );
+    return [{ shape, data: Float64Array.from(from, (place) => x!.data[place]!) }];
+  },
+  flops: () => 0,
+  onnx: (write, [x], node) => [write.node("Transpose", [x!], { perm: orderOf(node.attrs.order, node.type.shape.length)! })],
+};

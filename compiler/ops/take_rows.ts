@@ -1,0 +1,36 @@
+// Chosen positions of all leading axes taken together: only tokens that carry a loss go through the output head.
+
+import { product } from "../dims.ts";
+import type { Op } from "../op.ts";
+import { isWhole, refuse, show, zeros } from "./shape.ts";
+
+export const take_rows: Op = {
+  name: "take_rows",
+  doc: "Rows of x [.., d] by their position in the flattened leading axes, as [n, d].",
+  call: { tensors: ["x", "rows"] },
+  type: ([x, rows]) => {
+    if (!x || !rows) return refuse("take_rows takes a tensor and row numbers");
+    if (x.shape.length < 2 || rows.shape.length !== 1)
+      return refuse(`take_rows: needs [.., d] and [n], not ${show(x.shape)} and ${show(rows.shape)}`);
+    if (!isWhole(rows)) return refuse(`take_rows needs whole-number rows, not ${rows.dtype}`);
+    return { dtype: x.dtype, shape: [rows.shape[0]!, x.shape.at(-1)!] };
+  },
+  gradient: ({ graph, node, d, wants }) => {
+    const [x, rows] = node.inputs as [typeof node, typeof node];
+    return [wants[0] && d[0] ? graph.add("put_rows", [d[0], rows], { shape: x.type.shape }) : undefined, undefined];
+  },
+  eval: ([x, rows], _attrs, types) => {
+    const out = zeros(types[0]!);
+    const width = out.shape[1]!;
+    rows!.data.forEach((row, i) => {
+      for (let k = 0; k < width; k++) out.data[i * width + k] = x!.data[row * width + k]!;
+    });
+    return [out];
+  },
+  flops: () => 0,
+  onnx: (write, [x, rows], node) => {
+    const { shape } = node.inputs[0]!.type;
+    const flat = write.reshape(x!, shape, [product(shape.slice(0, -1)), shape.at(-1)!]);
+    return [write.node("Gather", [flat, rows!], { axis: 0 })];
+  },
+};

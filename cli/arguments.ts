@@ -97,7 +97,7 @@ const valueHelp = (option: Option, value: string | undefined): { help?: string }
 const countProblems = (words: readonly string[], command: Command): readonly Diagnostic[] => {
   const [least, most] = command.count;
   const usage = `peft ${command.name} ${command.takes}`;
-  if (words.length < least) return [diagnostics.missing_argument(undefined, { usage })];
-  if (words.length > most) return [diagnostics.extra_argument(undefined, { argument: words[most]!, usage })];
+  if (words.length < least) return [diagnostics.usage_incomplete(undefined, { usage })];
+  if (words.length > most) return [diagnostics.usage_excess(undefined, { argument: words[most]!, usage })];
   return [];
 };

@@ -26,6 +26,6 @@ const problem = (path: string, file: string): Diagnostic | undefined => {
   if (existsSync(path))
     return diagnostics.would_overwrite(undefined, { file }, { help: `choose another name: peft init ${basename(file, ".peft")}-2.peft` });
   if (!existsSync(dirname(path)))
-    return diagnostics.output_unwritable(undefined, { file, reason: reasonOf({ code: "ENOENT", message: "" }) });
+    return diagnostics.write_failed(undefined, { path: file, reason: reasonOf({ code: "ENOENT", message: "" }) });
   return undefined;
 };

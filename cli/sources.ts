@@ -44,9 +44,11 @@ export const readSource = (file: string, cwd: string): Source | Diagnostic => {
     // A byte order mark is no character of the language; spans count from behind it.
     return { file, text: readFileSync(path, "utf8").replace(/^\ufeff/, "") };
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      return diagnostics.read_failed(undefined, { path: file, reason: reasonOf(error) });
     const near = nearest(basename(file), namesIn(dirname(path)));
-    const help = near && near !== basename(file) ? { help: `did you mean \`${join(dirname(file), near).replaceAll("\\", "/")}\`?` } : {};
-    return diagnostics.source_unreadable(undefined, { file, reason: reasonOf(error) }, help);
+    const help = near === undefined ? {} : { help: `did you mean \`${join(dirname(file), near).replaceAll("\\", "/")}\`?` };
+    return diagnostics.file_missing(undefined, { path: file }, help);
   }
 };
 

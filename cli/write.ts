@@ -14,7 +14,7 @@ export const writeWhole = (path: string, content: string | Uint8Array, shown: st
     return undefined;
   } catch (error) {
     rmSync(beside, { force: true });
-    return diagnostics.output_unwritable(undefined, { file: shown, reason: reasonOf(error) });
+    return diagnostics.write_failed(undefined, { path: shown, reason: reasonOf(error) });
   }
 };
 
@@ -24,6 +24,6 @@ export const makeFolder = (folder: string, shown: string): Diagnostic | undefine
     mkdirSync(folder, { recursive: true });
     return undefined;
   } catch (error) {
-    return diagnostics.output_unwritable(undefined, { file: shown, reason: reasonOf(error) });
+    return diagnostics.write_failed(undefined, { path: shown, reason: reasonOf(error) });
   }
 };

@@ -29,6 +29,9 @@ export const generated = (): string => {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith(".md"))
     .sort();
+  const names = files.map((file) => /^# \S+ (\S+)$/m.exec(readFileSync(new URL(file, folder), "utf8"))?.[1]);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice) throw new Error(`two pages are named ${twice}`);
   return `// Generated from spec/diagnostics by spec/generate.ts. Do not edit.
 
 import type { Span } from "../grammar/tree.ts";

@@ -15,8 +15,164 @@ const make = (code: string, severity: "error" | "warning", message: string, at: 
 });
 
 export const diagnostics = {
+  /** expected {expected}, found {found} */
+  unexpected: (at: Span | undefined, { expected, found }: { readonly expected: string | number; readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0100", "error", `expected ${expected}, found ${found}`, at, details),
+  /** `{text}` is no part of the language */
+  unexpected_character: (at: Span | undefined, { text }: { readonly text: string | number }, details: Details = {}): Diagnostic => make("PEFT0101", "error", `\`${text}\` is no part of the language`, at, details),
+  /** this string is never closed */
+  unterminated_string: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0102", "error", `this string is never closed`, at, details),
+  /** `{escape}` is not an escape */
+  unknown_escape: (at: Span | undefined, { escape }: { readonly escape: string | number }, details: Details = {}): Diagnostic => make("PEFT0103", "error", `\`${escape}\` is not an escape`, at, details),
+  /** `{text}` is not a number */
+  not_a_number: (at: Span | undefined, { text }: { readonly text: string | number }, details: Details = {}): Diagnostic => make("PEFT0104", "error", `\`${text}\` is not a number`, at, details),
+  /** `{unit}` is not a unit */
+  unknown_unit: (at: Span | undefined, { unit }: { readonly unit: string | number }, details: Details = {}): Diagnostic => make("PEFT0105", "error", `\`${unit}\` is not a unit`, at, details),
+  /** `{open}` is never closed */
+  unclosed_bracket: (at: Span | undefined, { open }: { readonly open: string | number }, details: Details = {}): Diagnostic => make("PEFT0106", "error", `\`${open}\` is never closed`, at, details),
+  /** `{close}` closes nothing */
+  stray_bracket: (at: Span | undefined, { close }: { readonly close: string | number }, details: Details = {}): Diagnostic => make("PEFT0107", "error", `\`${close}\` closes nothing`, at, details),
+  /** `{word}` begins nothing a file can hold */
+  unknown_item: (at: Span | undefined, { word }: { readonly word: string | number }, details: Details = {}): Diagnostic => make("PEFT0108", "error", `\`${word}\` begins nothing a file can hold`, at, details),
+  /** this is nested more than {limit} levels deep */
+  too_deep: (at: Span | undefined, { limit }: { readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0109", "error", `this is nested more than ${limit} levels deep`, at, details),
+  /** {what} takes `{expected}`, not `{found}` */
+  wrong_sign: (at: Span | undefined, { what, expected, found }: { readonly what: string | number; readonly expected: string | number; readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0110", "error", `${what} takes \`${expected}\`, not \`${found}\``, at, details),
+  /** comparisons do not chain */
+  chained_comparison: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0111", "error", `comparisons do not chain`, at, details),
+  /** `peft {version}` belongs at the start of the file */
+  misplaced_version: (at: Span | undefined, { version }: { readonly version: string | number }, details: Details = {}): Diagnostic => make("PEFT0112", "error", `\`peft ${version}\` belongs at the start of the file`, at, details),
+  /** `{found}` is written `{expected}` here */
+  other_spelling: (at: Span | undefined, { found, expected }: { readonly found: string | number; readonly expected: string | number }, details: Details = {}): Diagnostic => make("PEFT0113", "error", `\`${found}\` is written \`${expected}\` here`, at, details),
+  /** {member} does not belong in {place} */
+  member_not_here: (at: Span | undefined, { member, place }: { readonly member: string | number; readonly place: string | number }, details: Details = {}): Diagnostic => make("PEFT0114", "error", `${member} does not belong in ${place}`, at, details),
+  /** there is no file `{path}` */
+  missing_source: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0200", "error", `there is no file \`${path}\``, at, details),
+  /** there is no file `{path}` to import */
+  missing_import: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0201", "error", `there is no file \`${path}\` to import`, at, details),
+  /** these files import each other: {cycle} */
+  import_cycle: (at: Span | undefined, { cycle }: { readonly cycle: string | number }, details: Details = {}): Diagnostic => make("PEFT0202", "error", `these files import each other: ${cycle}`, at, details),
+  /** the file does not say its language version */
+  missing_version: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0203", "error", `the file does not say its language version`, at, details),
+  /** language version {version} is not one this compiler reads */
+  unknown_version: (at: Span | undefined, { version }: { readonly version: string | number }, details: Details = {}): Diagnostic => make("PEFT0204", "error", `language version ${version} is not one this compiler reads`, at, details),
+  /** `{name}` is declared twice */
+  duplicate_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0205", "error", `\`${name}\` is declared twice`, at, details),
+  /** {kind} `{name}` hides the standard library's */
+  shadows_std: (at: Span | undefined, { kind, name }: { readonly kind: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0206", "warning", `${kind} \`${name}\` hides the standard library's`, at, details),
+  /** the standard library has no `{name}` */
+  unknown_std_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0207", "error", `the standard library has no \`${name}\``, at, details),
+  /** there is no input `{name}` */
+  unknown_input: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0208", "error", `there is no input \`${name}\``, at, details),
+  /** input `{name}` cannot take `{value}`: it is a {type} */
+  bad_input: (at: Span | undefined, { name, value, type }: { readonly name: string | number; readonly value: string | number; readonly type: string | number }, details: Details = {}): Diagnostic => make("PEFT0209", "error", `input \`${name}\` cannot take \`${value}\`: it is a ${type}`, at, details),
+  /** input `{name}` has no value */
+  missing_input: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0210", "error", `input \`${name}\` has no value`, at, details),
+  /** {block} has no setting `{name}` */
+  unknown_setting: (at: Span | undefined, { block, name }: { readonly block: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0300", "error", `${block} has no setting \`${name}\``, at, details),
+  /** {block} needs `{name}` */
+  missing_setting: (at: Span | undefined, { block, name }: { readonly block: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0301", "error", `${block} needs \`${name}\``, at, details),
+  /** `{first}` and `{second}` say the same thing twice */
+  conflicting_settings: (at: Span | undefined, { first, second }: { readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0302", "error", `\`${first}\` and \`${second}\` say the same thing twice`, at, details),
+  /** `{name}` is written with `{sign}` here */
+  setting_sign: (at: Span | undefined, { name, sign }: { readonly name: string | number; readonly sign: string | number }, details: Details = {}): Diagnostic => make("PEFT0303", "error", `\`${name}\` is written with \`${sign}\` here`, at, details),
+  /** `{name}` must be {wanted}, not {found} */
+  wrong_type: (at: Span | undefined, { name, wanted, found }: { readonly name: string | number; readonly wanted: string | number; readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0304", "error", `\`${name}\` must be ${wanted}, not ${found}`, at, details),
+  /** `{name}` is {value}; it must be at least {least} */
+  out_of_range: (at: Span | undefined, { name, value, least }: { readonly name: string | number; readonly value: string | number; readonly least: string | number }, details: Details = {}): Diagnostic => make("PEFT0305", "error", `\`${name}\` is ${value}; it must be at least ${least}`, at, details),
+  /** {callee} takes no `{name}` */
+  unknown_argument: (at: Span | undefined, { callee, name }: { readonly callee: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0306", "error", `${callee} takes no \`${name}\``, at, details),
+  /** {callee} needs `{name}` */
+  missing_argument: (at: Span | undefined, { callee, name }: { readonly callee: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0307", "error", `${callee} needs \`${name}\``, at, details),
+  /** there is no method `{name}` */
+  unknown_method: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0308", "error", `there is no method \`${name}\``, at, details),
+  /** an adapter is a method with its settings */
+  not_a_method: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0309", "error", `an adapter is a method with its settings`, at, details),
+  /** adapter `{adapter}` goes nowhere */
+  missing_target: (at: Span | undefined, { adapter }: { readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0310", "error", `adapter \`${adapter}\` goes nowhere`, at, details),
+  /** there is no base `{name}` */
+  unknown_base: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0311", "error", `there is no base \`${name}\``, at, details),
   /** `into` matches no module: `{pattern}` */
   unmatched_target: (at: Span | undefined, { pattern }: { readonly pattern: string | number }, details: Details = {}): Diagnostic => make("PEFT0312", "error", `\`into\` matches no module: \`${pattern}\``, at, details),
+  /** `{method}` amends a {wanted}, and `{pattern}` is none */
+  method_does_not_fit: (at: Span | undefined, { method, wanted, pattern }: { readonly method: string | number; readonly wanted: string | number; readonly pattern: string | number }, details: Details = {}): Diagnostic => make("PEFT0313", "error", `\`${method}\` amends a ${wanted}, and \`${pattern}\` is none`, at, details),
+  /** `{pattern}` covers no parameter of its own */
+  no_parameters: (at: Span | undefined, { pattern }: { readonly pattern: string | number }, details: Details = {}): Diagnostic => make("PEFT0314", "error", `\`${pattern}\` covers no parameter of its own`, at, details),
+  /** patterns of `{adapter}` cover {count} places twice */
+  overlapping_patterns: (at: Span | undefined, { adapter, count }: { readonly adapter: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0315", "warning", `patterns of \`${adapter}\` cover ${count} places twice`, at, details),
+  /** adapter `{adapter}` trains nothing */
+  nothing_to_train: (at: Span | undefined, { adapter }: { readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0316", "error", `adapter \`${adapter}\` trains nothing`, at, details),
+  /** there is no data `{name}` */
+  unknown_data: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0317", "error", `there is no data \`${name}\``, at, details),
+  /** data `{data}` has no `{split}` */
+  unknown_split: (at: Span | undefined, { data, split }: { readonly data: string | number; readonly split: string | number }, details: Details = {}): Diagnostic => make("PEFT0318", "error", `data \`${data}\` has no \`${split}\``, at, details),
+  /** data `{name}` reads no file */
+  no_splits: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0319", "error", `data \`${name}\` reads no file`, at, details),
+  /** there is no adapter `{name}` */
+  unknown_adapter: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0320", "error", `there is no adapter \`${name}\``, at, details),
+  /** there is no metric `{name}` */
+  unknown_metric: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0321", "error", `there is no metric \`${name}\``, at, details),
+  /** there is no {kind} `{name}` */
+  unknown_definition: (at: Span | undefined, { kind, name }: { readonly kind: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0322", "error", `there is no ${kind} \`${name}\``, at, details),
+  /** `{adapter}` cannot be merged: {reason} */
+  cannot_merge: (at: Span | undefined, { adapter, reason }: { readonly adapter: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0323", "error", `\`${adapter}\` cannot be merged: ${reason}`, at, details),
+  /** {fact} is {found}, and the file requires {compare} {bound} */
+  require_failed: (at: Span | undefined, { fact, found, compare, bound }: { readonly fact: string | number; readonly found: string | number; readonly compare: string | number; readonly bound: string | number }, details: Details = {}): Diagnostic => make("PEFT0324", "error", `${fact} is ${found}, and the file requires ${compare} ${bound}`, at, details),
+  /** there is no fact `{name}` to require */
+  unknown_fact: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0325", "error", `there is no fact \`${name}\` to require`, at, details),
+  /** `{fact}` cannot be compared with {found} */
+  bad_bound: (at: Span | undefined, { fact, found }: { readonly fact: string | number; readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0326", "error", `\`${fact}\` cannot be compared with ${found}`, at, details),
+  /** `sequence_len` is {wanted}, and the model has positions for {limit} */
+  sequence_too_long: (at: Span | undefined, { wanted, limit }: { readonly wanted: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0327", "error", `\`sequence_len\` is ${wanted}, and the model has positions for ${limit}`, at, details),
+  /** `{what}` is not part of this version of the compiler */
+  unsupported_block: (at: Span | undefined, { what }: { readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0328", "error", `\`${what}\` is not part of this version of the compiler`, at, details),
+  /** a file has one base in this version, and this is the second */
+  several_bases: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0329", "error", `a file has one base in this version, and this is the second`, at, details),
+  /** there is no folder `{folder}` */
+  missing_folder: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0340", "error", `there is no folder \`${folder}\``, at, details),
+  /** `{folder}` has no config.json */
+  missing_config: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0341", "error", `\`${folder}\` has no config.json`, at, details),
+  /** the config.json of `{folder}` cannot be read: {problem} */
+  bad_config: (at: Span | undefined, { folder, problem }: { readonly folder: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0342", "error", `the config.json of \`${folder}\` cannot be read: ${problem}`, at, details),
+  /** no architecture reads `{name}` */
+  unknown_architecture: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0343", "error", `no architecture reads \`${name}\``, at, details),
+  /** config.json has no `{key}`, which {architecture} needs */
+  missing_config_key: (at: Span | undefined, { key, architecture }: { readonly key: string | number; readonly architecture: string | number }, details: Details = {}): Diagnostic => make("PEFT0344", "error", `config.json has no \`${key}\`, which ${architecture} needs`, at, details),
+  /** config.json asks for `{key}: {found}`; only {wanted} is known */
+  unsupported_config: (at: Span | undefined, { key, found, wanted }: { readonly key: string | number; readonly found: string | number; readonly wanted: string | number }, details: Details = {}): Diagnostic => make("PEFT0345", "error", `config.json asks for \`${key}: ${found}\`; only ${wanted} is known`, at, details),
+  /** `{folder}` has no weights */
+  missing_weights: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0346", "error", `\`${folder}\` has no weights`, at, details),
+  /** the checkpoint `{folder}` does not fit its config.json: {count} tensors differ */
+  config_mismatch: (at: Span | undefined, { folder, count }: { readonly folder: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0347", "error", `the checkpoint \`${folder}\` does not fit its config.json: ${count} tensors differ`, at, details),
+  /** {count} tensors of `{folder}` have no place in the model */
+  unused_tensors: (at: Span | undefined, { count, folder }: { readonly count: string | number; readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0348", "warning", `${count} tensors of \`${folder}\` have no place in the model`, at, details),
+  /** `{name}` is not known here */
+  unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
+  /** there is no op or module `{name}` */
+  unknown_function: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0401", "error", `there is no op or module \`${name}\``, at, details),
+  /** {of} has no `{name}` */
+  unknown_member: (at: Span | undefined, { of, name }: { readonly of: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0402", "error", `${of} has no \`${name}\``, at, details),
+  /** shapes do not fit: {problem} */
+  shapes_do_not_fit: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0403", "error", `shapes do not fit: ${problem}`, at, details),
+  /** `{op}` cannot take {what} */
+  wrong_operand: (at: Span | undefined, { op, what }: { readonly op: string | number; readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0404", "error", `\`${op}\` cannot take ${what}`, at, details),
+  /** `{what}` has no meaning here */
+  misplaced_expression: (at: Span | undefined, { what }: { readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0405", "error", `\`${what}\` has no meaning here`, at, details),
+  /** `branch` takes a weight's delta and a gate */
+  bad_branch: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0406", "error", `\`branch\` takes a weight's delta and a gate`, at, details),
+  /** module {module} has no `forward` */
+  no_forward: (at: Span | undefined, { module }: { readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0407", "error", `module ${module} has no \`forward\``, at, details),
+  /** {module} takes {wanted} arguments and is given {given} */
+  wrong_argument_count: (at: Span | undefined, { module, wanted, given }: { readonly module: string | number; readonly wanted: string | number; readonly given: string | number }, details: Details = {}): Diagnostic => make("PEFT0408", "error", `${module} takes ${wanted} arguments and is given ${given}`, at, details),
+  /** a size cannot be {found} */
+  bad_size: (at: Span | undefined, { found }: { readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0409", "error", `a size cannot be ${found}`, at, details),
+  /** `{name}` is no distribution to draw from */
+  unknown_distribution: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0410", "error", `\`${name}\` is no distribution to draw from`, at, details),
+  /** there is no module `{name}` */
+  unknown_module: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0411", "error", `there is no module \`${name}\``, at, details),
+  /** `{name}` cannot be tied to that */
+  bad_tie: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0412", "error", `\`${name}\` cannot be tied to that`, at, details),
+  /** `{method}` rebinds `{name}`, and {module} has no such value */
+  unused_rebinding: (at: Span | undefined, { method, name, module }: { readonly method: string | number; readonly name: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0413", "error", `\`${method}\` rebinds \`${name}\`, and ${module} has no such value`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */
@@ -57,6 +213,32 @@ export const diagnostics = {
   checkpoint_config: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0534", "error", `\`${file}\` is not a JSON object: ${reason}`, at, details),
   /** `{tensor}` is stored as {dtype} and cannot be read as numbers to compute with */
   tensor_dtype: (at: Span | undefined, { tensor, dtype }: { readonly tensor: string | number; readonly dtype: string | number }, details: Details = {}): Diagnostic => make("PEFT0535", "error", `\`${tensor}\` is stored as ${dtype} and cannot be read as numbers to compute with`, at, details),
+  /** {place} is not JSON: {reason} */
+  data_row_json: (at: Span | undefined, { place, reason }: { readonly place: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0560", "error", `${place} is not JSON: ${reason}`, at, details),
+  /** {place} is {kind}, not an object with columns */
+  data_row_kind: (at: Span | undefined, { place, kind }: { readonly place: string | number; readonly kind: string | number }, details: Details = {}): Diagnostic => make("PEFT0561", "error", `${place} is ${kind}, not an object with columns`, at, details),
+  /** {place} has no column `{column}`, which a template uses */
+  data_column_missing: (at: Span | undefined, { place, column }: { readonly place: string | number; readonly column: string | number }, details: Details = {}): Diagnostic => make("PEFT0562", "error", `${place} has no column \`${column}\`, which a template uses`, at, details),
+  /** {place}: the column `{column}` is {kind}, not text or a number */
+  data_value: (at: Span | undefined, { place, column, kind }: { readonly place: string | number; readonly column: string | number; readonly kind: string | number }, details: Details = {}): Diagnostic => make("PEFT0563", "error", `${place}: the column \`${column}\` is ${kind}, not text or a number`, at, details),
+  /** `{path}` has no rows{because} */
+  data_empty: (at: Span | undefined, { path, because }: { readonly path: string | number; readonly because: string | number }, details: Details = {}): Diagnostic => make("PEFT0564", "error", `\`${path}\` has no rows${because}`, at, details),
+  /** {place} is not valid UTF-8 */
+  data_encoding: (at: Span | undefined, { place }: { readonly place: string | number }, details: Details = {}): Diagnostic => make("PEFT0565", "error", `${place} is not valid UTF-8`, at, details),
+  /** {place}: {problem} */
+  data_csv: (at: Span | undefined, { place, problem }: { readonly place: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0566", "error", `${place}: ${problem}`, at, details),
+  /** no row of `{path}` has the column `{column}` */
+  template_column: (at: Span | undefined, { path, column }: { readonly path: string | number; readonly column: string | number }, details: Details = {}): Diagnostic => make("PEFT0567", "error", `no row of \`${path}\` has the column \`${column}\``, at, details),
+  /** the template `{template}` {problem} */
+  template_syntax: (at: Span | undefined, { template, problem }: { readonly template: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0568", "error", `the template \`${template}\` ${problem}`, at, details),
+  /** every answer in `{path}` is empty */
+  data_no_labels: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0569", "error", `every answer in \`${path}\` is empty`, at, details),
+  /** {count} of {total} rows of `{path}` are longer than sequence_len {limit} and lose their end */
+  data_truncated: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0570", "warning", `${count} of ${total} rows of \`${path}\` are longer than sequence_len ${limit} and lose their end`, at, details),
+  /** {count} of {total} rows of `{path}` have no room for an answer: their prompts fill sequence_len {limit} */
+  data_no_room: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0571", "error", `${count} of ${total} rows of \`${path}\` have no room for an answer: their prompts fill sequence_len ${limit}`, at, details),
+  /** {count} of {total} rows of `{path}` have an empty answer */
+  data_answers_empty: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0572", "warning", `${count} of ${total} rows of \`${path}\` have an empty answer`, at, details),
   /** something went wrong inside peft: {message} */
   internal_error: (at: Span | undefined, { message }: { readonly message: string | number }, details: Details = {}): Diagnostic => make("PEFT0900", "error", `something went wrong inside peft: ${message}`, at, details),
   /** there is no command `{command}` */
@@ -66,11 +248,9 @@ export const diagnostics = {
   /** `{option}` {problem} */
   option_value: (at: Span | undefined, { option, problem }: { readonly option: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0903", "error", `\`${option}\` ${problem}`, at, details),
   /** something is missing: `{usage}` */
-  missing_argument: (at: Span | undefined, { usage }: { readonly usage: string | number }, details: Details = {}): Diagnostic => make("PEFT0904", "error", `something is missing: \`${usage}\``, at, details),
+  usage_incomplete: (at: Span | undefined, { usage }: { readonly usage: string | number }, details: Details = {}): Diagnostic => make("PEFT0904", "error", `something is missing: \`${usage}\``, at, details),
   /** `{argument}` is one argument too many: `{usage}` */
-  extra_argument: (at: Span | undefined, { argument, usage }: { readonly argument: string | number; readonly usage: string | number }, details: Details = {}): Diagnostic => make("PEFT0905", "error", `\`${argument}\` is one argument too many: \`${usage}\``, at, details),
-  /** cannot read `{file}`: {reason} */
-  source_unreadable: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0906", "error", `cannot read \`${file}\`: ${reason}`, at, details),
+  usage_excess: (at: Span | undefined, { argument, usage }: { readonly argument: string | number; readonly usage: string | number }, details: Details = {}): Diagnostic => make("PEFT0905", "error", `\`${argument}\` is one argument too many: \`${usage}\``, at, details),
   /** `{pattern}` holds no `.peft` file */
   no_sources: (at: Span | undefined, { pattern }: { readonly pattern: string | number }, details: Details = {}): Diagnostic => make("PEFT0907", "error", `\`${pattern}\` holds no \`.peft\` file`, at, details),
   /** `{file}` is there already */
@@ -79,8 +259,6 @@ export const diagnostics = {
   unknown_code: (at: Span | undefined, { code }: { readonly code: string | number }, details: Details = {}): Diagnostic => make("PEFT0909", "error", `there is no page for \`${code}\``, at, details),
   /** this file is not formatted */
   not_formatted: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0910", "error", `this file is not formatted`, at, details),
-  /** cannot write `{file}`: {reason} */
-  output_unwritable: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0911", "error", `cannot write \`${file}\`: ${reason}`, at, details),
   /** there is no level `{level}` */
   unknown_level: (at: Span | undefined, { level }: { readonly level: string | number }, details: Details = {}): Diagnostic => make("PEFT0912", "error", `there is no level \`${level}\``, at, details),
   /** {what} */

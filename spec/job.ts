@@ -156,14 +156,21 @@ export interface Train {
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
   readonly log: { readonly every: number };
-  /** Program of one micro-batch. Inputs: ids, positions, rows, targets, scale, seed. Output: loss. */
+  /**
+   * Program of one micro-batch. Inputs: ids, positions, rows, targets, scale (1 / answer tokens of the whole step), and seeds
+   * when something is gated (see `seeds`). Output: loss (already scaled: the micro-batches' losses add up to the step's).
+   */
   readonly step: string;
-  /** Adds a micro-batch's gradients to the sum; absent without accumulation. */
+  /** Number of i32 seeds, one per 64 elements of the value `seeds`; 0 when nothing is gated. */
+  readonly seeds: number;
+  /** Adds a micro-batch's gradients to the sum; absent without accumulation. Input: keep (0 at a step's first micro-batch, then 1). */
   readonly accumulate?: string;
-  /** Program of one optimizer step. Output: norm (the gradient norm before clipping). */
+  /** Program of one optimizer step. Inputs: `scalars`. Output: norm (the gradient norm before clipping). */
   readonly update: string;
-  /** Scalar values written before `update`, in terms of ["step"] (from 0) and ["total"]. `rate` is always among them. */
+  /** Scalar values written before `update`, in terms of ["step"] (from 0) and ["total"]. */
   readonly scalars: Readonly<Record<string, ScalarExpr>>;
+  /** The learning rate, for logs. */
+  readonly rate: ScalarExpr;
   /** Names of values that are optimizer state, all zero (or `init`) at the start. */
   readonly state: readonly { readonly value: string; readonly init: number }[];
 }
@@ -176,10 +183,10 @@ export interface Evaluate {
   readonly metrics: readonly string[];
   readonly micro_batch_size: number;
   readonly sequence_len: number;
-  /** Program. Inputs: ids, positions, rows, targets, scale. Output: loss. */
+  /** Program. Inputs: ids, positions, rows, targets, scale. Output: loss (the sum over answer tokens times scale). */
   readonly program: string;
   readonly generate?: Generation;
-  /** Program for generation. Inputs: ids, positions, rows; output: logits. State: caches. */
+  /** Program for generation; t is the prompt's length, then 1. Inputs: ids, positions, rows (flattened index of each row's last token); output: logits [n, vocabulary]. */
   readonly generator?: string;
 }
 
@@ -192,12 +199,15 @@ export interface Generation {
   readonly seed?: number;
 }
 
-/** One merged tensor: run `program` with the base's value written to its first input, read its output. */
+/** One merged tensor: run `program` with the base's tensor written to `base`, read `output`. Without a program, `output` is read as it is. */
 export interface MergedTensor {
+  /** Name in the checkpoint. */
   readonly tensor: string;
   readonly transposed: boolean;
-  readonly base: string;
-  readonly program: string;
+  readonly shape: readonly number[];
+  readonly program?: string;
+  /** Value name in the program. */
+  readonly base?: string;
   readonly output: string;
 }
 

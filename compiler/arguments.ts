@@ -1,0 +1,86 @@
+// The arguments of a call against the parameters of a definition -> a value for each parameter. Defaults may use earlier ones.
+// Nothing is ignored: unknown, missing, doubled and mistyped arguments are each a diagnostic, other tools' spellings included.
+
+import type * as tree from "../grammar/tree.ts";
+import { nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { translation } from "./other-tools.ts";
+import { asDim, describe, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
+
+interface Callee {
+  readonly what: string; // "method lora"
+  readonly at: tree.Span;
+  readonly parameters: readonly tree.Parameter[];
+}
+
+export const bindArguments = (callee: Callee, args: readonly tree.Argument[], scope: Scope, context: Context): ReadonlyMap<string, Value> => {
+  const given = new Map<string, tree.Argument>();
+  const names = callee.parameters.map((parameter) => parameter.name.text);
+  for (const [i, argument] of args.entries()) {
+    const name = argument.name?.text ?? names[i];
+    if (name === undefined || !names.includes(name)) {
+      const translated = name === undefined ? undefined : translation(name, names);
+      const near = translated ?? (name === undefined ? undefined : nearest(name, names));
+      const place = argument.name?.at ?? argument.at;
+      reportThrough(context, place, (at, details) => diagnostics.unknown_argument(at, { callee: callee.what, name: name ?? `number ${i + 1}` }, details), {
+        label: "not a parameter",
+        notes: [{ message: `${callee.what} takes: ${names.join(", ") || "nothing"}` }],
+        ...(near && {
+          help: translated ? `another tool's spelling; here it is \`${near}\`` : `did you mean \`${near}\`?`,
+          fixes: argument.name ? [{ at: place, insert: near, title: `change to \`${near}\`` }] : [],
+        }),
+      });
+    } else if (given.has(name))
+      reportThrough(context, argument.at, (at, details) => diagnostics.duplicate_name(at, { name }, details), { help: "give it once" });
+    else given.set(name, argument);
+  }
+
+  const values = new Map<string, Value>();
+  for (const parameter of callee.parameters) {
+    const name = parameter.name.text;
+    const argument = given.get(name);
+    if (argument) values.set(name, typed(evaluate(argument.value, scope, context), parameter, argument.value.at, context));
+    else if (parameter.value) values.set(name, typed(evaluate(parameter.value, scopeOf(values, scope), context), parameter, parameter.value.at, context));
+    else {
+      reportThrough(context, callee.at, (at, details) => diagnostics.missing_argument(at, { callee: callee.what, name }, details), {
+        help: `write \`${name}: …\``,
+      });
+      values.set(name, unknown);
+    }
+  }
+  return values;
+};
+
+/** Checks a value against a parameter's declared type and gives it its final form. */
+export const typed = (value: Value, parameter: tree.Parameter, at: tree.Span, context: Context): Value => {
+  const type = parameter.type?.text;
+  if (type === undefined || value.kind === "unknown") return value;
+  if (value.kind === "none" && parameter.value?.kind === "ref" && parameter.value.name === "none") return value;
+  const wrong = (wanted: string): Value =>
+    reportThrough(context, at, (place, details) => diagnostics.wrong_type(place, { name: parameter.name.text, wanted, found: describe(value) }, details));
+  switch (type) {
+    case "int": {
+      const dim = asDim(value);
+      return dim === undefined ? (value.kind === "number" && Number.isNaN(value.value) ? value : wrong("a whole number")) : size(dim);
+    }
+    case "float":
+      if (value.kind === "size") return number(Number.NaN);
+      if (value.kind !== "number") return wrong("a number");
+      if (value.unit === "%") return number(value.value / 100);
+      return value.unit ? wrong("a number without a unit") : value;
+    case "bool":
+      return value.kind === "bool" ? value : wrong("true or false");
+    case "string":
+      return value.kind === "text" ? value : wrong("text");
+    case "path":
+      return value.kind === "text" ? value : wrong("a path in quotes");
+    // A stretch of training: steps, or a share of the whole run.
+    case "span":
+      if (value.kind !== "number") return wrong("steps or a percentage, like `100 steps` or `3%`");
+      if (value.unit === "%" || value.unit === "steps" || value.unit === "step") return value;
+      return value.value === 0 ? number(0, "steps") : wrong("steps or a percentage, like `100 steps` or `3%`");
+    default:
+      return value;
+  }
+};

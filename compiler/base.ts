@@ -1,0 +1,209 @@
+// A base block -> its module tree, checked against config.json and the checkpoint's header. No weight is read.
+
+import type * as tree from "../grammar/tree.ts";
+import { nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { bindArguments } from "./arguments.ts";
+import { type Context, evaluate } from "./expressions.ts";
+import type { CompileHost, StoredTensor } from "./host.ts";
+import { type Instance, instantiate, parametersOf } from "./instantiate.ts";
+import type { Library } from "./resolve.ts";
+import { parameter } from "./settings.ts";
+import { bool, describe, none, number, type Scope, scopeOf, type Value } from "./values.ts";
+
+export interface BasePlan {
+  readonly name: string;
+  readonly root: Instance;
+  readonly architecture: tree.ArchitectureDef;
+  /** As written. */
+  readonly path: string;
+  readonly weights: "checkpoint" | "drawn";
+  readonly seed: number;
+  /** Longest sequence the positions allow. */
+  readonly context: number;
+  readonly parameters: number;
+  readonly configHash: string;
+  readonly headerHash?: string;
+}
+
+const sources: Readonly<Record<string, readonly tree.Parameter[]>> = {
+  /** A Hugging Face folder with weights. */
+  checkpoint: [parameter("path", "path")],
+  /** config.json and a tokenizer; the parameters are drawn as the modules say. */
+  blank: [parameter("path", "path"), parameter("seed", "int", 0)],
+};
+
+/** Undefined after a report. */
+export const readBase = (item: tree.Base, file: string, library: Library, scope: Scope, host: CompileHost, context: Context): BasePlan | undefined => {
+  const { report } = context;
+  const call = item.source;
+  const kind = call.kind === "call" && call.callee.kind === "ref" ? call.callee.name : "";
+  if (call.kind !== "call" || !sources[kind]) {
+    const near = nearest(kind, Object.keys(sources));
+    report(diagnostics.unknown_definition(call.at, { kind: "base source", name: kind || "this" }, { help: near ? `did you mean \`${near}\`?` : 'write `checkpoint("folder/")` or `blank("folder/", seed: 1)`' }));
+    return undefined;
+  }
+  for (const store of item.store) report(diagnostics.unknown_definition(store.at, { kind: "storage format", name: "this" }, { help: "weights are kept as the checkpoint stores them in this version" }));
+  const args = bindArguments({ what: kind, at: call.at, parameters: sources[kind]! }, call.args, scope, context);
+  const path = args.get("path");
+  const seed = args.get("seed");
+  if (path?.kind !== "text") return undefined;
+  const at = call.args[0]?.value.at ?? call.at;
+  const folder = host.resolve(file, path.value);
+  const text = host.read(host.resolve(`${folder}/`, "config.json"));
+  if (text === undefined) {
+    const names = host.list(folder);
+    report(
+      names
+        ? diagnostics.missing_config(at, { folder: path.value }, { notes: [{ message: `the folder holds: ${names.slice(0, 8).join(", ") || "nothing"}` }], help: "a base is a Hugging Face folder: config.json, *.safetensors, tokenizer.json" })
+        : diagnostics.missing_folder(at, { folder: path.value }, { help: "the path is taken from the folder of this file" }),
+    );
+    return undefined;
+  }
+  const config = parseConfig(text, at, path.value, context);
+  if (!config) return undefined;
+  const architecture = findArchitecture(config, at, library, context);
+  if (!architecture) return undefined;
+  const sizes = readConfig(architecture, config, at, context);
+  if (!sizes) return undefined;
+  let failed = false;
+  const watch: Context = {
+    ...context,
+    through: [at],
+    report: (diagnostic) => {
+      failed ||= diagnostic.severity === "error";
+      report(diagnostic);
+    },
+  };
+  const root = instantiate(architecture, sizes, library, watch);
+  const contextLet = architecture.members.find((member) => member.kind === "let" && member.name.text === "context");
+  const longest = contextLet?.kind === "let" ? evaluate(contextLet.value, scopeOf(sizes), watch) : number(Number.MAX_SAFE_INTEGER);
+  if (failed || longest.kind !== "number") return undefined;
+
+  const parameters = [...parametersOf(root)].reduce((sum, param) => sum + param.shape.reduce<number>((n, dim) => n * Number(dim), 1), 0);
+  const plan = { name: item.name.text, root, architecture, path: path.value, seed: seed?.kind === "number" ? seed.value : 0, context: longest.value, parameters, configHash: host.sha256(text) };
+  if (kind === "blank") return { ...plan, weights: "drawn" };
+  const header = host.headers(folder);
+  if (!header) {
+    report(diagnostics.missing_weights(at, { folder: path.value }, { help: "put model.safetensors there, or start from random values with `blank(…)`" }));
+    return undefined;
+  }
+  if ("diagnostics" in header) {
+    for (const diagnostic of header.diagnostics) report({ ...diagnostic, at: diagnostic.at ?? at });
+    return undefined;
+  }
+  if (!checkHeader(root, header.tensors, at, path.value, context)) return undefined;
+  return { ...plan, weights: "checkpoint", headerHash: header.sha256 };
+};
+
+const parseConfig = (text: string, at: tree.Span, folder: string, { report }: Context): Record<string, unknown> | undefined => {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+    report(diagnostics.bad_config(at, { folder, problem: "it is not an object" }));
+  } catch (error) {
+    report(diagnostics.bad_config(at, { folder, problem: error instanceof Error ? error.message : "it is not JSON" }));
+  }
+  return undefined;
+};
+
+const findArchitecture = (config: Record<string, unknown>, at: tree.Span, library: Library, { report }: Context): tree.ArchitectureDef | undefined => {
+  const classes = Array.isArray(config.architectures) ? config.architectures.filter((name): name is string => typeof name === "string") : [];
+  for (const name of classes) {
+    const found = library.architecture(name);
+    if (found) return found;
+  }
+  const near = classes[0] === undefined ? undefined : nearest(classes[0], library.classNames());
+  report(
+    diagnostics.unknown_architecture(at, { name: classes[0] ?? "none named" }, {
+      notes: [{ message: `known: ${library.classNames().join(", ")}` }],
+      help: near ? `the nearest is ${near}; an architecture is one file: see stdlib/architectures` : "an architecture is one file in the language: see stdlib/architectures",
+    }),
+  );
+  return undefined;
+};
+
+/** config.json's keys as the architecture types them. Newer checkpoints keep some one level down, in an object of their own. */
+const readConfig = (architecture: tree.ArchitectureDef, config: Record<string, unknown>, at: tree.Span, context: Context): Map<string, Value> | undefined => {
+  const sizes = new Map<string, Value>();
+  const inner: Context = { ...context, through: [at] };
+  let ok = true;
+  for (const key of architecture.config) {
+    const name = key.name.text;
+    const raw = lookUp(config, name);
+    const fallback = (): Value => (key.value ? evaluate(key.value, scopeOf(sizes), inner) : none);
+    if (raw === undefined || (raw === null && (key.optional || key.value))) {
+      if (!key.value && !key.optional) {
+        context.report(diagnostics.missing_config_key(at, { key: name, architecture: architecture.name.text }));
+        ok = false;
+      }
+      sizes.set(name, fallback());
+      continue;
+    }
+    const value = fromJson(raw);
+    const problem = misfit(key, value, sizes, inner);
+    if (problem) {
+      context.report(diagnostics.unsupported_config(at, { key: name, found: JSON.stringify(raw) ?? "nothing", wanted: problem }, { help: `${architecture.name.text} reads ${name} as ${problem}; this checkpoint asks for something it cannot do` }));
+      ok = false;
+    }
+    sizes.set(name, value);
+  }
+  return ok ? sizes : undefined;
+};
+
+const lookUp = (config: Record<string, unknown>, name: string): unknown => {
+  if (name in config) return config[name];
+  for (const value of Object.values(config)) if (typeof value === "object" && value !== null && !Array.isArray(value) && name in value) return (value as Record<string, unknown>)[name];
+  return undefined;
+};
+
+const fromJson = (raw: unknown): Value => {
+  if (typeof raw === "number") return number(raw);
+  if (typeof raw === "boolean") return bool(raw);
+  if (typeof raw === "string") return { kind: "text", value: raw };
+  if (raw === null) return none;
+  return { kind: "record", name: "an object", fields: () => undefined, names: () => [] };
+};
+
+/** What the key must be, when the value is not that. */
+const misfit = (key: tree.ConfigKey, value: Value, sizes: ReadonlyMap<string, Value>, context: Context): string | undefined => {
+  if ("oneOf" in key.type) {
+    const allowed = key.type.oneOf.map((expr) => evaluate(expr, scopeOf(sizes), context));
+    return allowed.some((candidate) => describe(candidate) === describe(value)) ? undefined : allowed.map(describe).join(" or ");
+  }
+  switch (key.type.text) {
+    case "int":
+      return value.kind === "number" && Number.isInteger(value.value) ? undefined : "a whole number";
+    case "float":
+      return value.kind === "number" ? undefined : "a number";
+    case "bool":
+      return value.kind === "bool" ? undefined : "true or false";
+    case "string":
+      return value.kind === "text" ? undefined : "text";
+    default:
+      return undefined;
+  }
+};
+
+/** Every parameter is there with its shape; what the checkpoint has beyond that is said. */
+const checkHeader = (root: Instance, tensors: ReadonlyMap<string, StoredTensor>, at: tree.Span, folder: string, { report }: Context): boolean => {
+  const problems: string[] = [];
+  const used = new Set<string>();
+  for (const param of parametersOf(root)) {
+    const found = tensors.get(param.tensor);
+    const wanted = param.transposed ? [...param.shape].reverse() : param.shape;
+    used.add(param.tensor);
+    if (!found) {
+      const near = nearest(param.tensor, tensors.keys());
+      problems.push(`${param.tensor}: missing${near ? ` (there is ${near})` : ""}`);
+    } else if (found.shape.join() !== wanted.join()) problems.push(`${param.tensor}: config.json says [${wanted.join(", ")}], the file has [${found.shape.join(", ")}]`);
+    else param.stored = found.dtype;
+  }
+  if (problems.length > 0) {
+    report(diagnostics.config_mismatch(at, { folder, count: problems.length }, { notes: problems.slice(0, 8).map((message) => ({ message })), help: "config.json and the weights belong to different models, or a file is missing" }));
+    return false;
+  }
+  const unused = [...tensors.keys()].filter((name) => !used.has(name));
+  if (unused.length > 0) report(diagnostics.unused_tensors(at, { count: unused.length, folder }, { notes: [{ message: unused.slice(0, 6).join(", ") + (unused.length > 6 ? ", …" : "") }], help: "the architecture has no parameter for them; the model is computed without them" }));
+  return true;
+};

@@ -1,0 +1,25 @@
+// What the compiler may ask of the world. Everything else it does is pure, so it runs in a browser as it runs in Node.
+
+import type { DType } from "../spec/job.ts";
+import type { Diagnostic } from "../spec/diagnostic.ts";
+
+export interface StoredTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+export interface CompileHost {
+  /** The standard library: path inside stdlib/ → text. */
+  readonly std: ReadonlyMap<string, string>;
+  /** Text of a file, undefined when there is none. */
+  readonly read: (path: string) => string | undefined;
+  /** Names in a folder, undefined when there is none. */
+  readonly list: (folder: string) => readonly string[] | undefined;
+  /** Tensors of a checkpoint folder from its headers alone; what is wrong with it otherwise; undefined when it has no weights. */
+  readonly headers: (
+    folder: string,
+  ) => { readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] } | undefined;
+  /** `relative` as seen from the folder of `from`. */
+  readonly resolve: (from: string, relative: string) => string;
+  readonly sha256: (text: string | Uint8Array) => string;
+}

@@ -1,0 +1,264 @@
+// The pipeline blocks (data, train, evaluate, merge) -> plain records, each setting checked. Nothing here knows tensors.
+
+import type * as tree from "../grammar/tree.ts";
+import { nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Data, DType, Generation, Split } from "../spec/job.ts";
+import { bindArguments } from "./arguments.ts";
+import type { Context } from "./expressions.ts";
+import { evaluate } from "./expressions.ts";
+import { parameter, readSettings, type Setting } from "./settings.ts";
+import type { Scope, Value } from "./values.ts";
+
+export interface TrainPlan {
+  readonly item: tree.Train;
+  readonly adapter: string;
+  readonly data: string;
+  readonly split: string;
+  readonly optimizer: tree.Call;
+  readonly schedule?: tree.Call;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly micro_batch_size: number;
+  readonly gradient_accumulation_steps: number;
+  readonly sequence_len?: number;
+  readonly max_grad_norm?: number;
+  readonly seed: number;
+  readonly shuffle: boolean;
+  readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
+  readonly log: { readonly every: number };
+}
+
+export interface EvaluatePlan {
+  readonly item: tree.Evaluate;
+  readonly subject: string;
+  readonly data: string;
+  readonly split: string;
+  readonly metrics: readonly string[];
+  readonly micro_batch_size: number;
+  readonly sequence_len?: number;
+  readonly generate?: Generation;
+}
+
+export interface MergePlan {
+  readonly item: tree.Merge;
+  readonly adapter: string;
+  readonly into: string;
+  readonly as?: DType;
+}
+
+const readers = ["jsonl", "json", "csv", "text"] as const;
+const metrics = ["loss", "perplexity"];
+
+/** Reads `data`: every `name = reader(path)` is a split; the rest are templates. */
+export const readData = (item: tree.Data, scope: Scope, context: Context): Data => {
+  const splits: Split[] = [];
+  const rest: tree.Entry[] = [];
+  for (const entry of item.entries) {
+    const { value } = entry;
+    const reader = value.kind === "call" && value.callee.kind === "ref" ? value.callee.name : undefined;
+    if (value.kind !== "call" || reader === undefined) {
+      rest.push(entry);
+      continue;
+    }
+    if (!(readers as readonly string[]).includes(reader)) {
+      const near = nearest(reader, readers);
+      context.report(diagnostics.unknown_definition(value.callee.at, { kind: "reader", name: reader }, { notes: [{ message: `readers: ${readers.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+      continue;
+    }
+    const args = bindArguments({ what: reader, at: value.at, parameters: [parameter("path", "path"), parameter("rows", "int", "none"), parameter("skip", "int", "none")] }, value.args, scope, context);
+    const path = args.get("path");
+    const [rows, skip] = [args.get("rows"), args.get("skip")];
+    if (path?.kind !== "text") continue;
+    splits.push({
+      name: entry.key.text,
+      reader: reader as Split["reader"],
+      path: path.value,
+      ...(rows?.kind === "number" && { rows: rows.value }),
+      ...(skip?.kind === "number" && { skip: skip.value }),
+    });
+  }
+  const table: Record<string, Setting> = {
+    prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
+    answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
+    loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
+  };
+  const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, table, scope, context);
+  if (splits.length === 0) context.report(diagnostics.no_splits(item.name.at, { name: item.name.text }, { help: 'add one, like `train = jsonl("train.jsonl")`' }));
+  const prompt = settings.text("prompt");
+  return { name: item.name.text, splits, ...(prompt !== undefined && { prompt }), answer: settings.text("answer") ?? "", loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer" };
+};
+
+/** `orders` or `orders.eval`. */
+const findSplit = (path: tree.Path, fallback: string, data: ReadonlyMap<string, Data>, context: Context): { data: string; split: string } | undefined => {
+  const [first, second] = path.segments;
+  const name = first?.kind === "name" ? first.text : "";
+  const found = data.get(name);
+  if (!found) {
+    const near = nearest(name, data.keys());
+    context.report(diagnostics.unknown_data(path.at, { name }, { ...(near && { help: `did you mean \`${near}\`?` }), notes: data.size ? [{ message: `data here: ${[...data.keys()].join(", ")}` }] : [] }));
+    return undefined;
+  }
+  const split = second?.kind === "name" ? second.text : fallback;
+  if (!found.splits.some((candidate) => candidate.name === split)) {
+    const names = found.splits.map((candidate) => candidate.name);
+    const near = nearest(split, names);
+    context.report(diagnostics.unknown_split(second?.at ?? path.at, { data: name, split }, { notes: [{ message: `${name} has: ${names.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    return undefined;
+  }
+  return { data: name, split };
+};
+
+const trainTable: Record<string, Setting> = {
+  optimizer: { type: "call", required: true, doc: "say how parameters move, like `optimizer: adamw(learning_rate: 2e-4)`" },
+  schedule: { type: "call", doc: "how the learning rate changes, like `schedule: cosine(warmup: 3%)`" },
+  epochs: { type: "int", atLeast: 1, doc: "how often every row is seen" },
+  steps: { type: "int", atLeast: 1, doc: "optimizer steps" },
+  micro_batch_size: { type: "int", atLeast: 1, doc: "rows at once" },
+  gradient_accumulation_steps: { type: "int", atLeast: 1, doc: "micro-batches per optimizer step" },
+  sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
+  max_grad_norm: { type: "float", atLeast: 0, doc: "gradients are scaled down to this norm" },
+  seed: { type: "int", doc: "everything random follows from it" },
+  shuffle: { type: "bool", doc: "a new order each epoch" },
+  checkpoint: { type: "every", doc: "how often the state is saved" },
+  log: { type: "every", doc: "how often a line is logged" },
+};
+
+export const readTrain = (item: tree.Train, subjects: ReadonlySet<string>, data: ReadonlyMap<string, Data>, scope: Scope, context: Context): TrainPlan | undefined => {
+  const { report } = context;
+  const adapter = item.subject.text;
+  if (!subjects.has(adapter)) {
+    const near = nearest(adapter, subjects);
+    report(diagnostics.unknown_adapter(item.subject.at, { name: adapter }, { notes: subjects.size ? [{ message: `adapters here: ${[...subjects].join(", ")}` }] : [], ...(near && { help: `did you mean \`${near}\`?` }) }));
+  }
+  const from = findSplit(item.on, "train", data, context);
+  const settings = readSettings({ what: "train", at: item.at, entries: item.entries, sign: ":" }, trainTable, scope, context);
+  const [epochs, steps] = [settings.number("epochs"), settings.number("steps")];
+  if (epochs === undefined && steps === undefined && !settings.entry("epochs") && !settings.entry("steps"))
+    report(diagnostics.missing_setting(item.at, { name: "epochs", block: "train" }, { help: "say how long: `epochs: 3` or `steps: 1000`" }));
+  if (settings.entry("epochs") && settings.entry("steps"))
+    report(diagnostics.conflicting_settings(settings.entry("steps")!.at, { first: "epochs", second: "steps" }, { notes: [{ message: "the other is here", at: settings.entry("epochs")!.at }], help: "keep one of them" }));
+  const optimizer = settings.entry("optimizer")?.value;
+  const schedule = settings.entry("schedule")?.value;
+  const checkpoint = interval(settings.entry("checkpoint"), context);
+  const log = interval(settings.entry("log"), context);
+  if (!from || optimizer?.kind !== "call" || !subjects.has(adapter)) return undefined;
+  const optional = <K extends string>(name: K): { [P in K]?: number } => {
+    const value = settings.number(name);
+    return (value === undefined ? {} : { [name]: value }) as { [P in K]?: number };
+  };
+  return {
+    item,
+    adapter,
+    ...from,
+    optimizer,
+    ...(schedule?.kind === "call" && { schedule }),
+    ...optional("epochs"),
+    ...optional("steps"),
+    micro_batch_size: settings.number("micro_batch_size") ?? 8,
+    gradient_accumulation_steps: settings.number("gradient_accumulation_steps") ?? 1,
+    ...optional("sequence_len"),
+    ...optional("max_grad_norm"),
+    seed: settings.number("seed") ?? 0,
+    shuffle: settings.flag("shuffle") ?? true,
+    ...(checkpoint && { checkpoint: { every: checkpoint.every, unit: checkpoint.unit, keep: checkpoint.keep ?? 2 } }),
+    log: { every: log?.every ?? 1 },
+  };
+};
+
+const interval = (entry: tree.Entry | undefined, context: Context): { every: number; unit: "steps" | "epochs"; keep?: number } | undefined => {
+  if (entry?.value.kind !== "every") return undefined;
+  const { interval: every, keep } = entry.value;
+  const unit = every.unit?.text.replace(/s?$/, "s");
+  if ((unit !== "steps" && unit !== "epochs") || !Number.isInteger(every.value) || every.value < 1) {
+    context.report(diagnostics.wrong_type(every.at, { name: entry.key.text, wanted: "whole steps or epochs", found: `${every.text} ${every.unit?.text ?? ""}`.trim() }));
+    return undefined;
+  }
+  return { every: every.value, unit, ...(keep && { keep: keep.value }) };
+};
+
+const evaluateTable: Record<string, Setting> = {
+  metrics: { type: "list", doc: "what is measured" },
+  generate: { type: "call", doc: "how text is written, like `generate: greedy(max_new_tokens: 64)`" },
+  micro_batch_size: { type: "int", atLeast: 1, doc: "rows at once" },
+  sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
+};
+
+const generators: Readonly<Record<string, readonly tree.Parameter[]>> = {
+  greedy: [parameter("max_new_tokens", "int")],
+  sample: [parameter("max_new_tokens", "int"), parameter("temperature", "float", 1), parameter("top_k", "int", "none"), parameter("top_p", "float", "none"), parameter("seed", "int", 0)],
+};
+
+export const readEvaluate = (item: tree.Evaluate, subjects: ReadonlySet<string>, data: ReadonlyMap<string, Data>, scope: Scope, context: Context): EvaluatePlan[] => {
+  const from = findSplit(item.on, "eval", data, context);
+  const settings = readSettings({ what: "evaluate", at: item.at, entries: item.entries, sign: ":" }, evaluateTable, scope, context);
+  const list = settings.entry("metrics")?.value;
+  const names: string[] = [];
+  for (const entry of list?.kind === "list" ? list.items : []) {
+    const name = entry.kind === "ref" ? entry.name : entry.kind === "string" ? entry.value : "";
+    if (metrics.includes(name)) names.push(name);
+    else {
+      const near = nearest(name, metrics);
+      context.report(diagnostics.unknown_metric(entry.at, { name }, { notes: [{ message: `metrics: ${metrics.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    }
+  }
+  const generate = readGenerate(settings.entry("generate"), scope, context);
+  const length = settings.number("sequence_len");
+  return item.subjects.flatMap((subject): EvaluatePlan[] => {
+    if (!subjects.has(subject.text)) {
+      const near = nearest(subject.text, subjects);
+      context.report(diagnostics.unknown_adapter(subject.at, { name: subject.text }, { notes: [{ message: `adapters and bases here: ${[...subjects].join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+      return [];
+    }
+    if (!from) return [];
+    return [{ item, subject: subject.text, ...from, metrics: names.length ? names : ["loss"], micro_batch_size: settings.number("micro_batch_size") ?? 16, ...(length !== undefined && { sequence_len: length }), ...(generate && { generate }) }];
+  });
+};
+
+const readGenerate = (entry: tree.Entry | undefined, scope: Scope, context: Context): Generation | undefined => {
+  const call = entry?.value;
+  if (call?.kind !== "call") return undefined;
+  const kind = call.callee.kind === "ref" ? call.callee.name : "";
+  const parameters = generators[kind];
+  if (!parameters) {
+    const near = nearest(kind, Object.keys(generators));
+    context.report(diagnostics.unknown_definition(call.callee.at, { kind: "way to generate", name: kind }, { notes: [{ message: `there are: ${Object.keys(generators).join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    return undefined;
+  }
+  const args = bindArguments({ what: kind, at: call.at, parameters }, call.args, scope, context);
+  const read = (name: string): number | undefined => {
+    const value: Value | undefined = args.get(name);
+    return value?.kind === "number" ? value.value : undefined;
+  };
+  const [temperature, top_k, top_p, seed] = [read("temperature"), read("top_k"), read("top_p"), read("seed")];
+  return {
+    kind: kind as Generation["kind"],
+    max_new_tokens: read("max_new_tokens") ?? 1,
+    ...(temperature !== undefined && { temperature }),
+    ...(top_k !== undefined && { top_k }),
+    ...(top_p !== undefined && { top_p }),
+    ...(seed !== undefined && { seed }),
+  };
+};
+
+const storedTypes = ["f32", "f16", "bf16"];
+
+export const readMerge = (item: tree.Merge, subjects: ReadonlySet<string>, scope: Scope, context: Context): MergePlan | undefined => {
+  const adapter = item.subject.text;
+  if (!subjects.has(adapter)) {
+    const near = nearest(adapter, subjects);
+    context.report(diagnostics.unknown_adapter(item.subject.at, { name: adapter }, { notes: [{ message: `adapters here: ${[...subjects].join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    return undefined;
+  }
+  const into = evaluate(item.into, scope, context);
+  if (into.kind !== "text") {
+    if (into.kind !== "unknown") context.report(diagnostics.wrong_type(item.into.at, { name: "into", wanted: "a folder in quotes", found: into.kind }));
+    return undefined;
+  }
+  const as = item.as?.kind === "ref" ? item.as.name : undefined;
+  if (item.as && (as === undefined || !storedTypes.includes(as))) {
+    context.report(diagnostics.wrong_type(item.as.at, { name: "as", wanted: `one of ${storedTypes.join(", ")}`, found: as ?? "something else" }));
+    return undefined;
+  }
+  return { item, adapter, into: into.value, ...(as !== undefined && { as: as as DType }) };
+};

@@ -1,0 +1,256 @@
+// Sample calls of every op, with symbolic sizes: what the laws of all ops run on (reference, ONNX, WGSL).
+
+import { at } from "../compiler/dims.ts";
+import type { Attrs, Dim, DType } from "../compiler/graph.ts";
+import type { Tensor } from "../compiler/op.ts";
+
+export type Sizes = Readonly<Record<string, number>>;
+
+/** How an input is filled. "apart": no two elements closer than a finite difference, none near 0. */
+export type Fill =
+  | "normal"
+  | "positive"
+  | "apart"
+  | "flag"
+  | { readonly below: Dim } // whole numbers in [0, below), repeats allowed
+  | { readonly distinct: Dim } // whole numbers in [0, distinct), no repeats along the last axis
+  | { readonly targets: Dim } // whole numbers in [0, targets), every third one -1
+  | { readonly ascending: Dim } // along the last axis, the last is distinct - 1: positions of tokens in a cache
+  | { readonly value: number };
+
+export interface SampleInput {
+  readonly shape: readonly Dim[];
+  readonly dtype?: DType;
+  readonly fill?: Fill;
+}
+
+export interface Sample {
+  readonly inputs: readonly SampleInput[];
+  readonly attrs?: Attrs;
+  /** Inputs that a gradient may be asked for. */
+  readonly smooth?: readonly number[];
+}
+
+const x = (...shape: Dim[]): SampleInput => ({ shape });
+const whole = (fill: Fill, ...shape: Dim[]): SampleInput => ({ shape, dtype: "i32", fill });
+const filled = (fill: Fill, ...shape: Dim[]): SampleInput => ({ shape, fill });
+
+const unary = (fill: Fill = "normal"): Sample[] => [
+  { inputs: [{ shape: ["b", "t", 6], fill }], smooth: [0] },
+  { inputs: [{ shape: [], fill }], smooth: [0] },
+];
+const binary = (fill: Fill = "normal"): Sample[] => [
+  { inputs: [filled(fill, "b", "t", 6), filled(fill, "b", "t", 6)], smooth: [0, 1] },
+  { inputs: [filled(fill, "b", "t", 6), filled(fill, 6)], smooth: [0, 1] },
+  { inputs: [filled(fill, "b", 1, 6), filled(fill, "t", 1)], smooth: [0, 1] },
+  { inputs: [filled(fill), filled(fill, "b", "t")], smooth: [0, 1] },
+];
+
+/** Sizes at which every sample runs; ONNX runs both in one session. */
+export const sampleSizes: readonly Sizes[] = [
+  { b: 2, t: 3, n: 4, s: 5 },
+  { b: 3, t: 2, n: 5, s: 4 },
+];
+
+const attention = (h: Dim, g: Dim, s: Dim, attrs: Attrs, positions: Fill): Sample => ({
+  inputs: [x("b", "t", h, 4), x("b", s, g, 4), x("b", s, g, 4), whole(positions, "b", "t")],
+  attrs,
+  smooth: [0, 1, 2],
+});
+
+export const samples: Readonly<Record<string, readonly Sample[]>> = {
+  constant: [
+    { inputs: [], attrs: { value: 1.5, dtype: "f32", shape: [] } },
+    { inputs: [], attrs: { value: -2, dtype: "i32", shape: ["b", 3] } },
+    { inputs: [], attrs: { value: 0.25, dtype: "f32", shape: [2, 3] } },
+  ],
+  size: [
+    { inputs: [], attrs: { of: ["b", 3] } },
+    { inputs: [], attrs: { of: [4, 3] } },
+    { inputs: [], attrs: { of: ["b", "t"] } },
+  ],
+  iota: [
+    { inputs: [], attrs: { count: 7 } },
+    { inputs: [], attrs: { count: "2*t+1" } },
+  ],
+  cast: [
+    { inputs: [whole({ below: 9 }, "b", 3)], attrs: { dtype: "f32" } },
+    { inputs: [x("b", 3)], attrs: { dtype: "i32" } },
+    { inputs: [x("b", 3)], attrs: { dtype: "f32" }, smooth: [0] },
+  ],
+  branch: [{ inputs: [x("b", 3)], attrs: { site: 1 } }],
+  neg: [...unary(), { inputs: [whole({ below: 9 }, "b")] }],
+  abs: unary("apart"),
+  exp: unary(),
+  log: unary("positive"),
+  sqrt: unary("positive"),
+  cos: unary(),
+  sin: unary(),
+  tanh: unary(),
+  sigmoid: unary(),
+  erf: unary(),
+  relu: unary("apart"),
+  silu: unary(),
+  gelu: unary(),
+  gelu_tanh: unary(),
+  add: [...binary(), { inputs: [whole({ below: 9 }, "b", "t"), whole({ below: 9 }, "t")] }],
+  sub: binary(),
+  mul: binary(),
+  div: binary("apart"),
+  pow: binary("positive"),
+  max: binary("apart"),
+  min: binary("apart"),
+  less: [{ inputs: [x("b", "t"), x("t")] }, { inputs: [whole({ below: 3 }, "b", 1), whole({ below: 3 }, "t")] }],
+  select: [
+    { inputs: [filled("flag", "b", "t"), x("b", "t"), x("b", "t")], smooth: [1, 2] },
+    { inputs: [filled("flag", "b", 1), x("t"), x()], smooth: [1, 2] },
+  ],
+  dropout: [
+    { inputs: [x("b", "t", 40), whole({ value: 7 })], attrs: { p: 0.3, site: 2 }, smooth: [0] },
+    { inputs: [x("t", 64), whole({ value: -1234567 })], attrs: { p: 0.05, site: 0 }, smooth: [0] },
+    { inputs: [x("b", "t", 4), whole({ value: 7 })], attrs: { p: 0, site: 1 }, smooth: [0] },
+    { inputs: [x("4*b*t"), whole({ value: 3 })], attrs: { p: 0.5, site: 1 }, smooth: [0] },
+    { inputs: [x("b", "t", 40), { shape: [], dtype: "u32", fill: { value: 4000000000 } }], attrs: { p: 0.3, site: 9 }, smooth: [0] },
+  ],
+  reshape: [
+    { inputs: [x("b", "t", 6)], attrs: { shape: ["b*t", 6] }, smooth: [0] },
+    { inputs: [x("b*t", 6), x("b", "t")], attrs: { shape: ["b", "t", 2, 3] }, smooth: [0] },
+    { inputs: [x("b", "t", 6)], attrs: { shape: ["b", 2, "t", 3] }, smooth: [0] },
+    { inputs: [x("b", "t")], attrs: { shape: ["b", "t", 1] }, smooth: [0] },
+    { inputs: [x(4, 6)], attrs: { shape: [24] }, smooth: [0] },
+  ].map(({ inputs, ...rest }) => ({ ...rest, inputs: inputs.slice(0, 1) })),
+  split: [{ inputs: [x("b", "t", 12)], attrs: { count: 3 }, smooth: [0] }],
+  join: [
+    { inputs: [x("b", "t", 3, 4)], smooth: [0] },
+    { inputs: [x(3, "b", "t")], smooth: [0] },
+  ],
+  permute: [
+    { inputs: [x("b", "t", 3)], attrs: { order: [2, 0, 1] }, smooth: [0] },
+    { inputs: [x("b", "t", 3)], attrs: { order: [1, -1, 0] }, smooth: [0] },
+  ],
+  slice: [
+    { inputs: [x("b", "t", 6)], attrs: { from: 1, to: 4, axis: -1 }, smooth: [0] },
+    { inputs: [x("b", "t", 6)], attrs: { from: 1, to: "t", axis: 1 }, smooth: [0] },
+    { inputs: [x("b", "t+3", 6)], attrs: { from: 3, to: "t+3", axis: 1 }, smooth: [0] },
+    { inputs: [x("b", "t", 6)], attrs: { from: 2, to: 6 }, smooth: [0] },
+  ],
+  pad: [
+    { inputs: [x("b", "t", 2)], attrs: { axis: -1, before: 1, after: 3 }, smooth: [0] },
+    { inputs: [x("b", "t", 2)], attrs: { axis: 0, before: "t", after: 0 }, smooth: [0] },
+  ],
+  concat: [
+    { inputs: [x("b", "t", 2), x("b", "t", 3)], attrs: { axis: -1 }, smooth: [0, 1] },
+    { inputs: [x("b", 4, 2), x("b", "t", 2), x("b", "t", 2)], attrs: { axis: 1 }, smooth: [0, 1, 2] },
+  ],
+  broadcast: [
+    { inputs: [x("b", 1, 3)], attrs: { shape: [2, "b", 4, 3] }, smooth: [0] },
+    { inputs: [x()], attrs: { shape: ["b", 4] }, smooth: [0] },
+  ],
+  sum: [
+    { inputs: [x("b", "t", 4)], attrs: { axes: [-1], keep: true }, smooth: [0] },
+    { inputs: [x("b", "t", 4)], attrs: { axes: [0, 1], keep: false }, smooth: [0] },
+    { inputs: [x("b", "t")], attrs: { axes: [0, 1] }, smooth: [0] },
+  ],
+  mean: [
+    { inputs: [x("b", "t", 4)], attrs: { axes: [-1], keep: true }, smooth: [0] },
+    { inputs: [x("b", "t", 4)], attrs: { axes: [0, 1], keep: false }, smooth: [0] },
+  ],
+  sum_to: [
+    { inputs: [x("b", "t", 4)], attrs: { shape: [4] }, smooth: [0] },
+    { inputs: [x("b", "t", 4)], attrs: { shape: ["t", 1] }, smooth: [0] },
+    { inputs: [x("b", "t")], attrs: { shape: [] }, smooth: [0] },
+    { inputs: [x("b", "t")], attrs: { shape: ["b", "t"] }, smooth: [0] },
+  ],
+  matmul: [
+    { inputs: [x("b", "t", 4), x(4, 5)], smooth: [0, 1] },
+    { inputs: [x("b", "t", 4), x(5, 4)], attrs: { transpose_a: false, transpose_b: true }, smooth: [0, 1] },
+    { inputs: [x("b", 4, "t"), x(5, 4)], attrs: { transpose_a: true, transpose_b: true }, smooth: [0, 1] },
+    { inputs: [x(4, "t"), x(4, 5)], attrs: { transpose_a: true, transpose_b: false }, smooth: [0, 1] },
+    { inputs: [x("b", 2, "t", 4), x("b", 1, 4, "t")], smooth: [0, 1] },
+    { inputs: [x(3, 4), x("b", 4, "t")], smooth: [0, 1] },
+    { inputs: [x(3, 4), x(4, 2)], attrs: { transpose_a: false, transpose_b: false }, smooth: [0, 1] },
+  ],
+  contract: [
+    { inputs: [x("b", "t", 4), x("b", "t", 5)], smooth: [0, 1] },
+    { inputs: [x("n", 4), x("n", 5)], smooth: [0, 1] },
+  ],
+  gather: [
+    { inputs: [x(7, 4), whole({ below: 7 }, "b", "t")], smooth: [0] },
+    { inputs: [x(3, 2), whole({ below: 3 }, "n")], smooth: [0] },
+  ],
+  take_rows: [
+    { inputs: [x("b", "t", 4), whole({ distinct: "b*t" }, "n")], smooth: [0] },
+    { inputs: [x("n", 4), whole({ distinct: "n" }, "t")], smooth: [0] },
+  ],
+  put_rows: [{ inputs: [x("t", 4), whole({ distinct: "n" }, "t")], attrs: { shape: ["n", 4] }, smooth: [0] }],
+  softmax: [
+    { inputs: [x("b", "t", 5)], smooth: [0] },
+    { inputs: [x("b", 4, "t")], attrs: { axis: 1 }, smooth: [0] },
+  ],
+  rms_norm: [
+    { inputs: [x("b", "t", 6), x(6)], attrs: { eps: 1e-6 }, smooth: [0, 1] },
+    { inputs: [x("n", 6), x(6)], attrs: { eps: 0.1 }, smooth: [0, 1] },
+  ],
+  layer_norm: [
+    { inputs: [x("b", "t", 6), x(6), x(6)], attrs: { eps: 1e-5 }, smooth: [0, 1, 2] },
+    { inputs: [x("n", 6), x(6), x(6)], attrs: { eps: 0.1 }, smooth: [0, 1, 2] },
+  ],
+  cross_entropy: [
+    { inputs: [x("n", 7), whole({ targets: 7 }, "n")], smooth: [0] },
+    { inputs: [x("b", "t", 7), whole({ targets: 7 }, "b", "t")], smooth: [0] },
+  ],
+  rotate: [
+    { inputs: [x("b", "t", 3, 8), x("b", "t", 4), x("b", "t", 4)], attrs: { interleaved: false }, smooth: [0] },
+    { inputs: [x("b", "t", 3, 8), x("t", 4), x("t", 4)], attrs: { interleaved: false }, smooth: [0] },
+    { inputs: [x("b", "t", 3, 8), x("b", "t", 4), x("b", "t", 4)], attrs: { interleaved: true }, smooth: [0] },
+    { inputs: [x("b", "t", 3, 8), x("b", "t", 4), x("b", "t", 4)], attrs: { interleaved: false, inverse: true }, smooth: [0] },
+  ],
+  attention: [
+    attention(4, 4, "t", {}, { ascending: "t" }),
+    attention(4, 2, "t", { causal: true, scale: 0.3 }, { ascending: "t" }),
+    attention(4, 2, "s", { causal: true }, { below: "s" }),
+    attention(2, 1, "s", { causal: false, scale: 0.7 }, { below: "s" }),
+  ],
+  cache_write: [{ inputs: [x("b", "s", 2, 3), x("b", "t", 2, 3), whole({ distinct: "s" }, "b", "t")] }],
+};
+
+/** A small generator (Marsaglia's xorshift), so that a failure repeats. */
+export const random = (seed: number): (() => number) => {
+  let state = Math.imul(seed, 2654435761) | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+};
+
+/** Values exactly representable in f32, so that every device starts from the same numbers. */
+export const fillInput = ({ shape, fill = "normal" }: SampleInput, sizes: Sizes, seed: number): Tensor => {
+  const concrete = shape.map((dim) => at(dim, sizes));
+  const next = random(seed + 1);
+  for (let i = 0; i < 8; i++) next();
+  const data = new Float64Array(concrete.reduce((a, b) => a * b, 1));
+  const row = concrete.at(-1) ?? 1;
+  const shuffled = (count: number): number[] =>
+    Array.from({ length: count }, (_, k) => [next(), k] as const)
+      .sort(([a], [b]) => a - b)
+      .map(([, k]) => k);
+  const order = shuffled(data.length);
+  let line: number[] = [];
+  for (let i = 0; i < data.length; i++) {
+    if (fill === "normal") data[i] = next() + next() + next() + next() - 2;
+    else if (fill === "positive") data[i] = 0.5 + 2 * next();
+    else if (fill === "apart") data[i] = (order[i]! + 0.5 + 0.25 * next()) * (next() < 0.5 ? -1 : 1) * 0.25;
+    else if (fill === "flag") data[i] = next() < 0.5 ? 0 : 1;
+    else if ("below" in fill) data[i] = Math.floor(next() * at(fill.below, sizes));
+    else if ("targets" in fill) data[i] = i % 3 === 1 ? -1 : Math.floor(next() * at(fill.targets, sizes));
+    else if ("ascending" in fill) data[i] = at(fill.ascending, sizes) - row + (i % row);
+    else if ("value" in fill) data[i] = fill.value;
+    else {
+      if (i % row === 0) line = shuffled(at(fill.distinct, sizes));
+      data[i] = line[i % row]!;
+    }
+  }
+  return { shape: concrete, data: data.map(Math.fround) };
+};

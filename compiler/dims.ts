@@ -142,3 +142,7 @@ export const symbolsOf = (dims: readonly Dim[]): string[] => {
     if (typeof dim === "string") for (const m of parse(dim).keys()) if (m) for (const f of splitOutside(m, "*")) found.add(f);
   return [...found].sort();
 };
+
+/** The terms of a sum, for printers that compute a size where it is needed. */
+export const terms = (dim: Dim): readonly { readonly coefficient: number; readonly factors: readonly string[] }[] =>
+  [...parse(dim)].map(([m, coefficient]) => ({ coefficient, factors: m ? splitOutside(m, "*") : [] }));

@@ -21,6 +21,11 @@ export const gelu_tanh = mapOp({
       return m.op("mul", d, m.op("mul", s, inner));
     },
   ],
-  onnx: (write, [x]) => write.node("com.microsoft.FastGelu", [x!]),
+  // FastGelu refuses a scalar.
+  onnx: (write, [x], node) => {
+    const { shape } = node.type;
+    const ranked = shape.length ? shape : [1];
+    return write.reshape(write.node("com.microsoft.FastGelu", [write.reshape(x!, shape, ranked)]), ranked, shape);
+  },
   wgsl: ([x]) => `${x} / (1.0 + exp(min(${x} * (${-2 * K} - ${2 * K * C} * ${x} * ${x}), 80.0)))`,
 });

@@ -325,20 +325,7 @@ export interface InteropMember {
 
 // ---- expressions ----------------------------------------------------------------------------------------------------
 
-export type Expr =
-  | NumberLit
-  | StringLit
-  | Ref
-  | Ellipsis
-  | List
-  | Unary
-  | Binary
-  | If
-  | Call
-  | MemberOf
-  | Index
-  | Every
-  | PathExpr;
+export type Expr = NumberLit | StringLit | Ref | Ellipsis | List | Unary | Binary | If | Call | MemberOf | Index | Every | PathExpr;
 
 /** `3`, `2e-4`, `3%`, `2 GiB`, `500 steps`. The unit is the text after the number, `%` included. */
 export interface NumberLit {

@@ -34,7 +34,7 @@ const sources: Readonly<Record<string, readonly tree.Parameter[]>> = {
 };
 
 /** Undefined after a report. */
-export const readBase = (item: tree.Base, file: string, library: Library, scope: Scope, host: CompileHost, context: Context): BasePlan | undefined => {
+export const readBase = async (item: tree.Base, file: string, library: Library, scope: Scope, host: CompileHost, context: Context): Promise<BasePlan | undefined> => {
   const { report } = context;
   const call = item.source;
   const kind = call.kind === "call" && call.callee.kind === "ref" ? call.callee.name : "";
@@ -83,11 +83,7 @@ export const readBase = (item: tree.Base, file: string, library: Library, scope:
   const parameters = [...parametersOf(root)].reduce((sum, param) => sum + param.shape.reduce<number>((n, dim) => n * Number(dim), 1), 0);
   const plan = { name: item.name.text, root, architecture, path: path.value, seed: seed?.kind === "number" ? seed.value : 0, context: longest.value, parameters, configHash: host.sha256(text) };
   if (kind === "blank") return { ...plan, weights: "drawn" };
-  const header = host.headers(folder);
-  if (!header) {
-    report(diagnostics.missing_weights(at, { folder: path.value }, { help: "put model.safetensors there, or start from random values with `blank(…)`" }));
-    return undefined;
-  }
+  const header = await host.headers(folder);
   if ("diagnostics" in header) {
     for (const diagnostic of header.diagnostics) report({ ...diagnostic, at: diagnostic.at ?? at });
     return undefined;

@@ -15,11 +15,13 @@ export interface CompileHost {
   readonly read: (path: string) => string | undefined;
   /** Names in a folder, undefined when there is none. */
   readonly list: (folder: string) => readonly string[] | undefined;
-  /** Tensors of a checkpoint folder from its headers alone; what is wrong with it otherwise; undefined when it has no weights. */
+  /** Tensors of a checkpoint folder from its headers alone; what is wrong with it otherwise. */
   readonly headers: (
     folder: string,
-  ) => { readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] } | undefined;
+  ) => Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] }>;
   /** `relative` as seen from the folder of `from`. */
   readonly resolve: (from: string, relative: string) => string;
+  /** A path given on the command line, as seen from the working folder. */
+  readonly here: (path: string) => string;
   readonly sha256: (text: string | Uint8Array) => string;
 }

@@ -232,6 +232,23 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
   return record.finish(["loss", ...[...remaining.keys()].filter((name) => !name.includes("/"))]);
 };
 
+/** One parameter as its adapter rebinds it: the base's tensor goes in as "base", so that merging streams. */
+export const mergeProgram = (model: Model, path: string): ProgramGraph => {
+  const stage = model.stages[0]!;
+  const values = new Map<string, TensorType>();
+  const names = new Map<Node, string>();
+  const bound = new Map<string, string>();
+  for (const [name, { node, from }] of stage.inputs) {
+    names.set(node, name);
+    bound.set(name, from.kind === "param" && from.param.path === path ? "base" : valueName(from, []));
+  }
+  const segment = cut({ name: "merge", inputs: names, outputs: [{ name: "merged", node: model.result }] });
+  const inputs = segment.inputs.map((input) => bound.get(input.name)!);
+  for (const [i, input] of segment.inputs.entries()) values.set(inputs[i]!, input.node.type);
+  values.set("merged", model.result.type);
+  return { steps: [{ segment, inputs, outputs: ["merged"] }], values, inputs, outputs: ["merged"] };
+};
+
 interface Backward {
   /** Gradient of each input that wants one. */
   readonly gradients: ReadonlyMap<Node, Node>;

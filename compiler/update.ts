@@ -9,7 +9,7 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ScalarExpr } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
 import { type Context, evaluate, toNode } from "./expressions.ts";
-import { createGraph, type Graph, type Node, reachable } from "./graph.ts";
+import { createGraph, type Graph, type Node, reachable, type TensorType } from "./graph.ts";
 import type { ProgramGraph, Step } from "./programs.ts";
 import type { Library } from "./resolve.ts";
 import { cut } from "./segments.ts";
@@ -23,7 +23,7 @@ export interface Update {
 }
 
 /** Elements of one optimizer dispatch: as many as fit one storage binding of the smallest profile. */
-const chunk = 1 << 25;
+export const chunk = 1 << 25;
 
 export const buildUpdate = (
   adapter: string,
@@ -211,4 +211,32 @@ const hoist = (graph: Graph, outputs: readonly Node[], leaves: Readonly<Record<s
     copies.set(node, node.inputs.length === 0 ? node : graph.add(node.op, from, node.attrs, node.origin));
   }
   return { outputs: outputs.map((node) => copies.get(node) ?? node), inputs };
+};
+
+/** accumulated = gradients, plus what was accumulated unless `keep` is 0 (a step's first micro-batch). */
+export const buildAccumulate = (adapter: string, elements: number): ProgramGraph => {
+  const steps: Step[] = [];
+  const values = new Map<string, TensorType>();
+  const inputs: string[] = ["keep"];
+  for (let i = 0; i * chunk < elements; i++) {
+    const part = (name: string): string => (elements <= chunk ? name : `${name}[${i}]`);
+    const graph = createGraph();
+    const flat: TensorType = { dtype: "f32", shape: [Math.min(chunk, elements - i * chunk)] };
+    const [sum, g, keep] = [graph.input("sum", flat), graph.input("g", flat), graph.input("keep", { dtype: "f32", shape: [] })];
+    // select, not a product: what an unused sum holds must not matter, were it even infinite
+    const next = graph.add("select", [keep, graph.add("add", [sum, g]), g]);
+    const names = new Map([
+      [sum, "sum"],
+      [g, "g"],
+      [keep, "keep"],
+    ]);
+    const segment = cut({ name: "accumulate", inputs: names, outputs: [{ name: "next", node: next }] });
+    const byName: Readonly<Record<string, string>> = { sum: part(`${adapter}.accumulated`), g: part(`${adapter}.gradients`), keep: "keep" };
+    const bound = segment.inputs.map((input) => byName[input.name]!);
+    for (const [k, end] of segment.inputs.entries()) values.set(bound[k]!, end.node.type);
+    values.set(part(`${adapter}.accumulated`), flat);
+    inputs.push(part(`${adapter}.gradients`));
+    steps.push({ segment, inputs: bound, outputs: [part(`${adapter}.accumulated`)] });
+  }
+  return { steps, values, inputs, outputs: [] };
 };

@@ -139,8 +139,6 @@ export const diagnostics = {
   missing_config_key: (at: Span | undefined, { key, architecture }: { readonly key: string | number; readonly architecture: string | number }, details: Details = {}): Diagnostic => make("PEFT0344", "error", `config.json has no \`${key}\`, which ${architecture} needs`, at, details),
   /** config.json asks for `{key}: {found}`; only {wanted} is known */
   unsupported_config: (at: Span | undefined, { key, found, wanted }: { readonly key: string | number; readonly found: string | number; readonly wanted: string | number }, details: Details = {}): Diagnostic => make("PEFT0345", "error", `config.json asks for \`${key}: ${found}\`; only ${wanted} is known`, at, details),
-  /** `{folder}` has no weights */
-  missing_weights: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0346", "error", `\`${folder}\` has no weights`, at, details),
   /** the checkpoint `{folder}` does not fit its config.json: {count} tensors differ */
   config_mismatch: (at: Span | undefined, { folder, count }: { readonly folder: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0347", "error", `the checkpoint \`${folder}\` does not fit its config.json: ${count} tensors differ`, at, details),
   /** {count} tensors of `{folder}` have no place in the model */
@@ -213,6 +211,10 @@ export const diagnostics = {
   checkpoint_config: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0534", "error", `\`${file}\` is not a JSON object: ${reason}`, at, details),
   /** `{tensor}` is stored as {dtype} and cannot be read as numbers to compute with */
   tensor_dtype: (at: Span | undefined, { tensor, dtype }: { readonly tensor: string | number; readonly dtype: string | number }, details: Details = {}): Diagnostic => make("PEFT0535", "error", `\`${tensor}\` is stored as ${dtype} and cannot be read as numbers to compute with`, at, details),
+  /** `{file}` is not a tokenizer that can be run: {reason} */
+  tokenizer_invalid: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0550", "error", `\`${file}\` is not a tokenizer that can be run: ${reason}`, at, details),
+  /** the tokenizer makes the id {id} (`{token}`), but the base model has only {size} rows of embedding */
+  token_out_of_range: (at: Span | undefined, { id, token, size }: { readonly id: string | number; readonly token: string | number; readonly size: string | number }, details: Details = {}): Diagnostic => make("PEFT0552", "error", `the tokenizer makes the id ${id} (\`${token}\`), but the base model has only ${size} rows of embedding`, at, details),
   /** {place} is not JSON: {reason} */
   data_row_json: (at: Span | undefined, { place, reason }: { readonly place: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0560", "error", `${place} is not JSON: ${reason}`, at, details),
   /** {place} is {kind}, not an object with columns */

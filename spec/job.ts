@@ -71,8 +71,12 @@ export interface Program {
   /** Values the host writes before and reads after a run. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Bytes of the arenas that the program uses, at the largest sizes. */
+  /** Largest size of each symbol in this program. */
+  readonly dims: Readonly<Record<string, number>>;
+  /** Bytes of what the program touches, at the largest sizes: its own values and the job's. */
   readonly peak: number;
+  /** FLOPs of one run, as a Dim. */
+  readonly flops: Dim;
 }
 
 /** Where a parameter's first value comes from. */
@@ -89,6 +93,9 @@ export type Source =
       readonly distribution: "zeros" | "ones" | "uniform" | "normal" | "constant";
       /** uniform: low, high; normal: standard deviation; constant: the value. */
       readonly args: readonly number[];
+      /** Of a base's parameter: its name and orientation in a checkpoint that is written. */
+      readonly tensor?: string;
+      readonly transposed?: boolean;
     }
   /** A copy of another parameter's first value: trained copies of a base's parameter. */
   | { readonly kind: "copy"; readonly of: string };

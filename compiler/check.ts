@@ -1,0 +1,131 @@
+// resolved -> checked: inputs get their values, every block is read against what it knows, bases are unfolded and adapters
+// injected. What passes here can be lowered; what does not is reported, several mistakes at once.
+
+import type * as tree from "../grammar/tree.ts";
+import type { Diagnostic } from "../spec/diagnostic.ts";
+import { nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Data } from "../spec/job.ts";
+import { typed } from "./arguments.ts";
+import { type BasePlan, readBase } from "./base.ts";
+import { elaborate } from "./elaborate.ts";
+import { type Context, evaluate } from "./expressions.ts";
+import type { CompileHost } from "./host.ts";
+import { type AdapterPlan, inject } from "./inject.ts";
+import { unmergeable } from "./merging.ts";
+import { type EvaluatePlan, type MergePlan, readData, readEvaluate, readMerge, readTrain, type TrainPlan } from "./pipeline.ts";
+import type { Library, Resolved } from "./resolve.ts";
+import { type Scope, scopeOf, type Value } from "./values.ts";
+
+export interface Checked {
+  /** File name without its folder. */
+  readonly name: string;
+  readonly text: string;
+  readonly library: Library;
+  readonly scope: Scope;
+  readonly base: BasePlan;
+  readonly adapters: ReadonlyMap<string, AdapterPlan>;
+  readonly data: ReadonlyMap<string, Data>;
+  readonly trains: readonly TrainPlan[];
+  readonly evaluates: readonly EvaluatePlan[];
+  readonly merges: readonly MergePlan[];
+  readonly requires: readonly tree.Require[];
+}
+
+/** Undefined when the file declares no base that could be read; what is wrong was reported. */
+export const check = async (resolved: Resolved, inputs: Readonly<Record<string, string>>, host: CompileHost, report: (diagnostic: Diagnostic) => void): Promise<Checked | undefined> => {
+  const { items, library, file } = resolved;
+  const of = <K extends tree.Item["kind"]>(kind: K): Extract<tree.Item, { kind: K }>[] => items.filter((item): item is Extract<tree.Item, { kind: K }> => item.kind === kind);
+  const context: Context = { report, through: [] };
+  const scope = scopeOf(readInputs(of("input"), inputs, host, context));
+
+  for (const kind of ["sweep", "compare"] as const) for (const item of of(kind)) report(diagnostics.unsupported_block(item.at, { what: kind }, { help: "remove the block; run the file once per point until it is" }));
+
+  const [baseItem, ...others] = of("base");
+  for (const item of others) report(diagnostics.several_bases(item.name.at, { help: "put it in a file of its own" }));
+  const base = baseItem && (await readBase(baseItem, file, library, scope, host, context));
+
+  const data = new Map(of("data").map((item) => [item.name.text, readData(item, scope, context)]));
+  const bases = new Map(base ? [[base.name, base.root] as const] : []);
+  const baseNames = new Set(of("base").map((item) => item.name.text));
+  const adapters = new Map<string, AdapterPlan>();
+  const adapterNames = new Set(of("adapter").map((item) => item.name.text));
+  const settingsScope: Value & { kind: "record" } = { kind: "record", name: "the file", fields: (name) => scope.find(name, { file, start: 0, end: 0 }), names: scope.names };
+  // Without a readable base, patterns cannot be checked, and its own diagnostic says why.
+  if (base || baseNames.size === 0)
+    for (const item of of("adapter")) {
+      const plan = inject(item, bases, library, settingsScope, context);
+      if (plan) adapters.set(plan.name, plan);
+    }
+
+  const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
+  const evaluates = of("evaluate").flatMap((item) => readEvaluate(item, new Set([...adapterNames, ...baseNames]), data, scope, context));
+  const merges = of("merge").flatMap((item) => readMerge(item, adapterNames, scope, context) ?? []);
+  if (!base) return undefined;
+
+  for (const plan of [...trains, ...evaluates])
+    if (plan.sequence_len !== undefined && plan.sequence_len > base.context) {
+      const entry = plan.item.entries.find((candidate) => candidate.key.text === "sequence_len");
+      report(diagnostics.sequence_too_long(entry?.value.at ?? plan.item.at, { wanted: plan.sequence_len, limit: base.context }, { help: `write \`sequence_len: ${base.context}\` or less` }));
+    }
+  for (const plan of merges) {
+    const adapter = adapters.get(plan.adapter);
+    const reason = adapter && unmergeable(adapter);
+    if (reason) report(diagnostics.cannot_merge(plan.item.at, { adapter: plan.adapter, reason }, { help: "save the adapter instead; it is applied as it runs" }));
+  }
+
+  // Shapes of the model and of every method in it: the same unfolding that training will do.
+  for (const names of [[], ...[...adapters.keys()].map((name) => [name])]) elaborate(base.root, { adapters: names, training: true }, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
+
+  return {
+    name: file.split(/[\\/]/).at(-1)!,
+    text: resolved.texts.get(file) ?? "",
+    library,
+    scope,
+    base,
+    adapters,
+    data,
+    trains: trains.filter((plan) => adapters.has(plan.adapter)),
+    evaluates: evaluates.filter((plan) => adapters.has(plan.subject) || baseNames.has(plan.subject)),
+    merges: merges.filter((plan) => adapters.has(plan.adapter)),
+    requires: of("require"),
+  };
+};
+
+/** `input rank: int = 8`, or what `--set rank=16` says. */
+const readInputs = (items: readonly tree.Input[], given: Readonly<Record<string, string>>, host: CompileHost, context: Context): Map<string, Value> => {
+  const values = new Map<string, Value>();
+  for (const item of items) {
+    const name = item.name.text;
+    const parameter: tree.Parameter = { at: item.at, name: item.name, type: item.type };
+    const text = given[name];
+    if (text === undefined) {
+      if (!item.value) context.report(diagnostics.missing_input(item.name.at, { name }, { help: `give it: --set ${name}=…` }));
+      values.set(name, item.value ? typed(evaluate(item.value, scopeOf(values), context), parameter, item.value.at, context) : { kind: "unknown" });
+      continue;
+    }
+    const value = fromText(item.type.text === "path" ? host.here(text) : text, item.type.text);
+    if (!value) context.report(diagnostics.bad_input(item.name.at, { name, value: text, type: item.type.text }));
+    values.set(name, value ?? { kind: "unknown" });
+  }
+  for (const name of Object.keys(given))
+    if (!items.some((item) => item.name.text === name)) {
+      const names = items.map((item) => item.name.text);
+      const near = nearest(name, names);
+      context.report(diagnostics.unknown_input(undefined, { name }, { notes: [{ message: `inputs: ${names.join(", ") || "none"}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    }
+  return values;
+};
+
+const fromText = (text: string, type: string): Value | undefined => {
+  switch (type) {
+    case "int":
+      return /^-?\d+$/.test(text) ? { kind: "number", value: Number(text) } : undefined;
+    case "float":
+      return text.trim() !== "" && Number.isFinite(Number(text)) ? { kind: "number", value: Number(text) } : undefined;
+    case "bool":
+      return text === "true" || text === "false" ? { kind: "bool", value: text === "true" } : undefined;
+    default:
+      return { kind: "text", value: text };
+  }
+};

@@ -1,0 +1,86 @@
+// The whole compiler on one screen.
+//
+//   text ──parse──▶ tree ──resolve──▶ files and library ──check──▶ checked pipeline        (peft check ends here)
+//                                                                        │
+//             module tree + adapters ──elaborate──▶ amended graph ──associate──▶ cheapest products
+//                                                                        │ differentiate, cut into segments
+//                                                   training graph ──────┘
+//                                                        │ place: every buffer         (peft plan ends here)
+//                                                        ▼
+//                      job.json ◀──lower── programs of segments ──fuse──▶ kernels ──emit──▶ ONNX, WGSL   (peft build)
+
+import type { Diagnostic } from "../spec/diagnostic.ts";
+import type { Job } from "../spec/job.ts";
+import { adapterFiles } from "./adapter-files.ts";
+import { check, type Checked } from "./check.ts";
+import type { Context } from "./expressions.ts";
+import { adapterFileBytes, checkRequire } from "./facts.ts";
+import type { CompileHost } from "./host.ts";
+import { lower, type Lowered } from "./lower.ts";
+import { printAmended, printMemory, printModel, printTraining } from "./print.ts";
+import { resolve } from "./resolve.ts";
+
+export interface CompileOptions {
+  readonly file: string;
+  /** Values of `input` declarations, as text. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** How far to go. */
+  readonly goal: "check" | "plan" | "build";
+}
+
+export type Level = "model" | "amended" | "training" | "memory" | "kernels" | "bundle";
+
+export interface Compiled {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Source text by file, for code frames. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly checked?: Checked;
+  /** From `plan` on, when there is no error. Kernels and files only after `build`. */
+  readonly job?: Job;
+  readonly files?: ReadonlyMap<string, string | Uint8Array>;
+  /** Every level that was reached, printable. */
+  readonly levels: Partial<Record<Level, () => string>>;
+}
+
+export const compile = async (options: CompileOptions, host: CompileHost): Promise<Compiled> => {
+  const diagnostics: Diagnostic[] = [];
+  const seen = new Set<string>();
+  const report = (diagnostic: Diagnostic): void => {
+    // Layers repeat; what is wrong in one is wrong in all and is said once.
+    const key = `${diagnostic.code} ${diagnostic.at?.file}:${diagnostic.at?.start} ${diagnostic.message}`;
+    if (!seen.has(key)) diagnostics.push(diagnostic);
+    seen.add(key);
+  };
+  const failed = (): boolean => diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  const context: Context = { report, through: [] };
+
+  const resolved = resolve(options.file, host, report);
+  if (!resolved) return { diagnostics, texts: new Map(), levels: {} };
+  const { texts } = resolved;
+  const checked = await check(resolved, options.inputs ?? {}, host, report);
+  if (!checked) return { diagnostics, texts, levels: {} };
+  const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
+
+  let lowered: Lowered | undefined;
+  const needsPlan = options.goal !== "check" || checked.requires.some((item) => item.constraints.some((constraint) => constraint.fact.text === "memory"));
+  if (needsPlan && !failed()) lowered = lower(checked, host, context);
+  requireFacts(checked, lowered?.job, context);
+  if (!lowered || failed()) return { diagnostics, texts, checked, levels };
+  levels.training = () => printTraining(lowered);
+  levels.memory = () => printMemory(lowered.job);
+  if (options.goal !== "build") return { diagnostics, texts, checked, job: lowered.job, levels };
+
+  const { emitSegments } = await import("./emit/segments.ts");
+  const { job, files, kernels } = emitSegments(lowered);
+  files.set("job.json", `${JSON.stringify(job, undefined, 1)}\n`);
+  levels.kernels = () => kernels;
+  levels.bundle = () => files.get("job.json") as string;
+  return { diagnostics, texts, checked, job, files, levels };
+};
+
+const requireFacts = (checked: Checked, job: Job | undefined, context: Context): void => {
+  const shapes = new Map([...checked.adapters.values()].flatMap((adapter) => adapter.params.map((param) => [param.name, param.shape.map(Number)] as const)));
+  const fileBytes = (name: string): number => adapterFileBytes(adapterFiles(checked.adapters.get(name)!, checked.base.root, context), shapes);
+  const facts = { base: checked.base, adapters: checked.adapters, fileBytes, trainMemory: (name: string) => job?.plan[`train ${name}`] };
+  for (const item of checked.requires) checkRequire(item, facts, checked.scope, context);
+};

@@ -1,0 +1,322 @@
+// Checked pipeline -> job: programs are built and placed, equal segments meet, and everything the runtime will need is
+// written down. The graphs themselves are printed by emit/.
+
+import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, Segment, Train, Value } from "../spec/job.ts";
+import { adapterFiles } from "./adapter-files.ts";
+import type { Checked } from "./check.ts";
+import { add, type Dim, multiply, product } from "./dims.ts";
+import { elaborate, type Model } from "./elaborate.ts";
+import type { Context } from "./expressions.ts";
+import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
+import type { CompileHost } from "./host.ts";
+import type { AdapterParam, AdapterPlan } from "./inject.ts";
+import { parametersOf } from "./instantiate.ts";
+import { ops } from "./ops/index.ts";
+import { unmergeable } from "./merging.ts";
+import { aligned, bytesOf, layOut, peakOf, place } from "./place.ts";
+import { evaluationProgram, generationProgram, gradientOf, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
+import { printSegment } from "./segments.ts";
+import { buildAccumulate, buildUpdate, chunk, type Update } from "./update.ts";
+
+export interface Lowered {
+  readonly job: Job;
+  /** Segment graphs by id, to be printed for a target. */
+  readonly segments: ReadonlyMap<string, SegmentGraph>;
+}
+
+interface Planned {
+  readonly graph: ProgramGraph;
+  readonly dims: Readonly<Record<string, number>>;
+}
+
+const round8 = (n: number): number => Math.ceil(n / 8) * 8;
+
+/** Undefined after a report. */
+export const lower = (checked: Checked, host: CompileHost, context: Context): Lowered | undefined => {
+  const { base, adapters, trains, evaluates, merges } = checked;
+  const programs = new Map<string, Planned>();
+  const models = new Map<string, Model | undefined>();
+  const modelOf = (names: readonly string[], training: boolean): Model | undefined => {
+    const key = `${names.join()} ${training}`;
+    if (!models.has(key)) models.set(key, elaborate(base.root, { adapters: names, training }, "forward", context));
+    return models.get(key);
+  };
+  const vocabularyOf = (model: Model): number => Number(model.result.type.shape.at(-1));
+  let vocabulary = 0;
+  const lengthOf = (wanted: number | undefined): number => Math.min(round8(wanted ?? base.context), base.context);
+  const dimsOf = (rows: number, length: number, more: Record<string, number> = {}): Record<string, number> => ({ b: rows, t: length, n: rows * length, ...more });
+
+  const jobTrains: Train[] = [];
+  const updates = new Map<string, Update>();
+  for (const [i, plan] of trains.entries()) {
+    const adapter = adapters.get(plan.adapter)!;
+    const model = modelOf([plan.adapter], true);
+    if (!model) return undefined;
+    vocabulary = vocabularyOf(model);
+    const length = lengthOf(plan.sequence_len);
+    const dims = dimsOf(plan.micro_batch_size, length);
+    const step = `train.${i}.step`;
+    const graph = trainingProgram(model, { sizes: dims, vocabulary });
+    programs.set(step, { graph, dims });
+    const accumulating = plan.gradient_accumulation_steps > 1;
+    const elements = arenaElements(adapter);
+    const gradients = accumulating ? `${adapter.name}.accumulated` : `${adapter.name}.gradients`;
+    const update = buildUpdate(adapter.name, elements, gradients, plan.optimizer, plan.schedule, plan.max_grad_norm, checked.library, checked.scope, context);
+    if (!update) return undefined;
+    updates.set(plan.adapter, update);
+    programs.set(`train.${i}.update`, { graph: update.program, dims });
+    if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements), dims });
+    jobTrains.push({
+      adapter: plan.adapter,
+      data: plan.data,
+      split: plan.split,
+      ...(plan.epochs !== undefined && { epochs: plan.epochs }),
+      ...(plan.steps !== undefined && { steps: plan.steps }),
+      micro_batch_size: plan.micro_batch_size,
+      gradient_accumulation_steps: plan.gradient_accumulation_steps,
+      sequence_len: plan.sequence_len ?? length,
+      seed: plan.seed,
+      shuffle: plan.shuffle,
+      ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
+      log: plan.log,
+      step,
+      seeds: graph.inputs.filter((name) => name.startsWith("seed.")).length,
+      ...(accumulating && { accumulate: `train.${i}.accumulate` }),
+      update: `train.${i}.update`,
+      scalars: update.scalars,
+      rate: update.rate,
+      state: update.states.map((state) => ({ value: `${adapter.name}.${state.name}`, init: state.init })),
+    });
+  }
+
+  const subjectOf = (name: string): readonly string[] => (adapters.has(name) ? [name] : []);
+  const jobEvaluates: Evaluate[] = [];
+  for (const [i, plan] of evaluates.entries()) {
+    const model = modelOf(subjectOf(plan.subject), false);
+    if (!model) return undefined;
+    vocabulary = vocabularyOf(model);
+    const length = lengthOf(plan.sequence_len ?? trains[0]?.sequence_len);
+    const dims = dimsOf(plan.micro_batch_size, length);
+    const program = `evaluate.${i}`;
+    programs.set(program, { graph: evaluationProgram(model, { sizes: dims, vocabulary }), dims });
+    if (plan.generate) {
+      const slots = Math.min(base.context, round8(length + plan.generate.max_new_tokens));
+      programs.set(`generate.${i}`, { graph: generationProgram(model, { sizes: dims, vocabulary }), dims: { ...dims, n: plan.micro_batch_size, s: slots } });
+    }
+    jobEvaluates.push({
+      subject: plan.subject,
+      data: plan.data,
+      split: plan.split,
+      metrics: plan.metrics,
+      micro_batch_size: plan.micro_batch_size,
+      sequence_len: plan.sequence_len ?? length,
+      program,
+      ...(plan.generate && { generate: plan.generate, generator: `generate.${i}` }),
+    });
+  }
+
+  const jobMerges: Merge[] = [];
+  for (const plan of merges) {
+    const tensors = mergeTensors(adapters.get(plan.adapter)!, checked, programs, context);
+    if (!tensors) return undefined;
+    jobMerges.push({ adapter: plan.adapter, into: plan.into, ...(plan.as && { as: plan.as }), tensors });
+  }
+
+  // ---- memory -------------------------------------------------------------------------------------------------------
+  const largest: Record<string, number> = {};
+  for (const { dims } of programs.values()) for (const [name, value] of Object.entries(dims)) largest[name] = Math.max(largest[name] ?? 0, value);
+  const globals = new Map<string, Value>();
+  const arenas: Record<string, number> = {};
+  const put = (arena: string, types: readonly (readonly [string, TensorType])[]): void => {
+    const { values, bytes } = layOut(arena, types, largest);
+    for (const [name, value] of values) globals.set(name, value);
+    arenas[arena] = Math.max(arenas[arena] ?? 0, bytes);
+  };
+  const used = new Set([...programs.values()].flatMap(({ graph }) => [...graph.values.keys()]));
+  const f32 = (shape: readonly Dim[]): TensorType => ({ dtype: "f32", shape });
+  for (const param of parametersOf(base.root)) if (used.has(param.path)) globals.set(param.path, { ...f32(param.shape), place: { own: true } });
+  for (const adapter of adapters.values()) placeAdapter(adapter, updates.get(adapter.name), trains.some((plan) => plan.adapter === adapter.name && plan.gradient_accumulation_steps > 1), trains.some((plan) => plan.adapter === adapter.name), put, globals, f32);
+  const batchTypes = new Map<string, TensorType>();
+  const isBatch = (name: string): boolean => ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) || name.startsWith("scalar.") || name.startsWith("seed.");
+  for (const { graph } of programs.values()) for (const name of graph.inputs) if (isBatch(name) && !batchTypes.has(name)) batchTypes.set(name, graph.values.get(name)!);
+  const seeds = [...batchTypes].filter(([name]) => name.startsWith("seed."));
+  for (const [name] of seeds) batchTypes.delete(name);
+  put("batch", [...batchTypes, ...seeds]);
+  if (seeds.length > 0) globals.set("seeds", { dtype: "i32", shape: [64 * seeds.length], place: globals.get(seeds[0]![0])!.place });
+  for (const { graph } of programs.values()) for (const [name, type] of graph.values) if (name.startsWith("cache(") && !globals.has(name)) globals.set(name, { ...type, place: { own: true } });
+
+  // ---- programs and segments ------------------------------------------------------------------------------------------
+  const segments = new Map<string, SegmentGraph>();
+  const specs: Record<string, Segment> = {};
+  const ids = new Map<string, string>();
+  const jobPrograms: Record<string, Program> = {};
+  for (const [name, { graph, dims }] of programs) {
+    const placed = place(graph, globals, dims);
+    arenas.activations = Math.max(arenas.activations ?? 0, placed.activations);
+    const calls = graph.steps.map((step) => {
+      const text = printSegment(step.segment);
+      let id = ids.get(text);
+      if (!id) {
+        id = `${step.segment.name}-${host.sha256(text).slice(0, 8)}`.replaceAll(/[^\w.-]/g, "_");
+        ids.set(text, id);
+        segments.set(id, step.segment);
+        specs[id] = {
+          inputs: step.segment.inputs.map(({ name: port, node }) => ({ name: port, ...node.type })),
+          outputs: step.segment.outputs.map(({ name: port, node }) => ({ name: port, ...node.type })),
+          onnx: `graphs/${id}.onnx`,
+          wgsl: `kernels/${id}.wgsl`,
+          kernels: [],
+          scratch: {},
+          flops: flopsOf(step.segment),
+        };
+      }
+      return { segment: id, inputs: step.inputs, outputs: step.outputs };
+    });
+    const touched = new Set([...graph.values.keys()].filter((value) => globals.has(value)));
+    jobPrograms[name] = {
+      values: placed.values,
+      calls,
+      inputs: graph.inputs,
+      outputs: graph.outputs,
+      dims,
+      peak: peakOf({ values: placed.values }, globals, touched, dims),
+      flops: calls.reduce<Dim>((sum, call) => add(sum, specs[call.segment]!.flops), 0),
+    };
+  }
+
+  const jobAdapters = [...adapters.values()].map((adapter): Adapter => {
+    const files = adapterFiles(adapter, base.root, context);
+    const reason = unmergeable(adapter);
+    return { name: adapter.name, method: adapter.method.name.text, parameters: adapter.params.map((param) => param.name), trainable: adapter.trainable, files, mergeable: reason === undefined, ...(reason !== undefined && { unmergeable: reason }) };
+  });
+
+  const job: Job = {
+    format: "peft-job/1",
+    name: checked.name,
+    source: { file: checked.name, sha256: host.sha256(checked.text) },
+    profile: "default",
+    dims: largest,
+    base: {
+      name: base.name,
+      path: base.path,
+      weights: base.weights,
+      seed: base.seed,
+      vocab_size: vocabulary,
+      positions: base.context,
+      config_sha256: base.configHash,
+      ...(base.headerHash !== undefined && { header_sha256: base.headerHash }),
+      parameters: base.parameters,
+    },
+    parameters: [...parametersOf(base.root)].map((param): Parameter => ({
+      name: param.path,
+      shape: param.shape.map(Number),
+      dtype: "f32",
+      ...(param.stored && { stored: param.stored }),
+      trained: false,
+      source: base.weights === "checkpoint" ? { kind: "checkpoint", tensor: param.tensor, transposed: param.transposed } : { kind: "draw", distribution: param.draw.distribution, args: param.draw.args, tensor: param.tensor, transposed: param.transposed },
+    })).concat([...adapters.values()].flatMap((adapter) => adapter.params.map(adapterParameter))),
+    adapters: jobAdapters,
+    data: [...checked.data.values()],
+    train: jobTrains,
+    evaluate: jobEvaluates,
+    merge: jobMerges,
+    arenas,
+    values: Object.fromEntries(globals),
+    segments: specs,
+    programs: jobPrograms,
+    plan: memoryPlan(globals, arenas, adapters, largest, jobPrograms, jobTrains),
+  };
+  return { job, segments };
+};
+
+const adapterParameter = (param: AdapterParam): Parameter => ({
+  name: param.name,
+  shape: param.shape.map(Number),
+  dtype: "f32",
+  trained: param.trained,
+  source: "copyOf" in param.source ? { kind: "copy", of: param.source.copyOf } : { kind: "draw", ...param.source },
+});
+
+/** f32 elements of an adapter's flat arena, padding included. */
+const arenaElements = (adapter: AdapterPlan): number => adapter.params.filter((param) => param.trained).reduce((sum, param) => sum + aligned(4 * Number(product(param.shape))) / 4, 0);
+
+const placeAdapter = (
+  adapter: AdapterPlan,
+  update: Update | undefined,
+  accumulating: boolean,
+  training: boolean,
+  put: (arena: string, types: readonly (readonly [string, TensorType])[]) => void,
+  globals: Map<string, Value>,
+  f32: (shape: readonly Dim[]) => TensorType,
+): void => {
+  const trained = adapter.params.filter((param) => param.trained);
+  put(`${adapter.name}.parameters`, trained.map((param) => [param.name, f32(param.shape)]));
+  const elements = arenaElements(adapter);
+  const flat = (name: string): void => {
+    globals.set(name, { ...f32([elements]), place: { arena: name, offset: 0 } });
+    for (let i = 0; i * chunk < elements && elements > chunk; i++) globals.set(`${name}[${i}]`, { ...f32([Math.min(chunk, elements - i * chunk)]), place: { arena: name, offset: 4 * i * chunk } });
+  };
+  flat(`${adapter.name}.parameters`);
+  for (const param of adapter.params) if (!param.trained) globals.set(param.name, { ...f32(param.shape), place: { own: true } });
+  if (!training) return;
+  put(`${adapter.name}.gradients`, trained.map((param) => [gradientOf(param.name), f32(param.shape)]));
+  flat(`${adapter.name}.gradients`);
+  for (const name of [...(accumulating ? ["accumulated"] : []), ...(update?.states.map((state) => state.name) ?? [])]) {
+    put(`${adapter.name}.${name}`, [[`${adapter.name}.${name}`, f32([elements])]]);
+    flat(`${adapter.name}.${name}`);
+  }
+};
+
+const flopsOf = (segment: SegmentGraph): Dim =>
+  reachable(segment.outputs.map((output) => output.node)).reduce<Dim>((sum, node) => {
+    const op = ops.get(node.op)!;
+    if (node.inputs.length === 0) return sum;
+    return add(sum, op.flops ? op.flops(node.inputs.map((input) => input.type), node.attrs, node.type) : isView(node.op) ? 0 : multiply(1, product(node.type.shape)));
+  }, 0);
+
+const isView = (op: string): boolean => {
+  const form = ops.get(op)?.wgsl;
+  return op === "pick" || form?.form === "flat" || (form?.form === "element" && form.cost === "view");
+};
+
+const mergeTensors = (adapter: AdapterPlan, checked: Checked, programs: Map<string, Planned>, context: Context): MergedTensor[] | undefined => {
+  const tensors: MergedTensor[] = [];
+  if (!adapter.method.amends)
+    return adapter.params.map((param) => {
+      const own = param.module.params.get(param.local)!;
+      return { tensor: own.tensor, transposed: own.transposed, shape: param.shape.map(Number), output: param.name };
+    });
+  const rebound = new Set(adapter.method.members.flatMap((member) => (member.kind === "bind" && member.target.length === 1 ? [member.target[0]!.text] : [])));
+  for (const module of adapter.targets)
+    for (const name of rebound) {
+      const own = module.params.get(name);
+      if (!own) continue;
+      const model = elaborate(checked.base.root, { adapters: [adapter.name], training: false }, { module, param: name }, context);
+      if (!model) return undefined;
+      const program = `merge(${adapter.name}).${own.path}`;
+      programs.set(program, { graph: mergeProgram(model, own.path), dims: {} });
+      tensors.push({ tensor: own.tensor, transposed: own.transposed, shape: own.shape.map(Number), program, base: "base", output: "merged" });
+    }
+  return tensors;
+};
+
+const memoryPlan = (
+  globals: ReadonlyMap<string, Value>,
+  arenas: Readonly<Record<string, number>>,
+  adapters: ReadonlyMap<string, AdapterPlan>,
+  sizes: Readonly<Record<string, number>>,
+  programs: Readonly<Record<string, Program>>,
+  trains: readonly Train[],
+): Record<string, number> => {
+  const plan: Record<string, number> = { weights: 0, caches: 0, batch: arenas.batch ?? 0 };
+  for (const [name, value] of globals)
+    if ("own" in value.place) plan[name.startsWith("cache(") ? "caches" : "weights"]! += bytesOf(value, sizes);
+  for (const name of adapters.keys())
+    for (const part of ["parameters", "gradients", "accumulated"]) if (arenas[`${name}.${part}`] !== undefined) plan[`${name}.${part}`] = arenas[`${name}.${part}`]!;
+  for (const train of trains) {
+    plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), 0);
+    plan[`train ${train.adapter}`] = Math.max(plan[`train ${train.adapter}`] ?? 0, programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!);
+  }
+  plan.activations = arenas.activations ?? 0;
+  return plan;
+};

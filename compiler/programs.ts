@@ -280,24 +280,29 @@ const buildBackward = (p: Prepared, live: ReadonlySet<Node>, last: boolean, opti
 
 /**
  * Forward results that the backward pass reads, less those that are cheaper to compute again: an elementwise result of
- * things that are kept anyway costs less than its own trip to memory.
+ * things that are kept anyway costs less than its own trip to memory. What depends on parameters alone (a weight with its
+ * delta added) is always computed again: kept, it would double the memory of the weights.
  */
-const chooseSaved = (roots: readonly Node[], forward: ReadonlySet<Node>, p: Prepared): Node[] => {
+const chooseSaved = (roots: readonly Node[], outputs: ReadonlySet<Node>, p: Prepared): Node[] => {
+  // An output of a forward node belongs to forward even if only the backward pass takes it (attention's log-sum-exp).
+  const forward = new Set(outputs);
+  for (const node of reachable(roots)) if (node.op === "pick" && forward.has(node.inputs[0]!)) forward.add(node);
   const given = (node: Node): boolean => p.inputs.has(node) || node.inputs.length === 0;
+  const weights = new Set<Node>();
+  for (const node of forward) {
+    const from = p.inputs.get(node)?.from;
+    if (from ? from.kind === "param" || from.kind === "adapter" : node.op === "constant" || (node.inputs.length > 0 && node.inputs.every((input) => weights.has(input)))) weights.add(node);
+  }
+  const isWeight = (node: Node): boolean => weights.has(node);
   const crossing = new Set<Node>();
   for (const node of reachable(roots)) if (!forward.has(node)) for (const input of node.inputs) if (forward.has(input) && !given(input)) crossing.add(input);
-  // A node with several outputs is kept by its outputs.
-  for (const node of [...crossing])
-    if (node.types) {
-      crossing.delete(node);
-      for (const user of forward) if (user.op === "pick" && user.inputs[0] === node) crossing.add(user);
-    }
+  for (const node of crossing) if (node.types || isWeight(node)) crossing.delete(node);
   const kept = new Set(crossing);
   const cheap = (node: Node): boolean => {
     const form = ops.get(node.op)?.wgsl;
     return form?.form === "map" || form?.form === "flat" || (form?.form === "element" && form.cost === "view");
   };
-  const recomputable = (node: Node, depth: number): boolean => given(node) || kept.has(node) || (depth > 0 && cheap(node) && node.inputs.every((input) => recomputable(input, depth - 1)));
+  const recomputable = (node: Node, depth: number): boolean => given(node) || isWeight(node) || kept.has(node) || (depth > 0 && cheap(node) && node.inputs.every((input) => recomputable(input, depth - 1)));
   for (const node of [...crossing].sort((a, b) => b.id - a.id)) {
     if (!cheap(node)) continue;
     kept.delete(node);

@@ -1,0 +1,200 @@
+// The embedded device: segments as ONNX graphs on ONNX Runtime. Arenas are ArrayBuffers, and a value is a view at its place, so
+// weights, activations and results are handed over without a copy. One session per distinct segment, made when first needed.
+// A run at sizes seen before allocates nothing: tensors are kept per program and sizes.
+//
+// Trap: an output bound onto memory that the same call reads gives silently wrong numbers, so such an output goes through
+// scratch and is copied afterwards.
+
+import { availableParallelism, cpus } from "node:os";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { Call, DType, Job, Program, Segment, Value } from "../../spec/job.ts";
+import type { Data, Device, Session } from "./device.ts";
+import { bytesPer, elements, shapeAt } from "./sizes.ts";
+
+export interface CpuOptions {
+  /** Threads of one operation; default: as many as the machine has cores. */
+  readonly threads?: number;
+}
+
+const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array, f16: Uint16Array, bf16: Uint16Array } as const;
+const onnxTypes = { f32: "float32", i32: "int32", u32: "uint32", u8: "uint8", f16: "float16", bf16: "uint16" } as const;
+
+const view = (buffer: ArrayBufferLike, offset: number, dtype: DType, length: number): Data =>
+  new arrays[dtype](buffer as ArrayBuffer, offset, length);
+
+/** One call with everything bound. */
+interface Bound {
+  readonly session: InferenceSession;
+  readonly feeds: Record<string, Tensor>;
+  readonly fetches: Record<string, Tensor>;
+  /** Results that were written beside their place: [from, to]. */
+  readonly copies: readonly (readonly [Data, Data])[];
+}
+
+type Onnx = typeof import("onnxruntime-node");
+
+const overlap = (a: Data, b: Data): boolean =>
+  a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+
+const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx: Onnx, threads: number): Session => {
+  const arenas = new Map<string, ArrayBuffer>();
+  const own = new Map<string, Data>();
+  const sessions = new Map<string, Promise<InferenceSession>>();
+  const bound = new Map<string, Promise<readonly Bound[]>>();
+  const lastDims = new Map<string, Readonly<Record<string, number>>>();
+  let scratch = new ArrayBuffer(0);
+
+  const programOf = (name: string): Program => {
+    const program = job.programs[name];
+    if (!program) throw new Error(`the job has no program ${name}`);
+    return program;
+  };
+  const find = (name: string, program?: string): { value: Value; dims: Readonly<Record<string, number>>; key: string } => {
+    const local = program === undefined ? undefined : programOf(program).values[name];
+    if (local) return { value: local, dims: programOf(program!).dims, key: `${program}/${name}` };
+    const value = job.values[name];
+    if (!value) throw new Error(`the job has no value ${name}${program === undefined ? "" : `, nor has its program ${program}`}`);
+    return { value, dims: job.dims, key: name };
+  };
+
+  const arena = (name: string): ArrayBuffer => {
+    const known = arenas.get(name);
+    if (known) return known;
+    const size = job.arenas[name];
+    if (size === undefined) throw new Error(`the job has no arena ${name}`);
+    const made = new ArrayBuffer(size);
+    arenas.set(name, made);
+    return made;
+  };
+
+  /** The value's memory at these sizes. Memory of its own is made at the largest sizes, once. */
+  const memory = ({ value, dims, key }: ReturnType<typeof find>, at: Readonly<Record<string, number>> = dims): Data => {
+    const length = elements(shapeAt(value.shape, at));
+    if ("arena" in value.place) return view(arena(value.place.arena), value.place.offset, value.dtype, length);
+    let whole = own.get(key);
+    if (!whole) {
+      whole = new arrays[value.dtype](elements(shapeAt(value.shape, dims)));
+      own.set(key, whole);
+    }
+    return length === whole.length ? whole : view(whole.buffer, whole.byteOffset, value.dtype, length);
+  };
+
+  const sessionOf = (segment: string): Promise<InferenceSession> => {
+    const known = sessions.get(segment);
+    if (known) return known;
+    const path = job.segments[segment]!.onnx;
+    const made = read(path).then((bytes) =>
+      onnx.InferenceSession.create(bytes, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+        ...sessionSettings,
+      }),
+    );
+    sessions.set(segment, made);
+    return made;
+  };
+
+  const bind = async (program: string, call: Call, dims: Readonly<Record<string, number>>): Promise<Bound> => {
+    const segment: Segment = job.segments[call.segment]!;
+    const session = await sessionOf(call.segment);
+    const feeds: Record<string, Tensor> = {};
+    const fetches: Record<string, Tensor> = {};
+    const copies: [Data, Data][] = [];
+    const inputs = segment.inputs.map((port, i) => {
+      const found = find(call.inputs[i]!, program);
+      const data = memory(found, dims);
+      feeds[port.name] = new onnx.Tensor(onnxTypes[found.value.dtype], data as Float32Array, shapeAt(found.value.shape, dims)) as Tensor;
+      return data;
+    });
+    let used = 0;
+    for (const [i, port] of segment.outputs.entries()) {
+      const found = find(call.outputs[i]!, program);
+      let data = memory(found, dims);
+      if (inputs.some((input) => overlap(input, data))) {
+        const start = used;
+        used = Math.ceil((used + data.byteLength) / 64) * 64;
+        if (scratch.byteLength < used) scratch = new ArrayBuffer(used);
+        const beside = view(scratch, start, found.value.dtype, data.length);
+        copies.push([beside, data]);
+        data = beside;
+      }
+      fetches[port.name] = new onnx.Tensor(onnxTypes[found.value.dtype], data as Float32Array, shapeAt(found.value.shape, dims)) as Tensor;
+    }
+    return { session, feeds, fetches, copies };
+  };
+
+  const calls = (program: string, dims: Readonly<Record<string, number>>): Promise<readonly Bound[]> => {
+    const symbols = Object.keys(dims).sort();
+    const key = `${program} ${symbols.map((symbol) => `${symbol}=${dims[symbol]}`).join()}`;
+    const known = bound.get(key);
+    if (known) return known;
+    const made = (async () => {
+      const list: Bound[] = [];
+      for (const call of programOf(program).calls) list.push(await bind(program, call, dims));
+      return list;
+    })();
+    bound.set(key, made);
+    if (bound.size > keptSizes) bound.delete(bound.keys().next().value!);
+    return made;
+  };
+
+  return {
+    write: (name, data, program) => {
+      const found = find(name, program);
+      const { value, key } = found;
+      const expected = arrays[value.dtype];
+      if (!(data instanceof expected)) throw new Error(`${name} is ${value.dtype}, and takes a ${expected.name}`);
+      const length = elements(shapeAt(value.shape, found.dims));
+      if (data.length > length) throw new Error(`${name} has room for ${length} elements, not ${data.length}`);
+      const adopt = "own" in value.place && data.length === length && !own.has(key) && data.byteOffset % bytesPer[value.dtype] === 0;
+      if (adopt) own.set(key, data);
+      else memory(found).set(data);
+    },
+    read: async (name, program) => {
+      const found = find(name, program);
+      const dims = program === undefined ? undefined : lastDims.get(program);
+      return memory(found, dims ? { ...found.dims, ...dims } : found.dims).slice();
+    },
+    run: async (program, dims) => {
+      lastDims.set(program, dims);
+      for (const { session, feeds, fetches, copies } of await calls(program, dims)) {
+        await session.run(feeds, fetches);
+        for (const [from, to] of copies) to.set(from);
+      }
+    },
+    prepare: async (program) => {
+      await Promise.all([...new Set(programOf(program).calls.map((call) => call.segment))].map(sessionOf));
+    },
+    bytes: () => {
+      let total = scratch.byteLength;
+      for (const buffer of arenas.values()) total += buffer.byteLength;
+      for (const data of own.values()) total += data.byteLength;
+      return total;
+    },
+    close: async () => {
+      const open = await Promise.allSettled(sessions.values());
+      sessions.clear();
+      bound.clear();
+      for (const session of open) if (session.status === "fulfilled") await session.value.release();
+    },
+  };
+};
+
+/** Different sizes of programs whose tensors are kept; the oldest go first. */
+const keptSizes = 256;
+
+const sessionSettings = {};
+
+export const cpuDevice = async (options: CpuOptions = {}): Promise<Device> => {
+  const onnx = await import("onnxruntime-node");
+  const threads = options.threads ?? availableParallelism();
+  return {
+    name: "cpu",
+    describe: () => `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${threads} threads, ONNX Runtime ${onnx.env.versions.node ?? ""}`,
+    open: async (job, read) => openSession(job, read, onnx, threads),
+  };
+};

@@ -1,0 +1,32 @@
+// What a machine that runs jobs looks like to the training loop. A session holds the job's memory: values are written, programs
+// run over them, values are read. Both devices implement this and nothing above them knows which one it has.
+
+import type { Job } from "../../spec/job.ts";
+
+/** f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array, f16 and bf16: their bits in a Uint16Array. */
+export type Data = Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
+
+export interface Device {
+  readonly name: "cpu" | "webgpu";
+  /** One line for logs: the machine, the engine and its version. */
+  readonly describe: () => string;
+  /** Allocates the job's memory. Values start as zeros. `read` gets the files of the bundle by their path in it. */
+  readonly open: (job: Job, read: (path: string) => Promise<Uint8Array>) => Promise<Session>;
+}
+
+export interface Session {
+  /**
+   * Writes a value from its start; less than the whole is fine (fewer rows than the largest batch). A name is looked up in
+   * `program` first, then in the job. Memory that is a value's own may be this very array afterwards: do not change it.
+   */
+  readonly write: (value: string, data: Data, program?: string) => void | Promise<void>;
+  /** A copy of a value, at the sizes of the program's last run; of a job's value with symbolic sizes at their largest. */
+  readonly read: (value: string, program?: string) => Promise<Data>;
+  /** Runs a program at these sizes. One at a time. */
+  readonly run: (program: string, dims: Readonly<Record<string, number>>) => Promise<void>;
+  /** Makes what a program needs (sessions, pipelines) ahead of its first run. */
+  readonly prepare: (program: string) => Promise<void>;
+  /** Bytes allocated for values and scratch. */
+  readonly bytes: () => number;
+  readonly close: () => Promise<void>;
+}

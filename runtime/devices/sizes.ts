@@ -1,0 +1,24 @@
+// Sizes of a job at run time: a Dim is a number or a polynomial as text, "4*b*t+n".
+
+import type { Dim, DType } from "../../spec/job.ts";
+
+export const sizeAt = (dim: Dim, dims: Readonly<Record<string, number>>): number => {
+  if (typeof dim === "number") return dim;
+  let total = 0;
+  for (const term of dim.split("+")) {
+    let product = 1;
+    for (const factor of term.split("*")) {
+      const value = /^-?\d+$/.test(factor) ? Number(factor) : dims[factor];
+      if (value === undefined) throw new Error(`no size given for ${factor} of ${dim}`);
+      product *= value;
+    }
+    total += product;
+  }
+  return total;
+};
+
+export const shapeAt = (shape: readonly Dim[], dims: Readonly<Record<string, number>>): number[] => shape.map((dim) => sizeAt(dim, dims));
+
+export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+export const bytesPer: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, u8: 1 };

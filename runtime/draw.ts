@@ -70,13 +70,13 @@ const log = (x: number): number => {
   const z = s * s;
   let sum = 0;
   for (let k = 21; k >= 1; k -= 2) sum = sum * z + 1 / k;
-  return 2 * s * sum + exponent * 0.6931471805599453;
+  return 2 * s * sum + exponent * Math.LN2;
 };
 
 /** sin and cos of 2πu for u in [0, 1): the octant is taken off exactly, then Taylor on [−π/4, π/4]. */
 const turn = (u: number, out: Float64Array): void => {
   const quarter = Math.floor(u * 4 + 0.5);
-  const x = (u - quarter / 4) * 6.283185307179586;
+  const x = (u - quarter / 4) * 2 * Math.PI;
   const z = x * x;
   let sin = 0;
   let cos = 0;

@@ -1,0 +1,78 @@
+// A declared split to rows of text: the reader by name, `skip` and `rows` applied, every column a template uses checked.
+// In: a Split and the templates. Out: rows in file order. Invariant: a row is used or reported, never passed over.
+
+import { nearest } from "../../spec/diagnostic.ts";
+import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import type { Split } from "../../spec/job.ts";
+import { DiagnosticError } from "../diagnostic-error.ts";
+import { type Host, joinPath, missing } from "../host.ts";
+import { readCsv } from "./csv.ts";
+import { readJson } from "./json.ts";
+import { readJsonl } from "./jsonl.ts";
+import { collectProblems, kindOf, type Reader, type Row } from "./row.ts";
+import { readText } from "./text.ts";
+
+/** To add a reader: its file, and one line here. */
+const readers: Readonly<Record<Split["reader"], Reader>> = { jsonl: readJsonl, json: readJson, csv: readCsv, text: readText };
+
+export const pathOf = (split: Split, folder: string): string =>
+  /^([/\\]|[A-Za-z]:)/.test(split.path) ? split.path : joinPath(folder, split.path);
+
+/** Where a row stands, for messages: "train.jsonl:17", "train.json, row 17,". */
+export const placeOf = (split: Split, path: string, number: number): string =>
+  split.reader === "json" ? `${path}, row ${number},` : `${path}:${number}`;
+
+/**
+ * All rows of a split whose named columns are text or numbers, in file order. `folder` is that of the `.peft` file.
+ * Throws a DiagnosticError with up to ten rows that cannot be used.
+ */
+export const readRows = async (host: Host, split: Split, folder: string, columns: readonly string[]): Promise<readonly Row[]> => {
+  const path = pathOf(split, folder);
+  if ((await host.kind(path)) !== "file") throw await missing(host, path);
+  const problems = collectProblems();
+  const wanted = [...new Set(columns)];
+  const seen = new Set<string>();
+  const rows: Row[] = [];
+  const lacking: { readonly row: Row; readonly column: string }[] = [];
+  let skip = split.skip ?? 0;
+  let total = 0;
+  reading: for await (const block of readers[split.reader](host, path, problems))
+    for (const row of block) {
+      total++;
+      if (skip > 0) {
+        skip--;
+        continue;
+      }
+      if (rows.length === split.rows) break reading;
+      for (const name of Object.keys(row.values)) seen.add(name);
+      for (const column of wanted) {
+        const value = Object.hasOwn(row.values, column) ? row.values[column] : undefined;
+        if (value === undefined) lacking.push({ row, column });
+        else if (typeof value !== "string" && typeof value !== "number")
+          problems.add(diagnostics.data_value(undefined, { place: placeOf(split, path, row.number), column, kind: kindOf(value) }));
+      }
+      rows.push(row);
+    }
+  const has = { message: `columns: ${[...seen].join(", ") || "none"}` };
+  if (rows.length > 0)
+    for (const column of wanted)
+      if (!seen.has(column)) {
+        const near = nearest(column, seen);
+        problems.add(
+          diagnostics.template_column(
+            undefined,
+            { path, column },
+            { label: "no such column", notes: [has], ...(near !== undefined && { help: `did you mean \`{${near}}\`?` }) },
+          ),
+        );
+      }
+  for (const { row, column } of lacking)
+    if (seen.has(column))
+      problems.add(diagnostics.data_column_missing(undefined, { place: placeOf(split, path, row.number), column }, { notes: [has] }));
+  problems.finish();
+  if (rows.length === 0) {
+    const because = total > 0 ? `: \`skip\` ${split.skip} leaves none of its ${total}` : "";
+    throw new DiagnosticError([diagnostics.data_empty(undefined, { path, because })]);
+  }
+  return rows;
+};

@@ -241,6 +241,8 @@ export const diagnostics = {
   data_no_room: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0571", "error", `${count} of ${total} rows of \`${path}\` have no room for an answer: their prompts fill sequence_len ${limit}`, at, details),
   /** {count} of {total} rows of `{path}` have an empty answer */
   data_answers_empty: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0572", "warning", `${count} of ${total} rows of \`${path}\` have an empty answer`, at, details),
+  /** the {what} is {value} at step {step} of training {adapter} */
+  not_finite: (at: Span | undefined, { what, value, step, adapter }: { readonly what: string | number; readonly value: string | number; readonly step: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0700", "error", `the ${what} is ${value} at step ${step} of training ${adapter}`, at, details),
   /** something went wrong inside peft: {message} */
   internal_error: (at: Span | undefined, { message }: { readonly message: string | number }, details: Details = {}): Diagnostic => make("PEFT0900", "error", `something went wrong inside peft: ${message}`, at, details),
   /** there is no command `{command}` */

@@ -1,0 +1,140 @@
+// The training loop: batches in, a trained adapter in the session's memory out. A step is one or more micro-batches through
+// the program `step`, their gradients summed, then the program `update`. A function of (job, data, seed) alone: same device,
+// same bits, also when it was stopped and resumed in between.
+
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Job, Train } from "../spec/job.ts";
+import { fillBatch, planEpoch, type PlannedBatch } from "./data/batches.ts";
+import type { Examples } from "./data/examples.ts";
+import type { Session } from "./devices/device.ts";
+import { DiagnosticError } from "./diagnostic-error.ts";
+import { stream } from "./draw.ts";
+import type { Listener } from "./events.ts";
+import { evaluateScalar } from "./scalar.ts";
+
+/** Everything beyond parameters and optimizer state that training continues from. */
+export interface Position {
+  /** Optimizer steps done. */
+  readonly step: number;
+  readonly epoch: number;
+  /** Batches of this epoch that are done. */
+  readonly batch: number;
+}
+
+export interface TrainOutcome {
+  readonly position: Position;
+  readonly total: number;
+  readonly losses: readonly number[];
+  readonly norms: readonly number[];
+  readonly rates: readonly number[];
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly interrupted: boolean;
+}
+
+export interface TrainOptions {
+  readonly listen: Listener;
+  readonly signal?: AbortSignal | undefined;
+  readonly from?: Position | undefined;
+  /** Called when the job says that state should be saved, and when training is interrupted. */
+  readonly save?: ((position: Position) => Promise<void>) | undefined;
+}
+
+/** Values whose contents are the state of a training: parameters first, then the optimizer's. */
+export const stateOf = (train: Train): string[] => [`${train.adapter}.parameters`, ...train.state.map((state) => state.value)];
+
+/** Optimizer steps of a whole training. */
+export const totalSteps = (train: Train, examples: Examples): number =>
+  train.steps ?? train.epochs! * Math.ceil(Math.ceil(examples.count / train.micro_batch_size) / train.gradient_accumulation_steps);
+
+export const trainAdapter = async (job: Job, train: Train, examples: Examples, session: Session, options: TrainOptions): Promise<TrainOutcome> => {
+  const { listen, signal, save } = options;
+  const total = totalSteps(train, examples);
+  let { step, epoch, batch } = options.from ?? { step: 0, epoch: 0, batch: 0 };
+  const planOf = (of: number): readonly PlannedBatch[] =>
+    planEpoch(examples, { size: train.micro_batch_size, order: train.shuffle ? "shuffled" : "file", seed: train.seed, epoch: of });
+  let plan = planOf(epoch);
+  if (step === 0) for (const { value, init } of train.state) if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
+
+  const losses: number[] = [];
+  const norms: number[] = [];
+  const rates: number[] = [];
+  let tokens = 0;
+  const start = performance.now();
+  const seconds = (): number => (performance.now() - start) / 1000;
+
+  while (step < total && !signal?.aborted) {
+    if (batch >= plan.length) {
+      epoch++;
+      batch = 0;
+      plan = planOf(epoch);
+    }
+    const group = plan.slice(batch, batch + train.gradient_accumulation_steps);
+    const labels = group.reduce((sum, planned) => sum + planned.labels, 0);
+    let loss = 0;
+    for (const [micro, planned] of group.entries()) {
+      if (planned.labels === 0) continue;
+      const filled = fillBatch(examples, planned, train.sequence_len);
+      await session.write("ids", filled.ids);
+      await session.write("positions", filled.positions);
+      await session.write("rows", filled.rows);
+      await session.write("targets", filled.targets);
+      await session.write("scale", Float32Array.of(1 / labels));
+      if (train.seeds > 0) await session.write("seeds", seedsOf(train, step, micro));
+      await session.run(train.step, { b: filled.b, t: filled.t, n: filled.n });
+      loss += ((await session.read("loss", train.step)) as Float32Array)[0]!;
+      if (train.accumulate) {
+        await session.write("keep", Float32Array.of(micro === 0 ? 0 : 1));
+        await session.run(train.accumulate, {});
+      }
+      tokens += filled.tokens;
+    }
+    // Checked before the parameters move, so that what is saved is never what a NaN has touched.
+    if (!Number.isFinite(loss)) throw notFinite("loss", step, train, loss);
+    const names = { step, total };
+    for (const [name, expr] of Object.entries(train.scalars)) await session.write(name, Float32Array.of(evaluateScalar(expr, names)));
+    await session.run(train.update, {});
+    const norm = ((await session.read("norm", train.update)) as Float32Array)[0]!;
+    if (!Number.isFinite(norm)) throw notFinite("gradient", step, train, norm);
+    const rate = evaluateScalar(train.rate, names);
+    step++;
+    batch += group.length;
+    losses.push(loss);
+    norms.push(norm);
+    rates.push(rate);
+    const done = losses.length;
+    listen({ kind: "step", adapter: train.adapter, step, total, loss, rate, norm, tokensPerSecond: tokens / seconds(), secondsLeft: (seconds() / done) * (total - step) });
+    if (save && step < total && isDue(train, step, batch >= plan.length, epoch)) await save({ step, epoch, batch });
+  }
+  const position = { step, epoch, batch };
+  const interrupted = step < total;
+  if (interrupted) await save?.(position);
+  return { position, total, losses, norms, rates, tokens, seconds: seconds(), interrupted };
+};
+
+const isDue = (train: Train, step: number, epochEnds: boolean, epoch: number): boolean => {
+  const { checkpoint } = train;
+  if (!checkpoint) return false;
+  return checkpoint.unit === "steps" ? step % checkpoint.every === 0 : epochEnds && (epoch + 1) % checkpoint.every === 0;
+};
+
+/** One i32 per gated stage, 64 apart, from (seed, step, micro-batch) alone. */
+const seedsOf = (train: Train, step: number, micro: number): Int32Array => {
+  const seeds = new Int32Array(64 * train.seeds);
+  const block = stream(train.seed, `gates of step ${step}, micro-batch ${micro}`);
+  const words = new Uint32Array(4);
+  for (let i = 0; i < train.seeds; i++) {
+    if (i % 4 === 0) block(i / 4, words);
+    seeds[64 * i] = words[i % 4]! | 0;
+  }
+  return seeds;
+};
+
+const sizeOf = (job: Job, value: string): number => job.values[value]!.shape.reduce<number>((product, dim) => product * Number(dim), 1);
+
+const notFinite = (what: string, step: number, train: Train, value: number): DiagnosticError =>
+  new DiagnosticError([
+    diagnostics.not_finite(undefined, { what, value: String(value), step: step + 1, adapter: train.adapter }, {
+      help: "lower the learning rate, add `max_grad_norm: 1.0`, or look for an odd row of data",
+    }),
+  ]);

@@ -22,6 +22,7 @@ export const readCsv: Reader = async function* (host, path, problems) {
   try {
     records = parse(text, {
       info: true,
+      record_delimiter: ["\r\n", "\n", "\r"], // a file may mix them
       relax_column_count: true, // counted below, where every uneven row can be reported
       skip_empty_lines: true,
       ...(tabs ? { delimiter: "\t", quote: false as const } : {}),

@@ -352,8 +352,8 @@ export abstract class DefinitionParser extends ExpressionParser {
       target.push(this.nameOf(this.CONSUME1(Name)));
     });
     const sign = this.choose<"=" | "+=">("`=` or `+=`", [
-      { ALT: () => (this.CONSUME(Equals), "=") },
-      { ALT: () => (this.CONSUME(Add), "+=") },
+      { ALT: () => this.CONSUME(Equals).image as "=" },
+      { ALT: () => this.CONSUME(Add).image as "+=" },
     ]);
     const value = this.SUBRULE(this.expression);
     return { kind: "bind", at: this.span(start), target, sign, value };
@@ -538,15 +538,20 @@ export abstract class DefinitionParser extends ExpressionParser {
     }),
   );
 
+  /** The `:` or `=` of an entry. */
+  protected readonly sign = this.RULE("sign", (): ":" | "=" =>
+    this.choose<":" | "=">("`:` or `=`", [
+      { ALT: () => this.CONSUME(Colon).image as ":" },
+      { ALT: () => this.CONSUME(Equals).image as "=" },
+    ]),
+  );
+
   /** `key: value` or `key = value`. */
   protected readonly entry = this.RULE("entry", (): Entry | undefined =>
     this.unit(forms.entry, () => {
       const start = this.start();
       const key = this.nameOf(this.CONSUME(Name));
-      const sign = this.choose<":" | "=">("`:` or `=`", [
-        { ALT: () => (this.CONSUME(Colon), ":") },
-        { ALT: () => (this.CONSUME(Equals), "=") },
-      ]);
+      const sign = this.SUBRULE(this.sign);
       const value = this.SUBRULE(this.expression);
       return { at: this.span(start), key, sign, value };
     }),

@@ -61,7 +61,7 @@ export abstract class ExpressionParser extends Recovering {
 
   private readonly chain = this.RULE("chain", (floor: number): Expr => {
     const chain = new OperatorChain((at) => {
-      this.reports.push(report.chained_comparison(at, { help: "compare each pair and join them with `and`" }));
+      this.add(report.chained_comparison(at, { help: "compare each pair and join them with `and`" }));
     });
     const prefix = (token: IToken): void => this.ACTION(() => chain.prefix(token.image as "-" | "not", this.spanOf(token)));
     const operand = (value: Expr): void => this.ACTION(() => chain.operand(value));

@@ -3,6 +3,7 @@
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics as report } from "../spec/diagnostics.generated.ts";
 import { DefinitionParser } from "./definitions.ts";
+import { MAX_TREE, tooDeepIn } from "./depth.ts";
 import {
   Adapter,
   As,
@@ -75,7 +76,7 @@ export class PeftParser extends DefinitionParser {
   parse(source: Scanned): { file: Tree.File; diagnostics: Diagnostic[] } {
     this.begin(source);
     const file = this.file();
-    return { file, diagnostics: this.reports };
+    return { file, diagnostics: [...this.reports] };
   }
 
   readonly file = this.RULE("file", (): Tree.File => {
@@ -83,8 +84,13 @@ export class PeftParser extends DefinitionParser {
     const version = this.OPTION({ GATE: () => this.next(NumberToken, 2), DEF: () => this.SUBRULE(this.version) });
     do {
       this.MANY(() => {
+        const begun = this.start();
         const item = this.SUBRULE(this.item);
-        if (item) items.push(item);
+        this.ACTION(() => {
+          const deep = item && this.span(begun).end - begun > MAX_TREE ? tooDeepIn(item) : undefined;
+          if (deep) this.add(report.too_deep(deep, { limit: MAX_TREE }, { help: "give parts of it names with `let`" }));
+          else if (item) items.push(item);
+        });
       });
     } while (this.strayItem());
     const { file, text, comments } = this.source;
@@ -318,10 +324,7 @@ export class PeftParser extends DefinitionParser {
     this.unit("a candidate is written `lora: menu` or `full: tune() into tiny.**`", () => {
       const start = this.start();
       const key = this.nameOf(this.CONSUME(Name));
-      const sign = this.choose<":" | "=">("`:` or `=`", [
-        { ALT: () => (this.CONSUME(Colon), ":") },
-        { ALT: () => (this.CONSUME(Equals), "=") },
-      ]);
+      const sign = this.SUBRULE(this.sign);
       const value = this.SUBRULE(this.expression);
       this.slip(Into);
       const into = this.OPTION({

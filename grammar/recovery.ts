@@ -12,6 +12,7 @@ import {
 } from "chevrotain";
 import { type Details, type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics as report } from "../spec/diagnostics.generated.ts";
+import { lazyLookahead } from "./lookahead.ts";
 import {
   Add,
   Colon,
@@ -24,6 +25,7 @@ import {
   LeftBrace,
   LeftBracket,
   LeftParen,
+  MAX_MISTAKES,
   Name,
   NumberToken,
   Require,
@@ -59,7 +61,9 @@ export abstract class Recovering extends EmbeddedActionsParser {
   constructor(validate: boolean) {
     super(vocabulary, {
       maxLookahead: 1,
+      // Validated once, by the tests, with Chevrotain's own lookahead; in use, both would cost more than the parse.
       skipValidations: !validate,
+      ...(!validate && { lookaheadStrategy: lazyLookahead() }),
       errorMessageProvider: {
         // A recognition exception carries only what was expected; `recover` words the rest.
         buildMismatchTokenMessage: ({ expected }) => expected.LABEL ?? expected.name,
@@ -147,11 +151,15 @@ export abstract class Recovering extends EmbeddedActionsParser {
 
   // ---- reporting ------------------------------------------------------------------------------------------------------
 
+  protected add(diagnostic: Diagnostic): void {
+    if (this.reports.length <= MAX_MISTAKES) this.reports.push(diagnostic);
+  }
+
   /** Reports a mistake after which reading goes on; what else goes wrong in this unit is taken for its echo. */
   protected repaired(diagnostic: Diagnostic): void {
     if (this.RECORDING_PHASE || this.unitReported) return;
     this.unitReported = true;
-    if (!this.echoes(this.indexOf(this.LA(1)))) this.reports.push(diagnostic);
+    if (!this.echoes(this.indexOf(this.LA(1)))) this.add(diagnostic);
   }
 
   /** Reports a mistake and gives the unit up. */

@@ -7,6 +7,9 @@ import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics as report } from "../spec/diagnostics.generated.ts";
 import type { File, Span } from "./tree.ts";
 
+/** More mistakes than this in one file are not listed. */
+export const MAX_MISTAKES = 200;
+
 const abstract = (name: string, label: string): TokenType => createToken({ name, label, pattern: Lexer.NA });
 
 export const Name = createToken({ name: "Name", label: "a name", pattern: /[A-Za-z_]\w*/ });
@@ -116,7 +119,7 @@ const OtherName = createToken({
   name: "OtherName",
   pattern: /[\u00aa\u00b5\u00ba\u00c0-\u1fff\u2c00-\ud7ff\uf900-\ufdff][\w\u00aa\u00b5\u00ba\u00c0-\u1fff\u2c00-\ud7ff\uf900-\ufdff]*/,
 });
-const Unknown = createToken({ name: "Unknown", pattern: /[\x00-\x08\x0e-\x1f\x7f!$%&;\\`'"]|[^\x00-\x7f]/, group: "errors" });
+const Unknown = createToken({ name: "Unknown", pattern: /[\p{Cc}!$%&;\\`'"]|[^\p{ASCII}]/u, group: "errors" });
 
 const types = new Map<string, TokenType>();
 const itemWords = [
@@ -226,8 +229,11 @@ export const scan = (text: string, file: string): Scanned => {
   const span = (start: number, end: number): Span => ({ file, start, end });
   const diagnostics: Diagnostic[] = [];
   const misread: number[] = [];
+  const add = (diagnostic: Diagnostic): void => {
+    if (diagnostics.length <= MAX_MISTAKES) diagnostics.push(diagnostic);
+  };
   const misreadAt = (offset: number, diagnostic: Diagnostic): void => {
-    diagnostics.push(diagnostic);
+    add(diagnostic);
     misread.push(offset);
   };
 
@@ -269,7 +275,7 @@ export const scan = (text: string, file: string): Scanned => {
     if (token.tokenType === Name) retag(token, types.get(token.image) ?? Name);
     else if (token.tokenType === Sign) {
       const meant = token.image === "&&" ? "and" : token.image === "||" ? "or" : undefined;
-      if (meant) diagnostics.push(otherSpelling(at, token.image, meant));
+      if (meant) add(otherSpelling(at, token.image, meant));
       const type = types.get(meant ?? token.image);
       if (!type) {
         misreadAt(token.startOffset, report.unexpected_character(at, { text: token.image }));
@@ -279,7 +285,7 @@ export const scan = (text: string, file: string): Scanned => {
     } else if (token.tokenType === StringToken) readString(token.image, token.startOffset, file, misreadAt);
     else if (token.tokenType === OtherString) {
       const insert = `"${token.image.slice(1, -1).replace(/["\\]/g, "\\$&")}"`;
-      diagnostics.push(
+      add(
         report.other_spelling(
           at,
           { found: token.image[0]!, expected: '"' },
@@ -292,12 +298,10 @@ export const scan = (text: string, file: string): Scanned => {
         previous.image += token.image;
         continue;
       }
-      diagnostics.push(
-        report.unexpected_character(at, { text: token.image }, { help: "names are made of the letters a to z, digits and `_`" }),
-      );
+      add(report.unexpected_character(at, { text: token.image }, { help: "names are made of the letters a to z, digits and `_`" }));
       retag(token, Name);
     } else if (token.tokenType === NumberToken && !Number.isFinite(numberOf(token.image).value))
-      diagnostics.push(report.not_a_number(at, { text: token.image }, { label: "too large", help: "a number is at most 1.8e308" }));
+      add(report.not_a_number(at, { text: token.image }, { label: "too large", help: "a number is at most 1.8e308" }));
 
     token.payload = { index: tokens.length, unit: undefined };
     tokens.push(token);
@@ -307,7 +311,7 @@ export const scan = (text: string, file: string): Scanned => {
 
   for (const token of lexed.groups.errors ?? []) {
     const at = span(token.startOffset, endOf(token));
-    if (token.tokenType === OtherComment) diagnostics.push(otherSpelling(at, token.image.startsWith("#") ? "#" : "/* … */", "//"));
+    if (token.tokenType === OtherComment) add(otherSpelling(at, token.image.startsWith("#") ? "#" : "/* … */", "//"));
     else misreadAt(at.start, unknown(at, token.image));
   }
   for (const error of lexed.errors)
@@ -411,13 +415,13 @@ export const readString = (
     const meaning = escapes[image[i + 1] ?? ""];
     if (meaning === undefined && i + 1 < image.length) {
       const length = code ? code[0].length : 2;
-      const escape = image.slice(i, i + length);
+      const found = image.slice(i, i + length);
       const help =
-        escape === "\\u"
+        found === "\\u"
           ? "a character by its number is written `\\u{e9}`"
           : 'a backslash itself is written `\\\\`; the escapes are \\n \\t \\r \\" \\\\ \\u{…}';
-      mistake?.(offset + i, report.unknown_escape(span(i, i + length), { escape }, { help }));
-      parts.push(escape);
+      mistake?.(offset + i, report.unknown_escape(span(i, i + length), { escape: found }, { help }));
+      parts.push(found);
       i += length;
       continue;
     }

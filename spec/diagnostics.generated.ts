@@ -45,6 +45,10 @@ export const diagnostics = {
   other_spelling: (at: Span | undefined, { found, expected }: { readonly found: string | number; readonly expected: string | number }, details: Details = {}): Diagnostic => make("PEFT0113", "error", `\`${found}\` is written \`${expected}\` here`, at, details),
   /** {member} does not belong in {place} */
   member_not_here: (at: Span | undefined, { member, place }: { readonly member: string | number; readonly place: string | number }, details: Details = {}): Diagnostic => make("PEFT0114", "error", `${member} does not belong in ${place}`, at, details),
+  /** this file has {size} characters; a `.peft` file holds at most {limit} */
+  file_too_large: (at: Span | undefined, { size, limit }: { readonly size: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0115", "error", `this file has ${size} characters; a \`.peft\` file holds at most ${limit}`, at, details),
+  /** more than {limit} mistakes; the rest are not shown */
+  too_many_mistakes: (at: Span | undefined, { limit }: { readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0116", "error", `more than ${limit} mistakes; the rest are not shown`, at, details),
   /** there is no file `{path}` */
   missing_source: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0200", "error", `there is no file \`${path}\``, at, details),
   /** there is no file `{path}` to import */
@@ -241,6 +245,20 @@ export const diagnostics = {
   data_no_room: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0571", "error", `${count} of ${total} rows of \`${path}\` have no room for an answer: their prompts fill sequence_len ${limit}`, at, details),
   /** {count} of {total} rows of `{path}` have an empty answer */
   data_answers_empty: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0572", "warning", `${count} of ${total} rows of \`${path}\` have an empty answer`, at, details),
+  /** the adapter in `{folder}` does not fit `{adapter}`: {count} of {total} tensors differ */
+  adapter_mismatch: (at: Span | undefined, { folder, adapter, count, total }: { readonly folder: string | number; readonly adapter: string | number; readonly count: string | number; readonly total: string | number }, details: Details = {}): Diagnostic => make("PEFT0580", "error", `the adapter in \`${folder}\` does not fit \`${adapter}\`: ${count} of ${total} tensors differ`, at, details),
+  /** `{file}` is not the configuration of the adapter `{adapter}`: {problem} */
+  adapter_config: (at: Span | undefined, { file, adapter, problem }: { readonly file: string | number; readonly adapter: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0581", "error", `\`${file}\` is not the configuration of the adapter \`${adapter}\`: ${problem}`, at, details),
+  /** the folder `{folder}` has no adapter */
+  adapter_absent: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0582", "error", `the folder \`${folder}\` has no adapter`, at, details),
+  /** the training checkpoint `{folder}` is passed over: {problem} */
+  state_incomplete: (at: Span | undefined, { folder, problem }: { readonly folder: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0590", "warning", `the training checkpoint \`${folder}\` is passed over: ${problem}`, at, details),
+  /** the training checkpoint `{folder}` belongs to another run: {problem} */
+  state_mismatch: (at: Span | undefined, { folder, problem }: { readonly folder: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0591", "error", `the training checkpoint \`${folder}\` belongs to another run: ${problem}`, at, details),
+  /** merging makes values that {dtype} cannot hold: the largest of `{tensor}` is {value} */
+  merged_overflow: (at: Span | undefined, { dtype, tensor, value }: { readonly dtype: string | number; readonly tensor: string | number; readonly value: string | number }, details: Details = {}): Diagnostic => make("PEFT0600", "error", `merging makes values that ${dtype} cannot hold: the largest of \`${tensor}\` is ${value}`, at, details),
+  /** merging makes values that are not numbers in `{tensor}` */
+  merged_not_finite: (at: Span | undefined, { tensor }: { readonly tensor: string | number }, details: Details = {}): Diagnostic => make("PEFT0601", "error", `merging makes values that are not numbers in \`${tensor}\``, at, details),
   /** the {what} is {value} at step {step} of training {adapter} */
   not_finite: (at: Span | undefined, { what, value, step, adapter }: { readonly what: string | number; readonly value: string | number; readonly step: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0700", "error", `the ${what} is ${value} at step ${step} of training ${adapter}`, at, details),
   /** something went wrong inside peft: {message} */

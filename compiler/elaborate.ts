@@ -8,7 +8,7 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
 import type { AdapterParam, Amendment } from "./inject.ts";
-import type { Instance, ParamSpec } from "./instantiate.ts";
+import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 
 /** Where an input of a stage comes from. */
@@ -240,7 +240,19 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
 
   const callRepeat = (instances: readonly Instance[], args: readonly Value[], at: tree.Span, through: Context["through"]): Value => {
     let carried = args[0]!;
+    let previous: { readonly instance: Instance; readonly signature: string; readonly entered: Value } | undefined;
     for (const instance of instances) {
+      // A layer equal to the one before it shares that one's graph: only what its inputs are bound to differs.
+      const signature = signatureOf(instance, choice.adapters);
+      if (previous?.signature === signature && previous.entered.kind === "tensor" && carried.kind === "tensor") {
+        const entered = previous.entered;
+        previous = { instance, signature, entered: carried };
+        if (!current().outputs.includes(carried.node)) current().outputs.push(carried.node);
+        stages.push(rebind(current(), instance, entered, carried));
+        carried = tensorOf(carried.node);
+        continue;
+      }
+      previous = { instance, signature, entered: carried };
       open(instance.path);
       const forward = instance.definition.members.find((member) => member.kind === "forward");
       const names = forward?.kind === "forward" ? forward.inputs.map((input) => input.name.text) : [];
@@ -259,6 +271,43 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       : (tiedTrained(goal.module, goal.param) ?? amended(goal.module, goal.param, plainParam(goal.module, goal.param)!));
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result) };
+};
+
+/** Everything about a module that its graph depends on. */
+const signatureOf = (instance: Instance, adapters: readonly string[]): string => {
+  const sizes = [...instance.sizes].map(([name, value]) => `${name}=${describe(value)}`);
+  const params = [...instance.params].map(([name, param]) => `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : ""}` : "-"}`);
+  const amendments = instance.amendments
+    .filter((amendment) => adapters.includes(amendment.adapter))
+    .map((amendment) => `${amendment.adapter} ${[...amendment.settings.values()].map(describe).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`);
+  const children = [...instance.children].map(([name, child]) => `${name}(${(Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]).map((one) => signatureOf(one, adapters)).join(";")})`);
+  return `${instance.definition.name.text}[${sizes.join()}|${params.join()}|${amendments.join("/")}|${children.join()}]`;
+};
+
+/** A stage's graph bound to another, equal module. */
+const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried: TensorValue): Stage => {
+  const params = new Map<string, ParamSpec>();
+  const adapterParams = new Map<string, AdapterParam>();
+  const below = (path: string): string => path.slice(instance.path.length + 1);
+  for (const module of modulesOf(instance)) {
+    for (const param of module.params.values()) if (param && !param.tiedTo) params.set(below(param.path), param);
+    for (const amendment of module.amendments)
+      for (const param of amendment.params.values()) {
+        const [adapter, path] = param.name.split(":") as [string, string];
+        adapterParams.set(`${adapter}:${below(path)}`, param);
+      }
+  }
+  const inputs: Stage["inputs"] = new Map();
+  for (const [name, { node, from }] of stage.inputs) {
+    const param = from.kind === "param" ? params.get(name) : undefined;
+    const adapter = from.kind === "adapter" ? adapterParams.get(name) : undefined;
+    const enters = from.kind === "value" && from.stage === entered.stage && from.node === entered.node;
+    inputs.set(name, {
+      node,
+      from: param ? { kind: "param", param } : adapter ? { kind: "adapter", param: adapter } : enters ? { kind: "value", stage: carried.stage, node: carried.node } : from,
+    });
+  }
+  return { name: instance.path, graph: stage.graph, inputs, outputs: [] };
 };
 
 const find = (root: Instance, param: ParamSpec): Instance | undefined => {

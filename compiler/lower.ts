@@ -149,16 +149,20 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const segments = new Map<string, SegmentGraph>();
   const specs: Record<string, Segment> = {};
   const ids = new Map<string, string>();
+  const printed = new Map<SegmentGraph, string>();
   const jobPrograms: Record<string, Program> = {};
   for (const [name, { graph, dims }] of programs) {
     const placed = place(graph, globals, dims);
     arenas.activations = Math.max(arenas.activations ?? 0, placed.activations);
     const calls = graph.steps.map((step) => {
-      const text = printSegment(step.segment);
-      let id = ids.get(text);
-      if (!id) {
+      let id = printed.get(step.segment);
+      const text = id ? "" : printSegment(step.segment);
+      id ??= ids.get(text);
+      if (id) printed.set(step.segment, id);
+      else {
         id = `${step.segment.name}-${host.sha256(text).slice(0, 8)}`.replaceAll(/[^\w.-]/g, "_");
         ids.set(text, id);
+        printed.set(step.segment, id);
         segments.set(id, step.segment);
         specs[id] = {
           inputs: step.segment.inputs.map(({ name: port, node }) => ({ name: port, ...node.type })),

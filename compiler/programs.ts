@@ -57,10 +57,17 @@ const valueName = (from: StageInput, prepared: readonly Prepared[]): string => {
 
 const isTrained = (from: StageInput): boolean => from.kind === "adapter" && from.param.trained;
 
-const prepare = (model: Model, training: boolean, { sizes }: ProgramOptions, finish: (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node) => readonly Node[]): Prepared[] =>
-  model.stages.map((stage, index) => {
+const prepare = (model: Model, training: boolean, { sizes }: ProgramOptions, finish: (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node) => readonly Node[]): Prepared[] => {
+  // Equal layers share a graph, and so everything that follows from it.
+  const known = new Map<Graph, Prepared>();
+  return model.stages.map((stage, index) => {
     const { graph } = stage;
     const inputs: Prepared["inputs"] = new Map([...stage.inputs].map(([name, { node, from }]) => [node, { name, from }]));
+    const same = known.get(graph);
+    if (same && index < model.stages.length - 1 && sameNodes(same.stage.outputs, stage.outputs)) {
+      for (const [node, { name, from }] of same.inputs) if (from.kind === "batch") inputs.set(node, { name, from: name === "seed" ? { kind: "batch", name: `seed.${stage.name}` } : from });
+      return { stage, graph, outputs: same.outputs, inputs };
+    }
     const batch = (name: string, type: TensorType, value = name): Node => {
       const node = graph.input(name, type);
       inputs.set(node, { name, from: { kind: "batch", name: value } });
@@ -75,8 +82,13 @@ const prepare = (model: Model, training: boolean, { sizes }: ProgramOptions, fin
     const base: Prepared = { stage, graph, outputs: stage.outputs, inputs };
     const last = index === model.stages.length - 1;
     const outputs = last ? finish(base, model.result, batch) : stage.outputs;
-    return { ...base, outputs: associate(graph, outputs, options) };
+    const prepared: Prepared = { ...base, outputs: associate(graph, outputs, options) };
+    known.set(graph, prepared);
+    return prepared;
   });
+};
+
+const sameNodes = (a: readonly Node[], b: readonly Node[]): boolean => a.length === b.length && a.every((node, i) => node === b[i]);
 
 /** Only the chosen rows go through what is computed for each token alone: `rows` indexes [b·t]. */
 const selectRows = (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node): Node => {
@@ -102,8 +114,13 @@ const lossOf = (last: Prepared, logits: Node, input: (name: string, type: Tensor
 const recorder = (prepared: readonly Prepared[]) => {
   const steps: Step[] = [];
   const values = new Map<string, TensorType>();
-  const add = (name: string, ends: ReadonlyMap<Node, { readonly name: string; readonly value: string }>, outputs: readonly { readonly name: string; readonly value: string; readonly node: Node }[]): void => {
-    const segment = cut({ name, inputs: new Map([...ends].map(([node, end]) => [node, end.name])), outputs });
+  const cuts = new Map<string, SegmentGraph>();
+  const graphs = new Map<Graph, number>();
+  const add = (graph: Graph, name: string, ends: ReadonlyMap<Node, { readonly name: string; readonly value: string }>, outputs: readonly { readonly name: string; readonly value: string; readonly node: Node }[]): void => {
+    if (!graphs.has(graph)) graphs.set(graph, graphs.size);
+    const key = `${graphs.get(graph)} ${name} ${[...ends].map(([node, end]) => `${node.id}:${end.name}`).join()} ${outputs.map((output) => `${output.node.id}:${output.name}`).join()}`;
+    const segment = cuts.get(key) ?? cut({ name, inputs: new Map([...ends].map(([node, end]) => [node, end.name])), outputs });
+    cuts.set(key, segment);
     const byName = new Map([...ends.values()].map((end) => [end.name, end.value]));
     const inputs = segment.inputs.map((input) => byName.get(input.name)!);
     for (const [i, input] of segment.inputs.entries()) if (!values.has(inputs[i]!)) values.set(inputs[i]!, input.node.type);
@@ -134,7 +151,7 @@ const forwardProgram = (prepared: readonly Prepared[], result: string, verb: str
   for (const [i, p] of prepared.entries()) {
     const last = i === prepared.length - 1;
     if (p.outputs.length === 0) continue;
-    record.add(`${kindOf(p.stage)}.${verb}`, record.endsOf(p), p.outputs.map((node, k) => ({ name: last ? result : `y${k}`, value: last ? result : `${p.stage.name}/${k}`, node })));
+    record.add(p.graph, `${kindOf(p.stage)}.${verb}`, record.endsOf(p), p.outputs.map((node, k) => ({ name: last ? result : `y${k}`, value: last ? result : `${p.stage.name}/${k}`, node })));
   }
   return record.finish([result]);
 };
@@ -163,7 +180,7 @@ export const generationProgram = (model: Model, options: ProgramOptions): Progra
       });
       return p.graph.add(node.op, kept, node.attrs, node.origin);
     })!;
-    record.add(`${kindOf(p.stage)}.generate`, ends, [
+    record.add(p.graph, `${kindOf(p.stage)}.generate`, ends, [
       ...outputs.map((node, k) => ({ name: last ? "logits" : `y${k}`, value: last ? "logits" : `${p.stage.name}/${k}`, node })),
       ...caches,
     ]);
@@ -175,23 +192,34 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
   const prepared = prepare(model, true, options, (last, logits, input) => [lossOf(last, logits, input)]);
   const record = recorder(prepared);
 
-  // What depends on something trained: only there do gradients flow.
-  const live: Set<Node>[] = [];
-  for (const p of prepared) {
-    const here = new Set<Node>();
-    for (const node of reachable(p.outputs)) {
-      const input = p.inputs.get(node);
-      const starts = input && (isTrained(input.from) || (input.from.kind === "value" && live[input.from.stage]!.has(prepared[input.from.stage]!.outputs[prepared[input.from.stage]!.stage.outputs.indexOf(input.from.node)]!)));
-      if (starts || node.inputs.some((from) => here.has(from))) here.add(node);
+  // What depends on something trained: only there do gradients flow. Backward passes are built first: they say what
+  // forward must keep. Equal layers with equal live inputs share both.
+  const live: ReadonlySet<Node>[] = [];
+  const known = new Map<string, { readonly live: ReadonlySet<Node>; readonly backward: Backward }>();
+  const graphs = new Map<Graph, number>();
+  const backward = prepared.map((p, i) => {
+    const starts = new Set<Node>();
+    for (const [node, { from }] of p.inputs) {
+      const source = from.kind === "value" ? prepared[from.stage]! : undefined;
+      if (isTrained(from) || (source && from.kind === "value" && live[from.stage]!.has(source.outputs[source.stage.outputs.indexOf(from.node)]!))) starts.add(node);
     }
+    if (!graphs.has(p.graph)) graphs.set(p.graph, graphs.size);
+    const key = `${graphs.get(p.graph)} ${[...starts].map((node) => node.id).join()} ${p.outputs.map((node) => node.id).join()}`;
+    const found = known.get(key);
+    if (found) {
+      live.push(found.live);
+      return found.backward;
+    }
+    const here = new Set<Node>();
+    for (const node of reachable(p.outputs)) if (starts.has(node) || node.inputs.some((input) => here.has(input))) here.add(node);
     live.push(here);
-  }
-
-  // Backward passes are built first: they say what forward must keep.
-  const backward = prepared.map((p, i) => buildBackward(p, live[i]!, i === prepared.length - 1, options));
+    const built = buildBackward(p, here, i === prepared.length - 1, options);
+    known.set(key, { live: here, backward: built });
+    return built;
+  });
   for (const [i, p] of prepared.entries()) {
     if (i === prepared.length - 1 || p.outputs.length === 0) continue;
-    record.add(`${kindOf(p.stage)}.forward`, record.endsOf(p), [
+    record.add(p.graph, `${kindOf(p.stage)}.forward`, record.endsOf(p), [
       ...p.outputs.map((node, k) => ({ name: `y${k}`, value: `${p.stage.name}/${k}`, node })),
       ...backward[i]!.saved.map((node, k) => ({ name: `saved${k}`, value: `${p.stage.name}/saved${k}`, node })),
     ]);
@@ -227,7 +255,7 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
       sums.set(name, value);
       outputs.push({ name: `d(${p.inputs.get(input)!.name})`, value, node });
     }
-    record.add(`${kindOf(p.stage)}.${last ? "loss" : "backward"}`, ends, outputs);
+    record.add(p.graph, `${kindOf(p.stage)}.${last ? "loss" : "backward"}`, ends, outputs);
   }
   return record.finish(["loss", ...[...remaining.keys()].filter((name) => !name.includes("/"))]);
 };

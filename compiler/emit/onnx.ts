@@ -6,7 +6,7 @@ import { ops } from "../ops/index.ts";
 import { encodeModel, type OnnxNode, type OnnxValue } from "./onnx-proto.ts";
 import { codeOf, createOnnxWriter } from "./onnx-writer.ts";
 
-const OPSET = 21;
+const OPSET = 23;
 
 export const emitOnnx = (segment: SegmentGraph): Uint8Array => {
   const order = reachable(segment.outputs.map((o) => o.node));

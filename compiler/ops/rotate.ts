@@ -2,7 +2,7 @@
 // x2·cos + x1·sin). Halves are the two halves of the axis, or even and odd elements when interleaved. The gradient is the
 // turn back, `inverse`.
 
-import { divide, multiply, product } from "../dims.ts";
+import { at, divide, multiply, product } from "../dims.ts";
 import type { Op } from "../op.ts";
 import { broadcastShape, broadcastStrides, isFloat, positions, refuse, sameShape, show } from "./shape.ts";
 
@@ -46,11 +46,40 @@ export const rotate: Op = {
     return [{ shape: x!.shape, data }];
   },
   flops: ([x]) => multiply(3, product(x!.shape)),
+  wgsl: {
+    form: "element",
+    cost: "work",
+    element: ({ at, read, same, inputs, output, size, name }, attrs) => {
+      const rank = output.shape.length;
+      const column = at(rank - 1);
+      const half = size(divide(output.shape.at(-1)!, 2)!);
+      const interleaved = attrs.interleaved === true;
+      // The partner's column, the pair's number, and whether this is the pair's second element.
+      const second = name(interleaved ? `(${column} & 1u) == 1u` : `${column} >= ${half}`);
+      const partner = interleaved ? `${column} ^ 1u` : `select(${column} + ${half}, ${column} - ${half}, ${second})`;
+      const pair = interleaved ? `${column} / 2u` : `select(${column}, ${column} - ${half}, ${second})`;
+      const other = read(
+        0,
+        output.shape.map((_, i) => (i === rank - 1 ? partner : at(i))),
+      );
+      const lead = rank - 2 - (inputs[1]!.shape.length - 1);
+      const angle = inputs[1]!.shape.map((dim, i, all) => (i === all.length - 1 ? pair : dim === 1 ? "0u" : at(lead + i)));
+      const turn = attrs.inverse === true ? "-1.0, 1.0" : "1.0, -1.0";
+      return `${same(0)} * ${read(1, angle)} + ${other} * ${read(2, angle)} * select(${turn.split(", ").reverse().join(", ")}, ${second})`;
+    },
+  },
   onnx: (write, [x, cos, sin], node) => {
     const { shape } = node.type;
     const [heads, width] = shape.slice(-2) as [(typeof shape)[number], (typeof shape)[number]];
     const half = divide(width, 2)!;
     const angleShape = node.inputs[1]!.type.shape;
+    // One node, four times as fast as its parts, when there is an angle for each of [b, t].
+    if (shape.length === 4 && sameShape(angleShape.slice(0, -1), shape.slice(0, 2))) {
+      const flat = [shape[0]!, shape[1]!, multiply(heads, width)];
+      const turn = node.attrs.inverse === true ? write.node("Neg", [sin!]) : sin!;
+      const attrs = { num_heads: at(heads, {}), interleaved: node.attrs.interleaved === true ? 1 : 0 };
+      return [write.reshape(write.node("RotaryEmbedding", [write.reshape(x!, shape, flat), cos!, turn], attrs), flat, shape)];
+    }
     const overHeads = (name: string) => write.reshape(name, angleShape, [...angleShape.slice(0, -1), 1, half]);
     const [c, s] = [overHeads(cos!), overHeads(sin!)];
     const [plus, minus] = node.attrs.inverse === true ? ["Sub", "Add"] : ["Add", "Sub"];

@@ -1,4 +1,5 @@
-// x · sigmoid(x). The gradient is written from x and sigmoid(x): s·(1 + x·(1 − s)), so that the product itself need not be kept.
+// y = x · s with s = sigmoid(x). The gradient is written as y + s·(1 − y), which is one pass over memory less than
+// s·(1 + x·(1 − s)); y is recomputed with it, or there already because a gate multiplied by it.
 
 import { mapOp } from "./elementwise.ts";
 
@@ -8,10 +9,9 @@ export const silu = mapOp({
   args: ["x"],
   f: (x) => x! / (1 + Math.exp(-x!)),
   derivative: [
-    (m, d, [x]) => {
-      const s = m.op("sigmoid", x!);
-      const inner = m.op("add", m.number(1), m.op("mul", x!, m.op("sub", m.number(1), s)));
-      return m.op("mul", d, m.op("mul", s, inner));
+    (m, d, [x], y) => {
+      const rest = m.op("mul", m.op("sigmoid", x!), m.op("sub", m.number(1), y));
+      return m.op("mul", d, m.op("add", y, rest));
     },
   ],
   onnx: (write, [x]) => write.node("com.microsoft.QuickGelu", [x!], { alpha: { float: 1 } }),

@@ -111,7 +111,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       micro_batch_size: plan.micro_batch_size,
       sequence_len: plan.sequence_len ?? length,
       program,
-      ...(plan.generate && { generate: plan.generate, generator: `generate.${i}` }),
+      ...(plan.generate && { generate: plan.generate, samples: plan.samples ?? 3, generator: `generate.${i}` }),
     });
   }
 

@@ -38,6 +38,7 @@ export interface EvaluatePlan {
   readonly micro_batch_size: number;
   readonly sequence_len?: number;
   readonly generate?: Generation;
+  readonly samples?: number;
 }
 
 export interface MergePlan {
@@ -179,6 +180,7 @@ const interval = (entry: tree.Entry | undefined, context: Context): { every: num
 
 const evaluateTable: Record<string, Setting> = {
   metrics: { type: "list", doc: "what is measured" },
+  samples: { type: "int", atLeast: 1, doc: "rows that are generated and shown" },
   generate: { type: "call", doc: "how text is written, like `generate: greedy(max_new_tokens: 64)`" },
   micro_batch_size: { type: "int", atLeast: 1, doc: "rows at once" },
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
@@ -211,7 +213,7 @@ export const readEvaluate = (item: tree.Evaluate, subjects: ReadonlySet<string>,
       return [];
     }
     if (!from) return [];
-    return [{ item, subject: subject.text, ...from, metrics: names.length ? names : ["loss"], micro_batch_size: settings.number("micro_batch_size") ?? 16, ...(length !== undefined && { sequence_len: length }), ...(generate && { generate }) }];
+    return [{ item, subject: subject.text, ...from, metrics: names.length ? names : ["loss"], micro_batch_size: settings.number("micro_batch_size") ?? 16, ...(length !== undefined && { sequence_len: length }), ...(generate && { generate, samples: settings.number("samples") ?? 3 }) }];
   });
 };
 

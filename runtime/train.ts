@@ -36,6 +36,8 @@ export interface TrainOptions {
   readonly listen: Listener;
   readonly signal?: AbortSignal | undefined;
   readonly from?: Position | undefined;
+  /** [3, total]: loss, norm and rate of each step so far; filled on, so that a resumed run has its whole curve. */
+  readonly history: Float32Array;
   /** Called when the job says that state should be saved, and when training is interrupted. */
   readonly save?: ((position: Position) => Promise<void>) | undefined;
 }
@@ -56,9 +58,8 @@ export const trainAdapter = async (job: Job, train: Train, examples: Examples, s
   let plan = planOf(epoch);
   if (step === 0) for (const { value, init } of train.state) if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
 
-  const losses: number[] = [];
-  const norms: number[] = [];
-  const rates: number[] = [];
+  const { history } = options;
+  const first = step;
   let tokens = 0;
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
@@ -97,19 +98,20 @@ export const trainAdapter = async (job: Job, train: Train, examples: Examples, s
     const norm = ((await session.read("norm", train.update)) as Float32Array)[0]!;
     if (!Number.isFinite(norm)) throw notFinite("gradient", step, train, norm);
     const rate = evaluateScalar(train.rate, names);
+    history[step] = loss;
+    history[total + step] = norm;
+    history[2 * total + step] = rate;
     step++;
     batch += group.length;
-    losses.push(loss);
-    norms.push(norm);
-    rates.push(rate);
-    const done = losses.length;
+    const done = step - first;
     listen({ kind: "step", adapter: train.adapter, step, total, loss, rate, norm, tokensPerSecond: tokens / seconds(), secondsLeft: (seconds() / done) * (total - step) });
     if (save && step < total && isDue(train, step, batch >= plan.length, epoch)) await save({ step, epoch, batch });
   }
   const position = { step, epoch, batch };
   const interrupted = step < total;
   if (interrupted) await save?.(position);
-  return { position, total, losses, norms, rates, tokens, seconds: seconds(), interrupted };
+  const curve = (row: number): number[] => Array.from(history.subarray(row * total, row * total + step));
+  return { position, total, losses: curve(0), norms: curve(1), rates: curve(2), tokens, seconds: seconds(), interrupted };
 };
 
 const isDue = (train: Train, step: number, epochEnds: boolean, epoch: number): boolean => {

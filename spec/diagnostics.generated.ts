@@ -261,6 +261,8 @@ export const diagnostics = {
   merged_not_finite: (at: Span | undefined, { tensor }: { readonly tensor: string | number }, details: Details = {}): Diagnostic => make("PEFT0601", "error", `merging makes values that are not numbers in \`${tensor}\``, at, details),
   /** the {what} is {value} at step {step} of training {adapter} */
   not_finite: (at: Span | undefined, { what, value, step, adapter }: { readonly what: string | number; readonly value: string | number; readonly step: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0700", "error", `the ${what} is ${value} at step ${step} of training ${adapter}`, at, details),
+  /** no WebGPU adapter was found */
+  no_adapter: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0701", "error", `no WebGPU adapter was found`, at, details),
   /** something went wrong inside peft: {message} */
   internal_error: (at: Span | undefined, { message }: { readonly message: string | number }, details: Details = {}): Diagnostic => make("PEFT0900", "error", `something went wrong inside peft: ${message}`, at, details),
   /** there is no command `{command}` */

@@ -193,6 +193,8 @@ export interface Evaluate {
   /** Program. Inputs: ids, positions, rows, targets, scale. Output: loss (the sum over answer tokens times scale). */
   readonly program: string;
   readonly generate?: Generation;
+  /** Rows of the split that are generated and shown, from its start. */
+  readonly samples?: number;
   /** Program for generation; t is the prompt's length, then 1. Inputs: ids, positions, rows (flattened index of each row's last token); output: logits [n, vocabulary]. */
   readonly generator?: string;
 }

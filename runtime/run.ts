@@ -1,0 +1,259 @@
+// A job, start to end: the base into the device's memory, each training, each evaluation, each merge. Everything that is
+// worth keeping is on disk before the next thing starts, and a run that was stopped goes on where it was.
+//
+//   OUT/adapters/NAME/   trained adapters          OUT/state/NAME/   training state, while it trains
+//   OUT/result.json      what `Result` says        merges: where the file says, relative paths inside OUT
+
+import type { Adapter, Evaluate, Job, Merge, Train } from "../spec/job.ts";
+import type { EvaluateResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
+import { loadAdapter, saveAdapter } from "./adapter-files.ts";
+import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
+import type { Choice } from "./choose-device.ts";
+import { encodePrompt, type Examples, readExamples } from "./data/examples.ts";
+import { readRows } from "./data/read.ts";
+import { fillTemplate, parseTemplate } from "./data/template.ts";
+import type { Session } from "./devices/device.ts";
+import { evaluateSplit } from "./evaluate.ts";
+import type { Listener } from "./events.ts";
+import { generate } from "./generate.ts";
+import { type Host, joinPath, writeWhole } from "./host.ts";
+import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { stateOf, totalSteps, trainAdapter } from "./train.ts";
+import { restoreState, saveState, type StateArray } from "./training-state.ts";
+import { checkpointBase, drawnBase, writeMerged } from "./write-merged.ts";
+
+export interface RunOptions {
+  readonly host: Host;
+  readonly choice: Choice;
+  /** Gets the files of the bundle by their path in it. */
+  readonly read: (path: string) => Promise<Uint8Array>;
+  /** Folder of the `.peft` file: relative paths of the job start here. */
+  readonly folder: string;
+  readonly out: string;
+  readonly verbs: ReadonlySet<"train" | "evaluate" | "merge">;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly versions: Result["versions"];
+  readonly listen: Listener;
+  readonly signal?: AbortSignal;
+  /** Largest resident size of the process so far, in bytes; 0 where it cannot be known. */
+  readonly peakMemory: () => number;
+}
+
+/** Throws a DiagnosticError for whatever a person can mend. */
+export const runJob = async (job: Job, options: RunOptions): Promise<Result> => {
+  const { host, choice, listen, out, verbs } = options;
+  const start = performance.now();
+  listen({ kind: "device", name: choice.device.describe(), why: choice.why });
+  const baseFolder = await host.resolve(options.folder, job.base.path);
+  const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(host, baseFolder) : undefined;
+  const session = await choice.device.open(job, options.read);
+  try {
+    const run = await prepare(job, options, session, checkpoint, baseFolder);
+    const train: TrainResult[] = [];
+    const evaluate: EvaluateResult[] = [];
+    const merge: MergeResult[] = [];
+    const saved = new Map<string, { path: string; bytes: number }>();
+    let interrupted = false;
+
+    const evaluateSome = async (wanted: (item: Evaluate) => boolean): Promise<void> => {
+      for (const item of job.evaluate) if (wanted(item) && !options.signal?.aborted) evaluate.push(await run.evaluate(item));
+    };
+    const isAdapter = (name: string): boolean => job.adapters.some((adapter) => adapter.name === name);
+
+    if (verbs.has("evaluate")) await evaluateSome((item) => !isAdapter(item.subject));
+    for (const item of verbs.has("train") ? job.train : []) {
+      const { result, stopped } = await run.train(item);
+      train.push(result);
+      interrupted ||= stopped;
+      if (stopped) break;
+      saved.set(item.adapter, await run.save(item.adapter));
+    }
+    if (!interrupted) {
+      if (!verbs.has("train")) for (const adapter of job.adapters) await run.load(adapter);
+      if (verbs.has("evaluate")) await evaluateSome((item) => isAdapter(item.subject));
+      for (const item of verbs.has("merge") ? job.merge : []) merge.push(await run.merge(item));
+    }
+
+    const result: Result = {
+      format: "peft-result/1",
+      name: job.name,
+      source: job.source,
+      outcome: interrupted || options.signal?.aborted ? "interrupted" : "done",
+      device: { kind: choice.device.name, name: choice.device.describe(), why: choice.why },
+      versions: options.versions,
+      inputs: options.inputs,
+      base: { name: job.base.name, path: job.base.path, parameters: job.base.parameters },
+      adapters: Object.fromEntries(
+        job.adapters.map((adapter) => [adapter.name, { method: adapter.method, trainable: adapter.trainable, share: adapter.trainable / job.base.parameters, ...saved.get(adapter.name) }]),
+      ),
+      train,
+      evaluate,
+      merge,
+      seconds: (performance.now() - start) / 1000,
+      plan: train.map(({ adapter }) => ({ fact: `memory(train ${adapter}), values`, predicted: job.plan[`train ${adapter}`] ?? 0, measured: session.bytes() })),
+    };
+    await host.makeFolder(out);
+    await writeWhole(host, joinPath(out, "result.json"), `${JSON.stringify(result, undefined, 1)}\n`);
+    return result;
+  } finally {
+    await session.close();
+  }
+};
+
+interface Running {
+  readonly train: (train: Train) => Promise<{ readonly result: TrainResult; readonly stopped: boolean }>;
+  readonly evaluate: (evaluate: Evaluate) => Promise<EvaluateResult>;
+  readonly merge: (merge: Merge) => Promise<MergeResult>;
+  readonly save: (adapter: string) => Promise<{ path: string; bytes: number }>;
+  readonly load: (adapter: Adapter) => Promise<void>;
+}
+
+const prepare = async (job: Job, options: RunOptions, session: Session, checkpoint: Checkpoint | undefined, baseFolder: string): Promise<Running> => {
+  const { host, listen, out } = options;
+  listen({ kind: "phase", title: "load the base" });
+  await loadParameters(job, checkpoint, (parameter, values) => (job.values[parameter.name] ? session.write(parameter.name, values) : undefined));
+
+  let tokenizer: Promise<Tokenizer> | undefined;
+  const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
+  const encoded = new Map<string, Promise<Examples>>();
+  const examplesOf = (data: string, split: string, limit: number): Promise<Examples> => {
+    const key = `${data}.${split} ${limit}`;
+    const known = encoded.get(key);
+    if (known) return known;
+    const made = (async () => {
+      listen({ kind: "phase", title: `read ${data}.${split}` });
+      const block = dataOf(job, data);
+      const { examples, report } = await readExamples(host, block, splitOf(job, data, split), options.folder, await tokens(), { limit, vocabulary: job.base.vocab_size });
+      for (const diagnostic of report.warnings) listen({ kind: "warning", diagnostic });
+      return examples;
+    })();
+    encoded.set(key, made);
+    return made;
+  };
+  const adapterFolder = (name: string): string => joinPath(joinPath(out, "adapters"), name);
+  const read = async (value: string): Promise<Float32Array> => (await session.read(value)) as Float32Array;
+
+  return {
+    train: async (train) => {
+      const examples = await examplesOf(train.data, train.split, train.sequence_len);
+      const stateFolder = joinPath(joinPath(out, "state"), `${train.adapter}-${job.train.indexOf(train)}`);
+      const history = new Float32Array(3 * totalSteps(train, examples));
+      const arrays = [
+        ...stateOf(train).map((name): StateArray => ({ name, dtype: "f32", shape: job.values[name]!.shape.map(Number) })),
+        { name: "history", dtype: "f32" as const, shape: [3, history.length / 3] },
+      ];
+      const identity = { seed: train.seed, job: await fingerprint(job) };
+      const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, bytes) => {
+        const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+        return name === "history" ? history.set(values) : session.write(name, values);
+      });
+      for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
+      listen({ kind: "phase", title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}` });
+      const outcome = await trainAdapter(job, train, examples, session, {
+        listen,
+        history,
+        signal: options.signal,
+        from: restored?.position,
+        save: async (position) => {
+          const { folder, bytes } = await saveState(host, stateFolder, position, identity, arrays, async (name) => bytesOf(name === "history" ? history : await read(name)), train.checkpoint?.keep ?? 1);
+          listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
+        },
+      });
+      if (!outcome.interrupted) await host.remove(stateFolder);
+      const { losses, norms, rates, seconds } = outcome;
+      return {
+        stopped: outcome.interrupted,
+        result: {
+          adapter: train.adapter,
+          data: train.data,
+          split: train.split,
+          seed: train.seed,
+          steps: outcome.position.step,
+          tokens: outcome.tokens,
+          seconds,
+          tokensPerSecond: seconds > 0 ? outcome.tokens / seconds : 0,
+          losses,
+          norms,
+          rates,
+          peakMemory: options.peakMemory(),
+        },
+      };
+    },
+
+    evaluate: async (item) => {
+      const start = performance.now();
+      const examples = await examplesOf(item.data, item.split, item.sequence_len);
+      const metrics = await evaluateSplit(item, examples, session, listen);
+      listen({ kind: "metrics", subject: item.subject, split: `${item.data}.${item.split}`, metrics });
+      const samples = item.generate ? await sample(job, item, session, options, await tokens()) : undefined;
+      return { subject: item.subject, data: item.data, split: item.split, rows: examples.count, metrics, seconds: (performance.now() - start) / 1000, ...(samples && { samples }) };
+    },
+
+    merge: async (item) => {
+      const start = performance.now();
+      listen({ kind: "phase", title: `merge ${item.adapter}` });
+      const into = await host.resolve(out, item.into);
+      // Inside the run's own folder an older merge is replaced; anything else is not ours to remove.
+      if (into.startsWith(`${await host.resolve(out, ".")}/`)) await host.remove(into);
+      const base = checkpoint ? checkpointBase(checkpoint) : drawnBase(job, baseFolder);
+      const report = await writeMerged(host, base, into, item.tensors, (tensor) => mergedValue(job, tensor, session, checkpoint), item.as);
+      listen({ kind: "merged", adapter: item.adapter, path: into, rounding: report.rounding.most });
+      return { adapter: item.adapter, path: into, bytes: report.bytes, seconds: (performance.now() - start) / 1000, tensors: report.merged, rounding: report.rounding.most };
+    },
+
+    save: async (name) => {
+      const adapter = job.adapters.find((candidate) => candidate.name === name)!;
+      const path = adapterFolder(name);
+      const bytes = await saveAdapter(host, path, adapter, job.parameters, read, adapter.files.library === "peft" ? { base_model_name_or_path: baseFolder } : {});
+      listen({ kind: "saved", what: `adapter ${name}`, path, bytes });
+      return { path, bytes };
+    },
+
+    load: async (adapter) => {
+      listen({ kind: "phase", title: `load adapter ${adapter.name}` });
+      await loadAdapter(host, adapterFolder(adapter.name), adapter, job.parameters, (parameter, values) => session.write(parameter, values));
+    },
+  };
+};
+
+const mergedValue = async (job: Job, tensor: Merge["tensors"][number], session: Session, checkpoint: Checkpoint | undefined): Promise<Float32Array> => {
+  if (!tensor.program) return (await session.read(tensor.output)) as Float32Array;
+  const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor)!;
+  const base = checkpoint ? await checkpoint.read(tensor.tensor, tensor) : ((await session.read(parameter.name)) as Float32Array);
+  await session.write(tensor.base!, base, tensor.program);
+  await session.run(tensor.program, {});
+  return (await session.read(tensor.output, tensor.program)) as Float32Array;
+};
+
+const sample = async (job: Job, item: Evaluate, session: Session, options: RunOptions, tokenizer: Tokenizer): Promise<EvaluateResult["samples"]> => {
+  const data = dataOf(job, item.data);
+  const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
+  const answer = parseTemplate(data.answer);
+  const split = splitOf(job, item.data, item.split);
+  const count = Math.min(item.samples ?? 1, split.rows ?? Number.POSITIVE_INFINITY);
+  const rows = await readRows(options.host, { ...split, rows: count }, options.folder, [...new Set([...(prompt?.columns ?? []), ...answer.columns])]);
+  const texts = rows.map((row) => (prompt ? fillTemplate(prompt, row.values) : ""));
+  const { dims } = job.programs[item.generator!]!;
+  const prompts = texts.map((text) => {
+    const ids = encodePrompt(tokenizer, text);
+    return ids.length > 0 ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0];
+  });
+  const written = await generate(prompts, session, { program: item.generator!, dims, vocabulary: job.base.vocab_size, settings: item.generate!, stops: tokenizer.stops });
+  return rows.map((row, i) => {
+    const one = { prompt: texts[i]!, answer: tokenizer.decode(written[i]!), expected: fillTemplate(answer, row.values) };
+    options.listen({ kind: "sample", subject: item.subject, ...one });
+    return one;
+  });
+};
+
+const dataOf = (job: Job, name: string) => job.data.find((data) => data.name === name)!;
+const splitOf = (job: Job, data: string, name: string) => dataOf(job, data).splits.find((split) => split.name === name)!;
+
+const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
+/** Names what decides a run's numbers: everything in the job but where it was written down. */
+const fingerprint = async (job: Job): Promise<string> => {
+  const { name: _, source: __, ...rest } = job;
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(rest)));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+};

@@ -104,7 +104,7 @@ export abstract class DefinitionParser extends ExpressionParser {
     this.block(
       10,
       () =>
-        this.choose("another word", [
+        this.choose("a member", [
           {
             GATE: () => this.next(LeftBrace, 2),
             ALT: () => {
@@ -262,6 +262,7 @@ export abstract class DefinitionParser extends ExpressionParser {
 
   private readonly member: ParserMethod<[place: Place], Member | undefined> = this.RULE("member", (place: Place): Member | undefined =>
     this.unit(forms.member, () => {
+      this.slipAtStart([Param, Frozen, Shared, Let, State, Interop], [Forward]);
       const word = this.LA(1);
       const member = this.choose<Member>("a member", [
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.param) },
@@ -291,7 +292,7 @@ export abstract class DefinitionParser extends ExpressionParser {
     const start = this.start();
     const modifiers: ("frozen" | "shared")[] = [];
     this.MANY(() =>
-      this.choose("another word", [
+      this.choose("`frozen` or `shared`", [
         {
           ALT: () => {
             this.CONSUME(Frozen);
@@ -463,7 +464,7 @@ export abstract class DefinitionParser extends ExpressionParser {
     this.block(
       1,
       () =>
-        this.choose("another word", [
+        this.choose("`let` or `}`", [
           {
             GATE: () => this.next(Name, 2) && this.next(Equals, 3),
             ALT: () => {
@@ -508,7 +509,7 @@ export abstract class DefinitionParser extends ExpressionParser {
     this.block(
       1,
       () =>
-        this.choose("another word", [
+        this.choose("an entry", [
           {
             ALT: () => {
               const read = this.SUBRULE(this.entry);

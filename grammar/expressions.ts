@@ -6,6 +6,7 @@ import { diagnostics as report } from "../spec/diagnostics.generated.ts";
 import { level, levelOf, OperatorChain } from "./operators.ts";
 import { MAX_DEPTH, Recovering } from "./recovery.ts";
 import {
+  Caret,
   Colon,
   Comma,
   Dot,
@@ -28,6 +29,7 @@ import {
   RightBracket,
   RightParen,
   readString,
+  retag,
   Star,
   StringToken,
   Then,
@@ -67,6 +69,7 @@ export abstract class ExpressionParser extends Recovering {
     const operand = (value: Expr): void => this.ACTION(() => chain.operand(value));
     this.MANY(() => prefix(this.CONSUME(Prefix)));
     operand(this.SUBRULE(this.postfix));
+    this.otherPower();
     this.MANY1({
       GATE: () => levelOf(this.operatorAt(1)) >= floor,
       DEF: () => {
@@ -74,10 +77,24 @@ export abstract class ExpressionParser extends Recovering {
         this.CONSUME(Operator);
         this.MANY2(() => prefix(this.CONSUME1(Prefix)));
         operand(this.SUBRULE1(this.postfix));
+        this.otherPower();
       },
     });
     return this.ACTION(() => chain.finish());
   });
+
+  /** `x ** 2` is read as `x ^ 2`. */
+  private otherPower(): void {
+    this.ACTION(() => {
+      const token = this.LA(1);
+      if (token.tokenType !== DoubleStar || !this.onSameLine()) return;
+      const at = this.spanOf(token);
+      this.add(
+        report.other_spelling(at, { found: "**", expected: "^" }, { help: "write `^`", fixes: [{ at, insert: "^", title: "write `^`" }] }),
+      );
+      retag(token, Caret);
+    });
+  }
 
   private operatorAt(ahead: number): BinaryOp {
     const token = this.LA(ahead);
@@ -91,7 +108,7 @@ export abstract class ExpressionParser extends Recovering {
       // A bracket that begins a line begins something new.
       GATE: () => value.kind !== "path" && (this.next(Dot) || this.onSameLine()),
       DEF: () => {
-        value = this.choose("another word", [
+        value = this.choose("`.`, `(` or `[`", [
           { GATE: () => this.next(Name, 2), ALT: () => this.SUBRULE(this.memberOf, { ARGS: [value, start] }) },
           { ALT: () => this.SUBRULE(this.patternOf, { ARGS: [value, start] }) },
           {
@@ -158,6 +175,8 @@ export abstract class ExpressionParser extends Recovering {
         },
         { GATE: () => this.next(NumberToken, 2), ALT: () => this.SUBRULE(this.every) },
         {
+          // After an operator at a line's end, the next line's member is not the operand.
+          GATE: () => !this.startsMember() && !this.startsItem(),
           ALT: () => {
             const token = this.CONSUME(Name);
             return { kind: "ref", at: this.spanOf(token), name: token.image };
@@ -255,7 +274,7 @@ export abstract class ExpressionParser extends Recovering {
       GATE: () => this.next(Colon, 2) || this.next(Equals, 2),
       DEF: () => {
         const token = this.CONSUME(Name);
-        this.choose("another word", [
+        this.choose("`:`", [
           { ALT: () => this.CONSUME(Colon) },
           {
             ALT: () => {
@@ -395,5 +414,5 @@ export abstract class ExpressionParser extends Recovering {
   }
 
   /** The level above comparisons, for a bound whose comparison is already read. */
-  protected readonly bound = level.comparison + 1;
+  protected readonly aboveComparison = level.comparison + 1;
 }

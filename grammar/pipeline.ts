@@ -131,6 +131,7 @@ export class PeftParser extends DefinitionParser {
   /** At something that begins no item: reports it, then reads it as the item it was meant to be, or skips it. */
   private strayItem(): boolean {
     if (this.RECORDING_PHASE || this.ended()) return false;
+    const begun = this.indexOf(this.LA(1));
     this.itemUnit("", () => {
       const token = this.LA(1);
       const at = this.spanOf(token);
@@ -155,6 +156,8 @@ export class PeftParser extends DefinitionParser {
       this.repaired(diagnostic);
       retag(token, itemTypes.get(meant!)!);
     });
+    // The end of a block whose beginning was skipped: no news.
+    while (this.next(RightBrace) && this.indexOf(this.LA(0)) > begun) this.consume(0, RightBrace);
     return true;
   }
 
@@ -370,16 +373,25 @@ export class PeftParser extends DefinitionParser {
       const sign = this.LA(1);
       this.ACTION(() => {
         if (!comparisons.includes(sign.image as (typeof comparisons)[number]))
-          this.abandon(this.unexpected("`<`, `<=`, `>`, `>=` or `==`", sign));
+          this.abandon(
+            this.unexpected(
+              "`<`, `<=`, `>`, `>=` or `==`",
+              sign,
+              sign.tokenType === Equals ? { help: "equality is written `==`; `=` gives a value" } : {},
+            ),
+          );
       });
       const compare = this.CONSUME(Operator).image as Tree.Constraint["compare"];
-      const bound = this.SUBRULE(this.expression, { ARGS: [this.bound] });
+      const bound = this.SUBRULE(this.expression, { ARGS: [this.aboveComparison] });
       return { at: this.span(start), fact, ...(second && { verb: first }), subject: second ?? first, compare, bound };
     }),
   );
 
   private readonly on = this.RULE("on", (): Tree.Path => {
     this.word(1, On);
+    this.ACTION(() => {
+      if (this.next(LeftBrace)) this.abandon(this.unexpected("the name of data", this.LA(1)));
+    });
     return this.SUBRULE(this.path);
   });
 

@@ -20,20 +20,26 @@ import {
   Dot,
   Equals,
   endOf,
+  Frozen,
   Import,
+  Interop,
   itemTypes,
   LeftBrace,
   LeftBracket,
   LeftParen,
+  Let,
   MAX_MISTAKES,
   Name,
   NumberToken,
+  Param,
   Require,
   RightBrace,
   RightBracket,
   RightParen,
   retag,
   type Scanned,
+  Shared,
+  State,
   StringToken,
   spelling,
   vocabulary,
@@ -44,6 +50,8 @@ import type { Name as NameNode, Span } from "./tree.ts";
 export const MAX_DEPTH = 100;
 /** How far ahead a closing bracket is looked for when one seems to be missing; keeps any text linear. */
 const REACH = 400;
+
+const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Let, State, Interop];
 
 const nothing: Scanned = { text: "", file: "", tokens: [], first: [], column: [], comments: [], diagnostics: [], misread: [] };
 
@@ -134,6 +142,12 @@ export abstract class Recovering extends EmbeddedActionsParser {
     return !(this.next(Equals, 2) || this.next(Add, 2) || this.next(Dot, 2) || this.next(Colon, 2));
   }
 
+  /** Whether the next token is the first word of a member on a line of its own: `param w …`, `let x …`. */
+  protected startsMember(): boolean {
+    const token = this.LA(1);
+    return memberWords.includes(token.tokenType) && !this.onSameLine() && this.next(Name, 2);
+  }
+
   /** Whether the next token begins an item, left of or level with the present one. */
   protected startsItem(): boolean {
     return !this.RECORDING_PHASE && this.itemAt(this.indexOf(this.LA(1)));
@@ -215,15 +229,23 @@ export abstract class Recovering extends EmbeddedActionsParser {
   /** If the next token is a near miss of a word that could stand here, reports that and makes it the word. */
   protected slip(...allowed: TokenType[]): void {
     this.ACTION(() => {
+      if (this.onSameLine() && !this.next(LeftParen, 2)) this.mend(allowed);
+    });
+  }
+
+  /** At the start of a member: `parm w: […]` is a `param`, when what follows could not be anything else. */
+  protected slipAtStart(beforeName: readonly TokenType[], beforeParen: readonly TokenType[]): void {
+    this.ACTION(() => {
+      if (this.source.first[this.indexOf(this.LA(2))]) return;
+      if (this.next(Name, 2)) this.mend(beforeName);
+      else if (this.next(LeftParen, 2)) this.mend(beforeParen);
+    });
+  }
+
+  private mend(allowed: readonly TokenType[]): void {
+    this.ACTION(() => {
       const token = this.LA(1);
-      if (
-        !this.tokenIs(token, Name) ||
-        allowed.includes(token.tokenType) ||
-        !this.onSameLine() ||
-        !this.asWord() ||
-        this.next(LeftParen, 2)
-      )
-        return;
+      if (!this.tokenIs(token, Name) || allowed.includes(token.tokenType) || !this.asWord()) return;
       const meant = nearest(token.image, allowed.map(spelling));
       const type = allowed.find((candidate) => spelling(candidate) === meant);
       if (!meant || !type) return;

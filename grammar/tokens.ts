@@ -94,7 +94,8 @@ export const DoubleStar = sign("DoubleStar", "**");
 export const Star = sign("Star", "*", Operator);
 export const Minus = sign("Minus", "-", Operator, Prefix);
 export const At = sign("At", "@", Operator);
-const operators = ["+", "++", "/", "^", "<", "<=", ">", ">=", "==", "!="].map((text, i) => sign(`Operator${i}`, text, Operator));
+export const Caret = sign("Caret", "^", Operator);
+const operators = ["+", "++", "/", "<", "<=", ">", ">=", "==", "!="].map((text, i) => sign(`Operator${i}`, text, Operator));
 
 const unitNames =
   "KB MB GB TB KiB MiB GiB TiB step steps epoch epochs token tokens row rows second seconds minute minutes hour hours".split(" ");
@@ -189,6 +190,7 @@ const signs = [
   Star,
   Minus,
   At,
+  Caret,
   ...operators,
 ];
 /** The text a fixed token is written as. */

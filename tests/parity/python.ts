@@ -1,0 +1,50 @@
+// Runs the scripts beside this file on a Python that has the libraries we compare with. JSON in, JSON out, a time limit.
+// Where there is no such Python, `pythonMissing` says why and the tests that need one are skipped with that reason.
+
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const needed = ["torch", "transformers", "peft", "safetensors"];
+// find_spec asks without importing: importing torch alone takes seconds.
+const probe = `import importlib.util, sys; print(",".join(m for m in ${JSON.stringify(needed)} if not importlib.util.find_spec(m)))`;
+
+const find = (): { command: string } | { missing: string } => {
+  let reason = "no python3 on the path";
+  for (const command of ["python3", "python"]) {
+    const asked = spawnSync(command, ["-c", probe], { encoding: "utf8", timeout: 30_000 });
+    if (asked.status !== 0) continue;
+    const missing = asked.stdout.trim();
+    if (!missing) return { command };
+    reason = `${command} lacks ${missing}`;
+  }
+  return { missing: reason };
+};
+
+const found = find();
+
+/** Why Python tests cannot run here; undefined when they can. Goes into a test's `skip`. */
+export const pythonMissing: string | undefined = "missing" in found ? found.missing : undefined;
+
+/** Runs `tests/parity/SCRIPT` with `input` as JSON on its standard input; its standard output is the answer, as JSON. */
+export const python = (script: string, input: unknown, seconds = 120): Promise<unknown> => {
+  if ("missing" in found) return Promise.reject(new Error(found.missing));
+  return new Promise((resolve, reject) => {
+    const path = fileURLToPath(new URL(script, import.meta.url));
+    const environment = { ...process.env, TRANSFORMERS_VERBOSITY: "error", HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" };
+    const child = spawn(found.command, [path], { env: environment, timeout: seconds * 1000, killSignal: "SIGKILL" });
+    const out: Buffer[] = [];
+    const errors: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      const text = Buffer.concat(out).toString("utf8");
+      if (code === 0) return resolve(JSON.parse(text.slice(text.indexOf("{"))));
+      const last = Buffer.concat(errors).toString("utf8").trim().split("\n").slice(-12).join("\n");
+      reject(new Error(signal ? `${script} took longer than ${seconds} s` : `${script} ended with ${code}:\n${last}`));
+    });
+    // A script that dies early closes its input; the exit code tells that story better than EPIPE.
+    child.stdin.on("error", () => {});
+    child.stdin.end(JSON.stringify(input));
+  });
+};

@@ -159,7 +159,8 @@ export interface TensorPlan {
   readonly shape: readonly number[];
 }
 
-const bytesOf = ({ dtype, shape }: TensorPlan): number => (shape.reduce((a, b) => a * b, 1) * bitsOf(dtype)) / 8;
+/** Bytes of a tensor as stored. */
+export const bytesOf = ({ dtype, shape }: TensorPlan): number => (shape.reduce((a, b) => a * b, 1) * bitsOf(dtype)) / 8;
 
 /** The first bytes of a file (length and header) and its tensors in the order their bytes follow. */
 export const layOut = <T extends TensorPlan>(

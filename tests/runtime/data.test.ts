@@ -340,7 +340,7 @@ group("examples", (test) => {
       assert.is((await at("instruction/rasbt/instruction-data.json", "json", ["instruction", "output"])).length, 1100);
       // SST-2 as distributed here has no header row: the columns in the note show its first sentence.
       const [headless] = await caught(() => at("classification/sst2/dev.tsv", "csv", ["sentence"]));
-      assert.is(headless!.notes[0]!.message, "columns: one long string of cliches, 0");
+      assert.is(headless!.notes[0]!.message, "columns: 0, one long string of cliches");
       assert.ok((await at("text/tinyshakespeare.txt", "text", ["text"])).length > 30_000);
       assert.is((await at("dialogue/dialogsum.dev.jsonl", "jsonl", ["dialogue", "summary"])).length, 500);
     },

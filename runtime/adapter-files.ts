@@ -1,0 +1,169 @@
+// An adapter on disk: adapter_config.json (keys sorted, as Hugging Face PEFT writes it) and adapter_model.safetensors.
+// Which parameter goes under which key, turned or not, is the job's table. Loading is strict: every tensor must be there, none
+// may be left over, every shape must fit, and what the configuration says about the computation must be what the job says.
+
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Adapter, Parameter } from "../spec/job.ts";
+import { readJsonObject } from "./checkpoint.ts";
+import { DiagnosticError } from "./diagnostic-error.ts";
+import { bitsOf, fromBytes, isFloat, toBytes, transpose } from "./dtype.ts";
+import { summed } from "./headers.ts";
+import { type Host, joinPath, missing } from "./host.ts";
+import { isRecord } from "./json.ts";
+import { readHeader, writeSafetensors } from "./safetensors.ts";
+
+export const adapterConfigFile = "adapter_config.json";
+export const adapterWeightsFile = "adapter_model.safetensors";
+
+interface Stored {
+  readonly key: string;
+  readonly parameter: Parameter;
+  readonly transposed: boolean;
+  /** As stored. */
+  readonly shape: readonly number[];
+}
+
+const storedTensors = (adapter: Adapter, parameters: readonly Parameter[]): Stored[] => {
+  const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+  return adapter.files.tensors.map(({ key, parameter: name, transposed }) => {
+    const parameter = byName.get(name);
+    if (!parameter) throw new Error(`adapter ${adapter.name} stores ${name}, which the job does not have`);
+    return { key, parameter, transposed, shape: transposed ? [...parameter.shape].reverse() : parameter.shape };
+  });
+};
+
+/** [rows, columns] of a two-axis shape, to and from the stored orientation. */
+const turn = (values: Float32Array, shape: readonly number[]): Float32Array => transpose(values, shape[0]!, shape[1]!);
+
+/**
+ * Writes an adapter into `folder` (made if absent). `read` gives a parameter's values, row-major in the job's orientation, asked for
+ * one at a time. `extra` is what depends on the run: base_model_name_or_path and the like. Each file appears whole or not at all.
+ * Returns the bytes of the weights file. Throws a DiagnosticError.
+ */
+export const saveAdapter = async (
+  host: Host,
+  folder: string,
+  adapter: Adapter,
+  parameters: readonly Parameter[],
+  read: (parameter: string) => Promise<Float32Array> | Float32Array,
+  extra: Readonly<Record<string, unknown>> = {},
+): Promise<number> => {
+  await host.makeFolder(folder);
+  const plans = storedTensors(adapter, parameters).map((stored) => ({ ...stored, name: stored.key, dtype: "F32" as const }));
+  // The configuration gets its name last but its bytes first: a disk that fills leaves both files of an older adapter.
+  const config = await host.create(joinPath(folder, adapterConfigFile));
+  try {
+    await config.write(new TextEncoder().encode(pythonJson({ ...adapter.files.config, ...extra })));
+    const bytes = await writeSafetensors(host, joinPath(folder, adapterWeightsFile), plans, async ({ parameter, transposed }) => {
+      const values = await read(parameter.name);
+      return toBytes(transposed ? turn(values, parameter.shape) : values, "F32");
+    });
+    await config.commit();
+    return bytes;
+  } finally {
+    await config.abort();
+  }
+};
+
+/**
+ * Reads an adapter of the same kind as the job's. `write` gets each parameter's values in the job's orientation, after everything has
+ * been checked. Throws a DiagnosticError that lists every tensor that does not fit.
+ */
+export const loadAdapter = async (
+  host: Host,
+  folder: string,
+  adapter: Adapter,
+  parameters: readonly Parameter[],
+  write: (parameter: string, values: Float32Array) => Promise<void> | void,
+): Promise<void> => {
+  const path = joinPath(folder, adapterWeightsFile);
+  const configPath = joinPath(folder, adapterConfigFile);
+  if ((await host.kind(path)) !== "file") {
+    if ((await host.kind(folder)) !== "folder") throw await missing(host, folder);
+    const names = (await host.list(folder)).map((entry) => entry.name);
+    throw new DiagnosticError([
+      diagnostics.adapter_absent(
+        undefined,
+        { folder },
+        {
+          notes: [{ message: names.length ? `it has: ${names.slice(0, 12).join(", ")}` : "it is empty" }],
+          ...(names.some((name) => name.endsWith(".bin")) && { help: "save it again with `safe_serialization=True`" }),
+        },
+      ),
+    ]);
+  }
+  const problem = contradiction(adapter.files.config, await readJsonObject(host, configPath));
+  if (problem) throw new DiagnosticError([diagnostics.adapter_config(undefined, { file: configPath, adapter: adapter.name, problem })]);
+
+  const file = await host.open(path);
+  try {
+    const header = await readHeader(file, path);
+    const found = new Map(header.tensors.map((tensor) => [tensor.name, tensor]));
+    const wanted = storedTensors(adapter, parameters);
+    const lines: string[] = [];
+    for (const { key, shape } of wanted) {
+      const tensor = found.get(key);
+      const size = `[${shape.join(", ")}]`;
+      if (!tensor) lines.push(`${key}: expected ${size}, it is not there`);
+      else if (tensor.shape.join() !== shape.join()) lines.push(`${key}: expected ${size}, found [${tensor.shape.join(", ")}]`);
+      else if (!isFloat(tensor.dtype)) lines.push(`${key}: expected numbers to compute with, found ${tensor.dtype}`);
+    }
+    const keys = new Set(wanted.map(({ key }) => key));
+    for (const tensor of header.tensors)
+      if (!keys.has(tensor.name)) lines.push(`${tensor.name}: [${tensor.shape.join(", ")}] is not part of the adapter`);
+    if (lines.length > 0)
+      throw new DiagnosticError([
+        diagnostics.adapter_mismatch(
+          undefined,
+          { folder, adapter: adapter.name, count: lines.length, total: wanted.length },
+          { notes: summed(lines) },
+        ),
+      ]);
+    for (const { key, parameter, transposed, shape } of wanted) {
+      const tensor = found.get(key)!;
+      const bytes = new Uint8Array((shape.reduce((a, b) => a * b, 1) * bitsOf(tensor.dtype)) / 8);
+      await file.read(tensor.start, bytes);
+      const values = fromBytes(bytes, tensor.dtype as "F32");
+      await write(parameter.name, transposed ? turn(values, shape) : values);
+    }
+  } finally {
+    await file.close();
+  }
+};
+
+/** Settings that say how to train or how to run, not what is computed. */
+const harmless = (key: string): boolean => key === "inference_mode" || key.includes("dropout");
+
+/**
+ * Where a stored configuration says that something else is computed: a number, text or switch that differs, a switch `use_…` that is on
+ * there and unknown here, or a `…_pattern` of exceptions. Lists of targets are not compared: the tensors' names say it better.
+ */
+const contradiction = (ours: Readonly<Record<string, unknown>>, theirs: Readonly<Record<string, unknown>>): string | undefined => {
+  for (const [key, value] of Object.entries(ours)) {
+    const other = theirs[key];
+    if (other === undefined || other === null || value === null || typeof value === "object" || harmless(key)) continue;
+    if (key === "task_type") continue; // which wrapper class loads it, nothing of the computation
+    if (other !== value) return `it says ${key}: ${JSON.stringify(other)}, the job says ${JSON.stringify(value)}`;
+  }
+  for (const [key, other] of Object.entries(theirs)) {
+    if (key.startsWith("use_") && other === true && ours[key] !== true) return `it says ${key}: true, which the job does not compute`;
+    if (key.endsWith("_pattern") && isRecord(other) && Object.keys(other).length > 0 && pythonJson(other) !== pythonJson(ours[key] ?? {}))
+      return `it has exceptions under ${key}, which the job does not have`;
+  }
+  return undefined;
+};
+
+/** JSON as Python's `json.dumps(value, indent=2, sort_keys=True)` prints it, but for whole floats (`16` where Python has `16.0`). */
+export const pythonJson = (value: unknown): string =>
+  JSON.stringify(sorted(value), null, 2).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+const sorted = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(sorted)
+    : isRecord(value)
+      ? Object.fromEntries(
+          Object.keys(value)
+            .sort()
+            .map((key) => [key, sorted(value[key])]),
+        )
+      : value;

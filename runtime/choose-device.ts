@@ -14,17 +14,14 @@ export interface Choice {
 /** Native modules are loaded only here, and only the one that is used. Throws a DiagnosticError. */
 export const chooseDevice = async (wanted: Wanted): Promise<Choice> => {
   if (wanted === "cpu") return { device: await cpu(), why: "asked for" };
-  const { webgpuDevice } = await import("./devices/webgpu.ts");
-  const gpu = await webgpuDevice();
+  const { findAdapter, webgpuDevice } = await import("./devices/webgpu.ts");
+  const found = await findAdapter();
   if (wanted === "webgpu") {
-    if ("missing" in gpu)
-      throw new DiagnosticError([
-        diagnostics.no_adapter(undefined, { notes: [{ message: gpu.missing }], help: "install a Vulkan, Metal or Direct3D 12 driver, or run with --device cpu" }),
-      ]);
-    return { device: gpu, why: gpu.software ? "asked for; this driver is software, and slow" : "asked for" };
+    if (!found) throw new DiagnosticError([diagnostics.no_adapter(undefined, { help: "install a Vulkan, Metal or Direct3D 12 driver, or run with --device cpu" })]);
+    return { device: await webgpuDevice(found), why: found.software ? "asked for; this driver is software, and slow" : "asked for" };
   }
-  if (!("missing" in gpu) && !gpu.software) return { device: gpu, why: "a GPU was found" };
-  return { device: await cpu(), why: "missing" in gpu ? "no GPU was found" : "the only GPU driver here is software" };
+  if (found && !found.software) return { device: await webgpuDevice(found), why: "a GPU was found" };
+  return { device: await cpu(), why: found ? "the only GPU driver here is software" : "no GPU was found" };
 };
 
 const cpu = async (): Promise<Device> => (await import("./devices/cpu.ts")).cpuDevice();

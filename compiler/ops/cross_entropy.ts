@@ -30,16 +30,34 @@ export const cross_entropy: Op = {
     return [{ shape: numbers(types[0]!.shape), data }];
   },
   flops: ([logits]) => multiply(4, product(logits!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    roles: ["element", "row"],
+    reductions: [
+      { name: "top", by: "max", of: ({ args: [x] }) => x! },
+      { name: "total", by: "sum", of: ({ args: [x], reduced: { top } }) => `exp(${x} - ${top})` },
+      { name: "picked", by: "sum", of: ({ args: [x, target], column }) => `select(0.0, ${x}, i32(${column}) == i32(${target}))` },
+    ],
+    outputs: () => [
+      {
+        per: "row",
+        value: ({ args: [, target], reduced: { top, total, picked } }) =>
+          `select(${top} + log(${total}) - ${picked}, 0.0, i32(${target}) < 0)`,
+      },
+    ],
+  },
   onnx: (write, [logits, targets], node) => {
     const { shape } = node.inputs[0]!.type;
     const rows = product(shape.slice(0, -1));
     const flat = write.reshape(logits!, shape, [rows, shape.at(-1)!]);
     const column = write.reshape(targets!, shape.slice(0, -1), [rows, 1]);
     const zero = write.constant(0, "i32");
-    const picked = write.node("GatherElements", [write.node("LogSoftmax", [flat], { axis: -1 }), write.node("Max", [column, zero])], {
-      axis: 1,
-    });
-    const loss = write.node("Where", [write.node("Less", [column, zero]), write.constant(0), write.node("Neg", [picked])]);
+    // log Σ exp = largest logit − log of the largest probability: the softmax is the one that the gradient needs.
+    const top = (name: string) => write.node("ReduceMax", [name, write.constant([1], "i64")]);
+    const total = write.node("Sub", [top(flat), write.node("Log", [top(write.node("Softmax", [flat], { axis: -1 }))])]);
+    const picked = write.node("GatherElements", [flat, write.node("Max", [column, zero])], { axis: 1 });
+    const loss = write.node("Where", [write.node("Less", [column, zero]), write.constant(0), write.node("Sub", [total, picked])]);
     return [write.reshape(loss, [rows, 1], node.type.shape)];
   },
 };

@@ -25,7 +25,10 @@ export const gather_gradient: Op = {
     return [out];
   },
   flops: ([, dy]) => product(dy!.shape),
-  // ScatterND(add) loses updates on two threads where ids repeat; ScatterElements walks its indices in order, on one thread.
+  wgsl: { form: "scatter", ids: 0, value: 1 },
+  // ScatterND(add) loses updates on two threads where ids repeat. ScatterElements walks its indices in order on one thread;
+  // 2048 rows of 256 take 3 to 5 ms, against 6 for a one-hot product with 512 ids and 36 for a product with the matrix of equal
+  // ids.
   onnx: (write, [ids, dy], node) => {
     const { shape } = node.inputs[1]!.type;
     const width = shape.at(-1)!;

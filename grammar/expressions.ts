@@ -106,7 +106,7 @@ export abstract class ExpressionParser extends Recovering {
     let value = this.SUBRULE(this.primary);
     this.MANY({
       // A bracket that begins a line begins something new.
-      GATE: () => value.kind !== "path" && (this.next(Dot) || this.onSameLine()),
+      GATE: () => (value.kind !== "path" || this.source.text[start] === "(") && (this.next(Dot) || this.onSameLine()),
       DEF: () => {
         value = this.choose("`.`, `(` or `[`", [
           { GATE: () => this.next(Name, 2), ALT: () => this.SUBRULE(this.memberOf, { ARGS: [value, start] }) },
@@ -157,7 +157,7 @@ export abstract class ExpressionParser extends Recovering {
     const segments: PathSegment[] = [];
     let rest = expr;
     for (; rest.kind === "member"; rest = rest.of) segments.push({ kind: "name", text: rest.name.text, at: rest.name.at });
-    if (rest.kind !== "ref" || this.source.text[rest.at.start] === "(") return undefined;
+    if (rest.kind !== "ref" || this.source.text[expr.at.start] === "(") return undefined;
     segments.push({ kind: "name", text: rest.name, at: rest.at });
     return segments.reverse();
   }
@@ -259,8 +259,7 @@ export abstract class ExpressionParser extends Recovering {
     return this.ACTION(() => {
       const [only] = items;
       if (!only) this.abandon(this.unexpected("an expression", this.LA(0)));
-      const plain = items.length === 1 && !/,\s*\)$/.test(this.source.text.slice(only.at.end, at.end));
-      return plain ? { ...only, at } : { kind: "list", at, items };
+      return items.length === 1 ? { ...only, at } : { kind: "list", at, items };
     });
   });
 

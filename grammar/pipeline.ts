@@ -175,9 +175,16 @@ export class PeftParser extends DefinitionParser {
     const after = this.tokenBefore(start, tokens.length);
     for (let i = low - 1; i >= 0 && comments[i]!.at.start >= after; i--) {
       const { text } = comments[i]!;
-      if (text.startsWith("///")) lines.unshift(text.slice(3).replace(/^ /, "").trimEnd());
+      if (text.startsWith("///") && this.beginsLine(comments[i]!.at.start)) lines.unshift(text.slice(3).replace(/^ /, "").trimEnd());
     }
     return lines.length ? { doc: lines.join("\n") } : {};
+  }
+
+  /** A comment after code on its line is about that code. */
+  private beginsLine(offset: number): boolean {
+    let at = offset - 1;
+    while (this.source.text[at] === " " || this.source.text[at] === "\t") at--;
+    return at < 0 || /[\n\r\uFEFF]/.test(this.source.text[at]!);
   }
 
   private tokenBefore(start: number, count: number): number {

@@ -133,7 +133,13 @@ const readConfig = (architecture: tree.ArchitectureDef, config: Record<string, u
         context.report(diagnostics.missing_config_key(at, { key: name, architecture: architecture.name.text }));
         ok = false;
       }
-      sizes.set(name, fallback());
+      const value = fallback();
+      const problem = value.kind === "none" ? undefined : misfit(key, value, sizes, inner);
+      if (problem) {
+        context.report(diagnostics.unsupported_config(at, { key: name, found: describe(value), wanted: problem }, { help: `it follows from other keys of config.json, which do not fit together` }));
+        ok = false;
+      }
+      sizes.set(name, value);
       continue;
     }
     const value = fromJson(raw);

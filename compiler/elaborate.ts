@@ -135,7 +135,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       if (taken) result = adapterParam(taken);
       for (const member of amendment.method.members)
         if (member.kind === "bind" && member.target.length === 1 && member.target[0]!.text === name)
-          result = evaluate(member.value, methodScope(instance, amendment, name, result), contextFor([...context.through, member.at]));
+          result = evaluate(member.value, methodScope(instance, amendment, name, result), contextFor([amendment.at]));
     }
     return result;
   };
@@ -160,7 +160,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         if (param) return adapterParam(param);
         const member = amendment.method.members.find((m) => m.kind === "let" && m.name.text === name);
         if (member?.kind === "let") {
-          if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, contextFor([...context.through, member.at])));
+          if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, contextFor([amendment.at])));
           return lets.get(name);
         }
         return amendment.settings.get(name) ?? scopeOf(instance.sizes).find(name, at);

@@ -26,6 +26,8 @@ export interface AdapterParam {
 /** What one adapter does to one module. */
 export interface Amendment {
   readonly adapter: string;
+  /** The method's call in the user's file. */
+  readonly at: tree.Span;
   readonly method: tree.MethodDef;
   readonly settings: ReadonlyMap<string, Value>;
   /** Parameters by the name the method gives them; for a selective method by the module's own names. */
@@ -109,8 +111,8 @@ export const inject = (item: tree.Adapter, bases: ReadonlyMap<string, Instance>,
   if (unique.length < targets.length) context.report(diagnostics.overlapping_patterns(item.at, { adapter: item.name.text, count: targets.length - unique.length }, { help: "each place is amended once; drop the pattern that repeats" }));
   const name = item.name.text;
   const params = method.amends
-    ? unique.flatMap((target) => amend(name, method, settings, target.module, { ...context, through: [...context.through, item.method.at] }))
-    : unique.flatMap((target) => (target.kind === "param" ? take(name, method, settings, target) : []));
+    ? unique.flatMap((target) => amend(name, item.method.at, method, settings, target.module, { ...context, through: [...context.through, item.method.at] }))
+    : unique.flatMap((target) => (target.kind === "param" ? take(name, item.method.at, method, settings, target) : []));
   const trainable = params.filter((param) => param.trained).reduce((sum, param) => sum + Number(product(param.shape)), 0);
   if (trainable === 0) context.report(diagnostics.nothing_to_train(item.at, { adapter: name }));
   return { name, at: item.at, base: baseName!.kind === "name" ? baseName!.text : "", method, settings, params, targets: [...new Set(unique.map((target) => target.module))], coverage, trainable };
@@ -162,7 +164,7 @@ const fit = (method: tree.MethodDef, targets: readonly Target[], pattern: Patter
 };
 
 /** Adds the method's parameters to one module. */
-const amend = (adapter: string, method: tree.MethodDef, settings: ReadonlyMap<string, Value>, module: Instance, context: Context): AdapterParam[] => {
+const amend = (adapter: string, at: tree.Span, method: tree.MethodDef, settings: ReadonlyMap<string, Value>, module: Instance, context: Context): AdapterParam[] => {
   const scope = scopeOf(settings, scopeOf(module.sizes));
   const params = new Map<string, AdapterParam>();
   for (const member of method.members) {
@@ -177,18 +179,18 @@ const amend = (adapter: string, method: tree.MethodDef, settings: ReadonlyMap<st
         local: name.text,
       });
   }
-  module.amendments.push({ adapter, method, settings, params });
+  module.amendments.push({ adapter, at, method, settings, params });
   return [...params.values()];
 };
 
 /** A selective method takes over a parameter of the base: a trained copy of it. */
-const take = (adapter: string, method: tree.MethodDef, settings: ReadonlyMap<string, Value>, target: Target & { kind: "param" }): AdapterParam[] => {
+const take = (adapter: string, at: tree.Span, method: tree.MethodDef, settings: ReadonlyMap<string, Value>, target: Target & { kind: "param" }): AdapterParam[] => {
   const { param, module } = target;
   const local = [...module.params].find(([, own]) => own === param)![0];
   const taken: AdapterParam = { name: `${adapter}:${param.path}`, shape: param.shape, trained: true, source: { copyOf: param.path }, module, local };
   const existing = module.amendments.find((amendment) => amendment.adapter === adapter);
   if (existing) (existing.params as Map<string, AdapterParam>).set(local, taken);
-  else module.amendments.push({ adapter, method, settings, params: new Map([[local, taken]]) });
+  else module.amendments.push({ adapter, at, method, settings, params: new Map([[local, taken]]) });
   return [taken];
 };
 

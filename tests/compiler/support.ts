@@ -1,0 +1,152 @@
+// A small model made of text alone, compiled in memory, and a device that interprets segments in double precision: what the
+// two real devices must agree with.
+
+import { createHash } from "node:crypto";
+import { type Compiled, compile } from "../../compiler/compile.ts";
+import type { SegmentGraph } from "../../compiler/graph.ts";
+import type { CompileHost } from "../../compiler/host.ts";
+import { interpretSegment } from "../../compiler/interpret.ts";
+import { lower } from "../../compiler/lower.ts";
+import type { Tensor } from "../../compiler/op.ts";
+import { std } from "../../cli/embedded/std.ts";
+import type { Data, Device } from "../../runtime/devices/device.ts";
+import { shapeAt } from "../../runtime/devices/sizes.ts";
+import { draw } from "../../runtime/draw.ts";
+import type { Job } from "../../spec/job.ts";
+
+export const llamaConfig = {
+  architectures: ["LlamaForCausalLM"],
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 3,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  vocab_size: 19,
+  max_position_embeddings: 32,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: true,
+};
+
+export const gptConfig = { architectures: ["GPT2LMHeadModel"], n_embd: 12, n_layer: 2, n_head: 3, n_positions: 32, vocab_size: 11, tie_word_embeddings: false };
+
+/** A host whose files are given; `base/config.json` is one of them. */
+export const memoryHost = (files: Readonly<Record<string, string>>, library: ReadonlyMap<string, string> = std): CompileHost => ({
+  std: library,
+  read: (path) => files[path],
+  list: (folder) => {
+    const prefix = folder.endsWith("/") ? folder : `${folder}/`;
+    const names = Object.keys(files).flatMap((path) => (path.startsWith(prefix) ? [path.slice(prefix.length)] : []));
+    return names.length > 0 ? names : undefined;
+  },
+  headers: async () => ({ diagnostics: [] }),
+  resolve: (from, relative) => {
+    const folder = from.endsWith("/") ? from.slice(0, -1) : from.split("/").slice(0, -1).join("/");
+    return [folder, relative.replace(/\/$/, "")].filter(Boolean).join("/");
+  },
+  here: (path) => path,
+  sha256: (data) => createHash("sha256").update(data).digest("hex"),
+});
+
+export interface Built {
+  readonly compiled: Compiled;
+  readonly job: Job;
+  readonly segments: ReadonlyMap<string, SegmentGraph>;
+}
+
+/** Compiles a pipeline text over a blank base with this config.json. Throws the diagnostics of a text that does not compile. */
+export const build = async (text: string, config: object, library?: ReadonlyMap<string, string>): Promise<Built> => {
+  const host = memoryHost({ "main.peft": text, "base/config.json": JSON.stringify(config) }, library);
+  const compiled = await compile({ file: "main.peft", goal: "plan" }, host);
+  const errors = compiled.diagnostics.filter((diagnostic) => diagnostic.severity === "error");
+  if (errors.length > 0 || !compiled.checked) throw new Error(errors.map((d) => `${d.code} ${d.message} ${d.notes.map((n) => n.message).join("; ")}`).join("\n"));
+  const lowered = lower(compiled.checked, host, { report: () => {}, through: [] })!;
+  return { compiled, job: lowered.job, segments: lowered.segments };
+};
+
+/** Every value an exact double; programs run call by call through `eval`. */
+export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): Device => ({
+  name: "cpu",
+  describe: () => "the reference interpreter",
+  open: async (job) => {
+    const arenas = new Map<string, Float64Array>();
+    const own = new Map<string, Float64Array>();
+    let last: Readonly<Record<string, number>> = {};
+    const place = (name: string, program: string | undefined, dims: Readonly<Record<string, number>>): Float64Array => {
+      const value = (program === undefined ? undefined : job.programs[program]!.values[name]) ?? job.values[name];
+      if (!value) throw new Error(`no value ${name}`);
+      const count = shapeAt(value.shape, dims).reduce((a, b) => a * b, 1);
+      if ("own" in value.place) {
+        const known = own.get(name);
+        if (known && known.length >= count) return known.subarray(0, count);
+        const made = new Float64Array(count);
+        own.set(name, made);
+        return made;
+      }
+      // One double per four bytes: places are the same, only wider.
+      const { arena, offset } = value.place;
+      let memory = arenas.get(arena);
+      if (!memory) {
+        memory = new Float64Array(job.arenas[arena]! / 4);
+        arenas.set(arena, memory);
+      }
+      return memory.subarray(offset / 4, offset / 4 + count);
+    };
+    const copy = (values: Float64Array, dtype: string): Data => (dtype === "i32" ? Int32Array.from(values) : Float32Array.from(values));
+    const typeOf = (name: string, program?: string) => (program === undefined ? undefined : job.programs[program]!.values[name]) ?? job.values[name]!;
+    return {
+      write: (name, data, program) => {
+        const memory = place(name, program, { ...job.dims, ...(program === undefined ? {} : job.programs[program]!.dims) });
+        memory.set(data as Float32Array);
+      },
+      read: async (name, program) => copy(place(name, program, { ...job.dims, ...last }).slice(), typeOf(name, program).dtype),
+      run: async (program, dims) => {
+        last = dims;
+        for (const call of job.programs[program]!.calls) {
+          const segment = segments.get(call.segment)!;
+          const inputs: Record<string, Tensor> = {};
+          for (const [i, { name, node }] of segment.inputs.entries()) inputs[name] = { shape: shapeAt(node.type.shape, dims), data: place(call.inputs[i]!, program, dims).slice() };
+          const outputs = interpretSegment(segment, inputs, dims);
+          for (const [i, { name }] of segment.outputs.entries()) place(call.outputs[i]!, program, dims).set(outputs[name]!.data);
+        }
+      },
+      prepare: async () => {},
+      bytes: () => 0,
+      close: async () => {},
+    };
+  },
+});
+
+/** First values for every parameter, as the runtime draws them; zeros are replaced so that no gradient vanishes by accident. */
+export const drawAll = async (job: Job, write: (name: string, values: Float32Array) => void | Promise<void>, { nonzero = false } = {}): Promise<Map<string, Float32Array>> => {
+  const values = new Map<string, Float32Array>();
+  for (const parameter of job.parameters) {
+    const { source, name, shape } = parameter;
+    const count = shape.reduce((a, b) => a * b, 1);
+    const drawn = new Float32Array(count);
+    if (source.kind === "copy") drawn.set(values.get(source.of)!);
+    else if (source.kind === "draw") draw(nonzero && source.distribution === "zeros" ? { kind: "draw", distribution: "normal", args: [0.1] } : source.distribution === "normal" ? { ...source, args: [0.3] } : source, 11, name, drawn);
+    values.set(name, drawn);
+    if (job.values[name]) await write(name, drawn);
+  }
+  return values;
+};
+
+/** A batch of random ids with every position but the last of each row a target. */
+export const randomBatch = (b: number, t: number, vocabulary: number, seed = 1) => {
+  let state = seed;
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) % vocabulary;
+  };
+  const ids = Int32Array.from({ length: b * t }, next);
+  const positions = Int32Array.from({ length: b * t }, (_, i) => i % t);
+  const rows: number[] = [];
+  const targets: number[] = [];
+  for (let row = 0; row < b; row++)
+    for (let i = 0; i < t - 1; i++)
+      if ((row + i) % 3 !== 0) {
+        rows.push(row * t + i);
+        targets.push(ids[row * t + i + 1]!);
+      }
+  return { b, t, n: rows.length, ids, positions, rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
+};

@@ -54,9 +54,13 @@ export const openCheckpoint = async (host: Host, folder: string): Promise<Checkp
       const values = new Float32Array((bytes * 8) / bitsOf(dtype));
       if (dtype === "F32") await file.read(tensor.start, new Uint8Array(values.buffer));
       else {
-        const words = new Uint16Array(values.length);
-        await file.read(tensor.start, new Uint8Array(words.buffer));
-        widen(words, dtype, values);
+        // In pieces that stay in the cache: a second array as large as the tensor costs more than the conversion.
+        const words = new Uint16Array(Math.min(values.length, 1 << 19));
+        for (let at = 0; at < values.length; at += words.length) {
+          const part = words.subarray(0, Math.min(words.length, values.length - at));
+          await file.read(tensor.start + at * 2, new Uint8Array(part.buffer, 0, part.byteLength));
+          widen(part, dtype, values.subarray(at, at + part.length));
+        }
       }
       if (!transposed) return values;
       if (shape.length !== 2) throw new Error(`${name} has ${shape.length} axes and cannot be read transposed`);

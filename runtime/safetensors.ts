@@ -83,6 +83,7 @@ export const checkHeader = (raw: Uint8Array, size: number, path: string): Header
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(parsed.value as Record<string, unknown>)) {
     if (name === "__metadata__") {
+      if (entry === null) continue; // the reference implementation takes it for none
       if (isRecord(entry) && Object.values(entry).every((value) => typeof value === "string")) metadata = entry as Record<string, string>;
       else bad.push(diagnostics.safetensors_entry(undefined, { file: path, tensor: name, problem: "must map text to text" }));
       continue;

@@ -156,6 +156,10 @@ group("safetensors", (test) => {
       assert.ok((await codes(() => open(bytes))).includes(code), `${await codes(() => open(bytes))}`);
     });
 
+  test("metadata of null counts as none, as in the reference implementation", async () => {
+    assert.equal((await open(fileOf('{"__metadata__":null}'))).metadata, {});
+  });
+
   test("several mistakes are reported at once, and a flood is summed up", async () => {
     const entry = '{"dtype":"nope","shape":[1],"data_offsets":[0,1]}';
     const header = `{${Array.from({ length: 100 }, (_, i) => `"w${i}":${entry}`).join(",")}}`;

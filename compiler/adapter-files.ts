@@ -7,7 +7,12 @@ import type { AdapterPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
 import { scopeOf, type Value } from "./values.ts";
 
-const plain = (value: Value): unknown => (value.kind === "number" || value.kind === "text" || value.kind === "bool" ? value.value : value.kind === "list" ? value.items.map(plain) : null);
+const plain = (value: Value): unknown =>
+  value.kind === "number" || value.kind === "text" || value.kind === "bool"
+    ? value.value
+    : value.kind === "list"
+      ? value.items.map(plain)
+      : null;
 
 export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Context): AdapterFiles => {
   const { method, settings, params } = adapter;
@@ -24,7 +29,11 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
   if (interop?.kind !== "interop")
     return {
       library: "none",
-      config: { format: "peft-lang", method: method.name.text, ...Object.fromEntries([...settings].map(([name, value]) => [name, plain(value)])) },
+      config: {
+        format: "peft-lang",
+        method: method.name.text,
+        ...Object.fromEntries([...settings].map(([name, value]) => [name, plain(value)])),
+      },
       tensors: params.map((param) => ({ key: `${param.module.checkpoint}.${param.local}`, parameter: param.name, transposed: false })),
     };
   const config: Record<string, unknown> = { peft_type: interop.type.text, task_type: "CAUSAL_LM", bias: "none", inference_mode: true };

@@ -14,7 +14,12 @@ interface Callee {
   readonly parameters: readonly tree.Parameter[];
 }
 
-export const bindArguments = (callee: Callee, args: readonly tree.Argument[], scope: Scope, context: Context): ReadonlyMap<string, Value> => {
+export const bindArguments = (
+  callee: Callee,
+  args: readonly tree.Argument[],
+  scope: Scope,
+  context: Context,
+): ReadonlyMap<string, Value> => {
   const given = new Map<string, tree.Argument>();
   const names = callee.parameters.map((parameter) => parameter.name.text);
   for (const [i, argument] of args.entries()) {
@@ -23,14 +28,19 @@ export const bindArguments = (callee: Callee, args: readonly tree.Argument[], sc
       const translated = name === undefined ? undefined : translation(name, names);
       const near = translated ?? (name === undefined ? undefined : nearest(name, names));
       const place = argument.name?.at ?? argument.at;
-      reportThrough(context, place, (at, details) => diagnostics.unknown_argument(at, { callee: callee.what, name: name ?? `number ${i + 1}` }, details), {
-        label: "not a parameter",
-        notes: [{ message: `${callee.what} takes: ${names.join(", ") || "nothing"}` }],
-        ...(near && {
-          help: translated ? `another tool's spelling; here it is \`${near}\`` : `did you mean \`${near}\`?`,
-          fixes: argument.name ? [{ at: place, insert: near, title: `change to \`${near}\`` }] : [],
-        }),
-      });
+      reportThrough(
+        context,
+        place,
+        (at, details) => diagnostics.unknown_argument(at, { callee: callee.what, name: name ?? `number ${i + 1}` }, details),
+        {
+          label: "not a parameter",
+          notes: [{ message: `${callee.what} takes: ${names.join(", ") || "nothing"}` }],
+          ...(near && {
+            help: translated ? `another tool's spelling; here it is \`${near}\`` : `did you mean \`${near}\`?`,
+            fixes: argument.name ? [{ at: place, insert: near, title: `change to \`${near}\`` }] : [],
+          }),
+        },
+      );
     } else if (given.has(name))
       reportThrough(context, argument.at, (at, details) => diagnostics.duplicate_name(at, { name }, details), { help: "give it once" });
     else given.set(name, argument);
@@ -41,7 +51,8 @@ export const bindArguments = (callee: Callee, args: readonly tree.Argument[], sc
     const name = parameter.name.text;
     const argument = given.get(name);
     if (argument) values.set(name, typed(evaluate(argument.value, scope, context), parameter, argument.value.at, context));
-    else if (parameter.value) values.set(name, typed(evaluate(parameter.value, scopeOf(values, scope), context), parameter, parameter.value.at, context));
+    else if (parameter.value)
+      values.set(name, typed(evaluate(parameter.value, scopeOf(values, scope), context), parameter, parameter.value.at, context));
     else {
       reportThrough(context, callee.at, (at, details) => diagnostics.missing_argument(at, { callee: callee.what, name }, details), {
         help: `write \`${name}: …\``,
@@ -58,7 +69,9 @@ export const typed = (value: Value, parameter: tree.Parameter, at: tree.Span, co
   if (type === undefined || value.kind === "unknown") return value;
   if (value.kind === "none" && parameter.value?.kind === "ref" && parameter.value.name === "none") return value;
   const wrong = (wanted: string): Value =>
-    reportThrough(context, at, (place, details) => diagnostics.wrong_type(place, { name: parameter.name.text, wanted, found: describe(value) }, details));
+    reportThrough(context, at, (place, details) =>
+      diagnostics.wrong_type(place, { name: parameter.name.text, wanted, found: describe(value) }, details),
+    );
   switch (type) {
     case "int": {
       const dim = asDim(value);

@@ -6,8 +6,8 @@
 // over forward and backward together. A gated branch must be distributed: that is what it means. (RunLoRA, arXiv 2312.03415,
 // lists the cases for one method; here they follow from the rules.)
 
-import { at, product } from "./dims.ts";
 import { differentiate } from "./differentiate.ts";
+import { at, product } from "./dims.ts";
 import { createGraph, type Graph, type Node, reachable } from "./graph.ts";
 import { ops } from "./ops/index.ts";
 
@@ -42,7 +42,11 @@ export const associate = (graph: Graph, roots: readonly Node[], options: Associa
     const known = memo.get(node);
     if (known) return known;
     const inputs = node.inputs.map(rewrite);
-    let result = inputs.every((input, i) => input === node.inputs[i]) ? node : node.op === "pick" ? graph.pick(inputs[0]!, node.attrs.index as number) : graph.add(node.op, inputs, node.attrs, node.origin);
+    let result = inputs.every((input, i) => input === node.inputs[i])
+      ? node
+      : node.op === "pick"
+        ? graph.pick(inputs[0]!, node.attrs.index as number)
+        : graph.add(node.op, inputs, node.attrs, node.origin);
     if (result.op === "matmul" && result.inputs[1]!.type.shape.length === 2) result = linear(graph, result, options);
     memo.set(node, result);
     return result;
@@ -62,11 +66,19 @@ const linear = (graph: Graph, node: Node, options: AssociateOptions): Node => {
   return cost(graph, spread, x, options) < cost(graph, whole, x, options) ? spread : whole;
 };
 
-const unwrap = (factor: Factor): Factor => (factor.node.op === "permute" && factor.node.type.shape.length === 2 ? unwrap({ node: factor.node.inputs[0]!, transposed: !factor.transposed }) : factor);
+const unwrap = (factor: Factor): Factor =>
+  factor.node.op === "permute" && factor.node.type.shape.length === 2
+    ? unwrap({ node: factor.node.inputs[0]!, transposed: !factor.transposed })
+    : factor;
 
 const isSum = (node: Node, transposed: boolean): boolean => {
   const inner = unwrap({ node, transposed }).node;
-  return inner.op === "add" || inner.op === "sub" || inner.op === "branch" || (inner.op === "mul" && isSum(inner.inputs.find((input) => !isScalar(input)) ?? inner.inputs[0]!, false) && inner.inputs.some(isScalar));
+  return (
+    inner.op === "add" ||
+    inner.op === "sub" ||
+    inner.op === "branch" ||
+    (inner.op === "mul" && isSum(inner.inputs.find((input) => !isScalar(input)) ?? inner.inputs[0]!, false) && inner.inputs.some(isScalar))
+  );
 };
 
 const hasBranch = (node: Node): boolean => reachable([node]).some((inner) => inner.op === "branch");
@@ -78,7 +90,12 @@ const distribute = (graph: Graph, x: Node, weight: Factor, options: AssociateOpt
   const { node, transposed } = unwrap(weight);
   const [a, b] = node.inputs;
   if (node.op === "add" || node.op === "sub")
-    return graph.add(node.op, [distribute(graph, x, { node: a!, transposed }, options), distribute(graph, x, { node: b!, transposed }, options)], {}, node.origin);
+    return graph.add(
+      node.op,
+      [distribute(graph, x, { node: a!, transposed }, options), distribute(graph, x, { node: b!, transposed }, options)],
+      {},
+      node.origin,
+    );
   if (node.op === "branch") {
     const { gate, site, ...attrs } = node.attrs;
     const gated = graph.add(gate as string, [x, options.seed()], { ...attrs, site: site! }, node.origin);
@@ -97,14 +114,17 @@ const hasSum = (node: Node): boolean => isSum(node, false);
 /** The factors of nested products, scalar factors apart. A factor that other nodes need anyway may still be taken apart: equal nodes meet again. */
 const chainOf = (of: Node | Factor): Chain => {
   const { node, transposed } = "op" in of ? { node: of, transposed: false } : unwrap(of);
-  const flip = (chain: Chain): Chain => (transposed ? { ...chain, factors: chain.factors.map((f) => ({ ...f, transposed: !f.transposed })).reverse() } : chain);
+  const flip = (chain: Chain): Chain =>
+    transposed ? { ...chain, factors: chain.factors.map((f) => ({ ...f, transposed: !f.transposed })).reverse() } : chain;
   const [a, b] = node.inputs;
   const nested = (left: Factor, right: Factor): Chain => {
     const [l, r] = [chainOf(unwrap(left)), chainOf(unwrap(right))];
     return { factors: [...l.factors, ...r.factors], scale: [...l.scale, ...r.scale] };
   };
   if (node.op === "matmul" && b!.type.shape.length === 2 && !(node.attrs.transpose_a && a!.type.shape.length > 2))
-    return flip(nested({ node: a!, transposed: node.attrs.transpose_a === true }, { node: b!, transposed: node.attrs.transpose_b === true }));
+    return flip(
+      nested({ node: a!, transposed: node.attrs.transpose_a === true }, { node: b!, transposed: node.attrs.transpose_b === true }),
+    );
   if (node.op === "contract") return flip(nested({ node: a!, transposed: true }, { node: b!, transposed: false }));
   if (node.op === "mul" && (isScalar(a!) || isScalar(b!))) {
     const [scalar, rest] = isScalar(a!) ? [a!, b!] : [b!, a!];
@@ -133,7 +153,9 @@ const multiply = (graph: Graph, chain: Chain, { sizes }: AssociateOptions): Node
     const least = Math.min(...areas);
     if (least < outputSize) {
       const i = areas.lastIndexOf(least);
-      factors = factors.map((factor, j) => (j === i ? { ...factor, node: chain.scale.reduce((node, s) => graph.add("mul", [node, s], {}, node.origin), factor.node) } : factor));
+      factors = factors.map((factor, j) =>
+        j === i ? { ...factor, node: chain.scale.reduce((node, s) => graph.add("mul", [node, s], {}, node.origin), factor.node) } : factor,
+      );
       onOutput = [];
     }
   }
@@ -151,7 +173,8 @@ const multiply = (graph: Graph, chain: Chain, { sizes }: AssociateOptions): Node
       }
       best[i]![j] = cheapest;
     }
-  const build = (i: number, j: number): Factor => (i === j ? unwrap(factors[i]!) : pair(graph, build(i, best[i]![j]!.split), build(best[i]![j]!.split + 1, j)));
+  const build = (i: number, j: number): Factor =>
+    i === j ? unwrap(factors[i]!) : pair(graph, build(i, best[i]![j]!.split), build(best[i]![j]!.split + 1, j));
   const result = build(0, n - 1);
   const node = result.transposed ? graph.add("permute", [result.node], { order: [1, 0] }) : result.node;
   return onOutput.reduce((product, s) => graph.add("mul", [product, s], {}, product.origin), node);
@@ -183,10 +206,19 @@ const cost = (_graph: Graph, candidate: Node, x: Node, options: AssociateOptions
   for (const node of reachable([candidate])) {
     const inside = dependsOnly(node, candidate, x);
     if (node === x || node.inputs.length === 0 || !inside) {
-      const copy = node.op === "constant" ? graph.constant(node.attrs.value as number, node.type.shape) : graph.input(`n${node.id}`, node.type);
+      const copy =
+        node.op === "constant" ? graph.constant(node.attrs.value as number, node.type.shape) : graph.input(`n${node.id}`, node.type);
       copies.set(node, copy);
       if (node === x || options.trained.has(node)) trained.add(copy);
-    } else copies.set(node, graph.add(node.op, node.inputs.map((input) => copies.get(input)!), node.attrs));
+    } else
+      copies.set(
+        node,
+        graph.add(
+          node.op,
+          node.inputs.map((input) => copies.get(input)!),
+          node.attrs,
+        ),
+      );
   }
   const y = copies.get(candidate)!;
   const outputs = [y];
@@ -198,14 +230,24 @@ const cost = (_graph: Graph, candidate: Node, x: Node, options: AssociateOptions
 };
 
 /** Everything between x and the candidate belongs to it; x's own history does not. */
-const dependsOnly = (node: Node, _candidate: Node, x: Node): boolean => node.id !== x.id && !(node.id < x.id && reachable([x]).includes(node));
+const dependsOnly = (node: Node, _candidate: Node, x: Node): boolean =>
+  node.id !== x.id && !(node.id < x.id && reachable([x]).includes(node));
 
 export const nodeCost = (node: Node, sizes: Readonly<Record<string, number>>): number => {
   const free = new Set(["input", "constant", "permute", "reshape", "pick", "split", "join", "slice"]);
   if (free.has(node.op)) return 0;
   const op = ops.get(node.op)!;
   const elements = at(product(node.type.shape), sizes);
-  const flops = op.flops ? at(op.flops(node.inputs.map((input) => input.type), node.attrs, node.type), sizes) : elements;
+  const flops = op.flops
+    ? at(
+        op.flops(
+          node.inputs.map((input) => input.type),
+          node.attrs,
+          node.type,
+        ),
+        sizes,
+      )
+    : elements;
   return flops + elementCost * elements;
 };
 
@@ -220,16 +262,29 @@ export const reassociate = (graph: Graph, roots: readonly Node[], options: Assoc
     let result = node;
     const chain = node.op === "matmul" || node.op === "contract" || node.op === "mul" ? chainOf(node) : undefined;
     if (chain && chain.factors.length > 2) {
-      const inner = node.inputs.flatMap((input) => reachable([input]).filter((n) => (n.op === "matmul" || n.op === "contract") && !chain.factors.some((f) => f.node === n) && chain.factors.length > 2 && isInside(n, chain)));
-      const now = nodeCost(node, options.sizes) + inner.reduce((sum, n) => sum + nodeCost(n, options.sizes) / Math.max(1, uses.get(n) ?? 1), 0);
+      const inner = node.inputs.flatMap((input) =>
+        reachable([input]).filter(
+          (n) =>
+            (n.op === "matmul" || n.op === "contract") &&
+            !chain.factors.some((f) => f.node === n) &&
+            chain.factors.length > 2 &&
+            isInside(n, chain),
+        ),
+      );
+      const now =
+        nodeCost(node, options.sizes) + inner.reduce((sum, n) => sum + nodeCost(n, options.sizes) / Math.max(1, uses.get(n) ?? 1), 0);
       const before = new Set(graph.nodes);
       const candidate = multiply(graph, chain, options);
-      const then = reachable([candidate]).filter((n) => !before.has(n)).reduce((sum, n) => sum + nodeCost(n, options.sizes), 0);
+      const then = reachable([candidate])
+        .filter((n) => !before.has(n))
+        .reduce((sum, n) => sum + nodeCost(n, options.sizes), 0);
       if (then < 0.95 * now) result = candidate;
     }
     if (result === node) {
       const inputs = node.inputs.map(rewrite);
-      if (inputs.some((input, i) => input !== node.inputs[i])) result = node.op === "pick" ? graph.pick(inputs[0]!, node.attrs.index as number) : graph.add(node.op, inputs, node.attrs, node.origin);
+      if (inputs.some((input, i) => input !== node.inputs[i]))
+        result =
+          node.op === "pick" ? graph.pick(inputs[0]!, node.attrs.index as number) : graph.add(node.op, inputs, node.attrs, node.origin);
     }
     memo.set(node, result);
     return result;

@@ -34,16 +34,36 @@ const sources: Readonly<Record<string, readonly tree.Parameter[]>> = {
 };
 
 /** Undefined after a report. */
-export const readBase = async (item: tree.Base, file: string, library: Library, scope: Scope, host: CompileHost, context: Context): Promise<BasePlan | undefined> => {
+export const readBase = async (
+  item: tree.Base,
+  file: string,
+  library: Library,
+  scope: Scope,
+  host: CompileHost,
+  context: Context,
+): Promise<BasePlan | undefined> => {
   const { report } = context;
   const call = item.source;
   const kind = call.kind === "call" && call.callee.kind === "ref" ? call.callee.name : "";
   if (call.kind !== "call" || !sources[kind]) {
     const near = nearest(kind, Object.keys(sources));
-    report(diagnostics.unknown_definition(call.at, { kind: "base source", name: kind || "this" }, { help: near ? `did you mean \`${near}\`?` : 'write `checkpoint("folder/")` or `blank("folder/", seed: 1)`' }));
+    report(
+      diagnostics.unknown_definition(
+        call.at,
+        { kind: "base source", name: kind || "this" },
+        { help: near ? `did you mean \`${near}\`?` : 'write `checkpoint("folder/")` or `blank("folder/", seed: 1)`' },
+      ),
+    );
     return undefined;
   }
-  for (const store of item.store) report(diagnostics.unknown_definition(store.at, { kind: "storage format", name: "this" }, { help: "weights are kept as the checkpoint stores them in this version" }));
+  for (const store of item.store)
+    report(
+      diagnostics.unknown_definition(
+        store.at,
+        { kind: "storage format", name: "this" },
+        { help: "weights are kept as the checkpoint stores them in this version" },
+      ),
+    );
   const args = bindArguments({ what: kind, at: call.at, parameters: sources[kind]! }, call.args, scope, context);
   const path = args.get("path");
   const seed = args.get("seed");
@@ -55,7 +75,14 @@ export const readBase = async (item: tree.Base, file: string, library: Library, 
     const names = host.list(folder);
     report(
       names
-        ? diagnostics.missing_config(at, { folder: path.value }, { notes: [{ message: `the folder holds: ${names.slice(0, 8).join(", ") || "nothing"}` }], help: "a base is a Hugging Face folder: config.json, *.safetensors, tokenizer.json" })
+        ? diagnostics.missing_config(
+            at,
+            { folder: path.value },
+            {
+              notes: [{ message: `the folder holds: ${names.slice(0, 8).join(", ") || "nothing"}` }],
+              help: "a base is a Hugging Face folder: config.json, *.safetensors, tokenizer.json",
+            },
+          )
         : diagnostics.missing_folder(at, { folder: path.value }, { help: "the path is taken from the folder of this file" }),
     );
     return undefined;
@@ -81,7 +108,16 @@ export const readBase = async (item: tree.Base, file: string, library: Library, 
   if (failed || longest.kind !== "number") return undefined;
 
   const parameters = [...parametersOf(root)].reduce((sum, param) => sum + param.shape.reduce<number>((n, dim) => n * Number(dim), 1), 0);
-  const plan = { name: item.name.text, root, architecture, path: path.value, seed: seed?.kind === "number" ? seed.value : 0, context: longest.value, parameters, configHash: host.sha256(text) };
+  const plan = {
+    name: item.name.text,
+    root,
+    architecture,
+    path: path.value,
+    seed: seed?.kind === "number" ? seed.value : 0,
+    context: longest.value,
+    parameters,
+    configHash: host.sha256(text),
+  };
   if (kind === "blank") return { ...plan, weights: "drawn" };
   const header = await host.headers(folder);
   if ("diagnostics" in header) {
@@ -103,24 +139,42 @@ const parseConfig = (text: string, at: tree.Span, folder: string, { report }: Co
   return undefined;
 };
 
-const findArchitecture = (config: Record<string, unknown>, at: tree.Span, library: Library, { report }: Context): tree.ArchitectureDef | undefined => {
-  const classes = Array.isArray(config.architectures) ? config.architectures.filter((name): name is string => typeof name === "string") : [];
+const findArchitecture = (
+  config: Record<string, unknown>,
+  at: tree.Span,
+  library: Library,
+  { report }: Context,
+): tree.ArchitectureDef | undefined => {
+  const classes = Array.isArray(config.architectures)
+    ? config.architectures.filter((name): name is string => typeof name === "string")
+    : [];
   for (const name of classes) {
     const found = library.architecture(name);
     if (found) return found;
   }
   const near = classes[0] === undefined ? undefined : nearest(classes[0], library.classNames());
   report(
-    diagnostics.unknown_architecture(at, { name: classes[0] ?? "none named" }, {
-      notes: [{ message: `known: ${library.classNames().join(", ")}` }],
-      help: near ? `the nearest is ${near}; an architecture is one file: see stdlib/architectures` : "an architecture is one file in the language: see stdlib/architectures",
-    }),
+    diagnostics.unknown_architecture(
+      at,
+      { name: classes[0] ?? "none named" },
+      {
+        notes: [{ message: `known: ${library.classNames().join(", ")}` }],
+        help: near
+          ? `the nearest is ${near}; an architecture is one file: see stdlib/architectures`
+          : "an architecture is one file in the language: see stdlib/architectures",
+      },
+    ),
   );
   return undefined;
 };
 
 /** config.json's keys as the architecture types them. Newer checkpoints keep some one level down, in an object of their own. */
-const readConfig = (architecture: tree.ArchitectureDef, config: Record<string, unknown>, at: tree.Span, context: Context): Map<string, Value> | undefined => {
+const readConfig = (
+  architecture: tree.ArchitectureDef,
+  config: Record<string, unknown>,
+  at: tree.Span,
+  context: Context,
+): Map<string, Value> | undefined => {
   const sizes = new Map<string, Value>();
   const inner: Context = { ...context, through: [at] };
   let ok = true;
@@ -136,7 +190,13 @@ const readConfig = (architecture: tree.ArchitectureDef, config: Record<string, u
       const value = fallback();
       const problem = value.kind === "none" ? undefined : misfit(key, value, sizes, inner);
       if (problem) {
-        context.report(diagnostics.unsupported_config(at, { key: name, found: describe(value), wanted: problem }, { help: `it follows from other keys of config.json, which do not fit together` }));
+        context.report(
+          diagnostics.unsupported_config(
+            at,
+            { key: name, found: describe(value), wanted: problem },
+            { help: `it follows from other keys of config.json, which do not fit together` },
+          ),
+        );
         ok = false;
       }
       sizes.set(name, value);
@@ -145,7 +205,13 @@ const readConfig = (architecture: tree.ArchitectureDef, config: Record<string, u
     const value = fromJson(raw);
     const problem = misfit(key, value, sizes, inner);
     if (problem) {
-      context.report(diagnostics.unsupported_config(at, { key: name, found: JSON.stringify(raw) ?? "nothing", wanted: problem }, { help: `${architecture.name.text} reads ${name} as ${problem}; this checkpoint asks for something it cannot do` }));
+      context.report(
+        diagnostics.unsupported_config(
+          at,
+          { key: name, found: JSON.stringify(raw) ?? "nothing", wanted: problem },
+          { help: `${architecture.name.text} reads ${name} as ${problem}; this checkpoint asks for something it cannot do` },
+        ),
+      );
       ok = false;
     }
     sizes.set(name, value);
@@ -155,7 +221,9 @@ const readConfig = (architecture: tree.ArchitectureDef, config: Record<string, u
 
 const lookUp = (config: Record<string, unknown>, name: string): unknown => {
   if (name in config) return config[name];
-  for (const value of Object.values(config)) if (typeof value === "object" && value !== null && !Array.isArray(value) && name in value) return (value as Record<string, unknown>)[name];
+  for (const value of Object.values(config))
+    if (typeof value === "object" && value !== null && !Array.isArray(value) && name in value)
+      return (value as Record<string, unknown>)[name];
   return undefined;
 };
 
@@ -188,7 +256,13 @@ const misfit = (key: tree.ConfigKey, value: Value, sizes: ReadonlyMap<string, Va
 };
 
 /** Every parameter is there with its shape; what the checkpoint has beyond that is said. */
-const checkHeader = (root: Instance, tensors: ReadonlyMap<string, StoredTensor>, at: tree.Span, folder: string, { report }: Context): boolean => {
+const checkHeader = (
+  root: Instance,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  at: tree.Span,
+  folder: string,
+  { report }: Context,
+): boolean => {
   const problems: string[] = [];
   const used = new Set<string>();
   for (const param of parametersOf(root)) {
@@ -198,14 +272,34 @@ const checkHeader = (root: Instance, tensors: ReadonlyMap<string, StoredTensor>,
     if (!found) {
       const near = nearest(param.tensor, tensors.keys());
       problems.push(`${param.tensor}: missing${near ? ` (there is ${near})` : ""}`);
-    } else if (found.shape.join() !== wanted.join()) problems.push(`${param.tensor}: config.json says [${wanted.join(", ")}], the file has [${found.shape.join(", ")}]`);
+    } else if (found.shape.join() !== wanted.join())
+      problems.push(`${param.tensor}: config.json says [${wanted.join(", ")}], the file has [${found.shape.join(", ")}]`);
     else param.stored = found.dtype;
   }
   if (problems.length > 0) {
-    report(diagnostics.config_mismatch(at, { folder, count: problems.length }, { notes: problems.slice(0, 8).map((message) => ({ message })), help: "config.json and the weights belong to different models, or a file is missing" }));
+    report(
+      diagnostics.config_mismatch(
+        at,
+        { folder, count: problems.length },
+        {
+          notes: problems.slice(0, 8).map((message) => ({ message })),
+          help: "config.json and the weights belong to different models, or a file is missing",
+        },
+      ),
+    );
     return false;
   }
   const unused = [...tensors.keys()].filter((name) => !used.has(name));
-  if (unused.length > 0) report(diagnostics.unused_tensors(at, { count: unused.length, folder }, { notes: [{ message: unused.slice(0, 6).join(", ") + (unused.length > 6 ? ", …" : "") }], help: "the architecture has no parameter for them; the model is computed without them" }));
+  if (unused.length > 0)
+    report(
+      diagnostics.unused_tensors(
+        at,
+        { count: unused.length, folder },
+        {
+          notes: [{ message: unused.slice(0, 6).join(", ") + (unused.length > 6 ? ", …" : "") }],
+          help: "the architecture has no parameter for them; the model is computed without them",
+        },
+      ),
+    );
   return true;
 };

@@ -8,6 +8,7 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Data } from "../spec/job.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
+import { checkDefinitions } from "./check-definitions.ts";
 import { elaborate } from "./elaborate.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost } from "./host.ts";
@@ -25,6 +26,8 @@ export interface Checked {
   readonly scope: Scope;
   readonly base: BasePlan;
   readonly adapters: ReadonlyMap<string, AdapterPlan>;
+  /** Every adapter the file names, planned or not. */
+  readonly declared: ReadonlySet<string>;
   readonly data: ReadonlyMap<string, Data>;
   readonly trains: readonly TrainPlan[];
   readonly evaluates: readonly EvaluatePlan[];
@@ -33,13 +36,22 @@ export interface Checked {
 }
 
 /** Undefined when the file declares no base that could be read; what is wrong was reported. */
-export const check = async (resolved: Resolved, inputs: Readonly<Record<string, string>>, host: CompileHost, report: (diagnostic: Diagnostic) => void): Promise<Checked | undefined> => {
+export const check = async (
+  resolved: Resolved,
+  inputs: Readonly<Record<string, string>>,
+  host: CompileHost,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<Checked | undefined> => {
   const { items, library, file } = resolved;
-  const of = <K extends tree.Item["kind"]>(kind: K): Extract<tree.Item, { kind: K }>[] => items.filter((item): item is Extract<tree.Item, { kind: K }> => item.kind === kind);
+  const of = <K extends tree.Item["kind"]>(kind: K): Extract<tree.Item, { kind: K }>[] =>
+    items.filter((item): item is Extract<tree.Item, { kind: K }> => item.kind === kind);
   const context: Context = { report, through: [] };
   const scope = scopeOf(readInputs(of("input"), inputs, host, context));
 
-  for (const kind of ["sweep", "compare"] as const) for (const item of of(kind)) report(diagnostics.unsupported_block(item.at, { what: kind }, { help: "remove the block; run the file once per point until it is" }));
+  const wrong = checkDefinitions(resolved.own, library, context);
+  for (const kind of ["sweep", "compare"] as const)
+    for (const item of of(kind))
+      report(diagnostics.unsupported_block(item.at, { what: kind }, { help: "remove the block; run the file once per point until it is" }));
 
   const [baseItem, ...others] = of("base");
   for (const item of others) report(diagnostics.several_bases(item.name.at, { help: "put it in a file of its own" }));
@@ -50,10 +62,18 @@ export const check = async (resolved: Resolved, inputs: Readonly<Record<string, 
   const baseNames = new Set(of("base").map((item) => item.name.text));
   const adapters = new Map<string, AdapterPlan>();
   const adapterNames = new Set(of("adapter").map((item) => item.name.text));
-  const settingsScope: Value & { kind: "record" } = { kind: "record", name: "the file", fields: (name) => scope.find(name, { file, start: 0, end: 0 }), names: scope.names };
+  const settingsScope: Value & { kind: "record" } = {
+    kind: "record",
+    name: "the file",
+    fields: (name) => scope.find(name, { file, start: 0, end: 0 }),
+    names: scope.names,
+  };
   // Without a readable base, patterns cannot be checked, and its own diagnostic says why.
   if (base || baseNames.size === 0)
     for (const item of of("adapter")) {
+      const method =
+        item.method.kind === "call" && item.method.callee.kind === "ref" ? library.find("method", item.method.callee.name) : undefined;
+      if (method && wrong.has(method)) continue;
       const plan = inject(item, bases, library, settingsScope, context);
       if (plan) adapters.set(plan.name, plan);
     }
@@ -66,16 +86,31 @@ export const check = async (resolved: Resolved, inputs: Readonly<Record<string, 
   for (const plan of [...trains, ...evaluates])
     if (plan.sequence_len !== undefined && plan.sequence_len > base.context) {
       const entry = plan.item.entries.find((candidate) => candidate.key.text === "sequence_len");
-      report(diagnostics.sequence_too_long(entry?.value.at ?? plan.item.at, { wanted: plan.sequence_len, limit: base.context }, { help: `write \`sequence_len: ${base.context}\` or less` }));
+      report(
+        diagnostics.sequence_too_long(
+          entry?.value.at ?? plan.item.at,
+          { wanted: plan.sequence_len, limit: base.context },
+          { help: `write \`sequence_len: ${base.context}\` or less` },
+        ),
+      );
     }
   for (const plan of merges) {
     const adapter = adapters.get(plan.adapter);
     const reason = adapter && unmergeable(adapter);
-    if (reason) report(diagnostics.cannot_merge(plan.item.at, { adapter: plan.adapter, reason }, { help: "save the adapter instead; it is applied as it runs" }));
+    if (reason)
+      report(
+        diagnostics.cannot_merge(
+          plan.item.at,
+          { adapter: plan.adapter, reason },
+          { help: "save the adapter instead; it is applied as it runs" },
+        ),
+      );
   }
 
   // Shapes of the model and of every method in it: the same unfolding that training will do.
-  for (const names of [[], ...[...adapters.keys()].map((name) => [name])]) elaborate(base.root, { adapters: names, training: true }, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
+  if (wrong.size === 0)
+    for (const names of [[], ...[...adapters.keys()].map((name) => [name])])
+      elaborate(base.root, { adapters: names, training: true }, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
 
   return {
     name: file.split(/[\\/]/).at(-1)!,
@@ -84,6 +119,7 @@ export const check = async (resolved: Resolved, inputs: Readonly<Record<string, 
     scope,
     base,
     adapters,
+    declared: adapterNames,
     data,
     trains: trains.filter((plan) => adapters.has(plan.adapter)),
     evaluates: evaluates.filter((plan) => adapters.has(plan.subject) || baseNames.has(plan.subject)),
@@ -93,7 +129,12 @@ export const check = async (resolved: Resolved, inputs: Readonly<Record<string, 
 };
 
 /** `input rank: int = 8`, or what `--set rank=16` says. */
-const readInputs = (items: readonly tree.Input[], given: Readonly<Record<string, string>>, host: CompileHost, context: Context): Map<string, Value> => {
+const readInputs = (
+  items: readonly tree.Input[],
+  given: Readonly<Record<string, string>>,
+  host: CompileHost,
+  context: Context,
+): Map<string, Value> => {
   const values = new Map<string, Value>();
   for (const item of items) {
     const name = item.name.text;
@@ -101,7 +142,10 @@ const readInputs = (items: readonly tree.Input[], given: Readonly<Record<string,
     const text = given[name];
     if (text === undefined) {
       if (!item.value) context.report(diagnostics.missing_input(item.name.at, { name }, { help: `give it: --set ${name}=…` }));
-      values.set(name, item.value ? typed(evaluate(item.value, scopeOf(values), context), parameter, item.value.at, context) : { kind: "unknown" });
+      values.set(
+        name,
+        item.value ? typed(evaluate(item.value, scopeOf(values), context), parameter, item.value.at, context) : { kind: "unknown" },
+      );
       continue;
     }
     const value = fromText(item.type.text === "path" ? host.here(text) : text, item.type.text);
@@ -112,7 +156,13 @@ const readInputs = (items: readonly tree.Input[], given: Readonly<Record<string,
     if (!items.some((item) => item.name.text === name)) {
       const names = items.map((item) => item.name.text);
       const near = nearest(name, names);
-      context.report(diagnostics.unknown_input(undefined, { name }, { notes: [{ message: `inputs: ${names.join(", ") || "none"}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+      context.report(
+        diagnostics.unknown_input(
+          undefined,
+          { name },
+          { notes: [{ message: `inputs: ${names.join(", ") || "none"}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+        ),
+      );
     }
   return values;
 };

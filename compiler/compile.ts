@@ -12,11 +12,11 @@
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
-import { check, type Checked } from "./check.ts";
+import { type Checked, check } from "./check.ts";
 import type { Context } from "./expressions.ts";
 import { adapterFileBytes, checkRequire } from "./facts.ts";
 import type { CompileHost } from "./host.ts";
-import { lower, type Lowered } from "./lower.ts";
+import { type Lowered, lower } from "./lower.ts";
 import { printAmended, printMemory, printModel, printTraining } from "./print.ts";
 import { resolve } from "./resolve.ts";
 
@@ -62,7 +62,8 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
 
   let lowered: Lowered | undefined;
-  const needsPlan = options.goal !== "check" || checked.requires.some((item) => item.constraints.some((constraint) => constraint.fact.text === "memory"));
+  const needsPlan =
+    options.goal !== "check" || checked.requires.some((item) => item.constraints.some((constraint) => constraint.fact.text === "memory"));
   if (needsPlan && !failed()) lowered = lower(checked, host, context);
   requireFacts(checked, lowered?.job, context);
   if (!lowered || failed()) return { diagnostics, texts, checked, levels };
@@ -79,8 +80,11 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
 };
 
 const requireFacts = (checked: Checked, job: Job | undefined, context: Context): void => {
-  const shapes = new Map([...checked.adapters.values()].flatMap((adapter) => adapter.params.map((param) => [param.name, param.shape.map(Number)] as const)));
-  const fileBytes = (name: string): number => adapterFileBytes(adapterFiles(checked.adapters.get(name)!, checked.base.root, context), shapes);
-  const facts = { base: checked.base, adapters: checked.adapters, fileBytes, trainMemory: (name: string) => job?.plan[`train ${name}`] };
+  const shapes = new Map(
+    [...checked.adapters.values()].flatMap((adapter) => adapter.params.map((param) => [param.name, param.shape.map(Number)] as const)),
+  );
+  const fileBytes = (name: string): number =>
+    adapterFileBytes(adapterFiles(checked.adapters.get(name)!, checked.base.root, context), shapes);
+  const facts = { base: checked.base, adapters: checked.adapters, declared: checked.declared, fileBytes, trainMemory: (name: string) => job?.plan[`train ${name}`] };
   for (const item of checked.requires) checkRequire(item, facts, checked.scope, context);
 };

@@ -46,8 +46,11 @@ const sequenceFields: Readonly<Record<string, TensorType>> = {
   positions: { dtype: "i32", shape: ["b", "t"] },
 };
 
-/** What to elaborate: the whole forward pass, or one parameter as the adapters rebind it (for merging). */
-export type Goal = "forward" | { readonly module: Instance; readonly param: string };
+/**
+ * What to elaborate: the whole forward pass, one parameter as the adapters rebind it (for merging), or the forward pass of one
+ * module on inputs of its declared shapes (to check a definition by itself).
+ */
+export type Goal = "forward" | { readonly module: Instance; readonly param: string } | { readonly forwardOf: Instance };
 
 /** Undefined after a report. */
 export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: Pick<Context, "report" | "through">): Model | undefined => {
@@ -73,12 +76,15 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   const use = (tensor: TensorValue, name?: string): Node => {
     const here = stages.length - 1;
     if (tensor.stage === here) return tensor.node;
-    for (const { node, from } of current().inputs.values()) if (from.kind === "value" && from.stage === tensor.stage && from.node === tensor.node) return node;
+    for (const { node, from } of current().inputs.values())
+      if (from.kind === "value" && from.stage === tensor.stage && from.node === tensor.node) return node;
     const source = stages[tensor.stage]!;
     // An input that an earlier stage only passes on is fetched from where it was made.
     for (const { node, from } of source.inputs.values())
       if (node === tensor.node && (from.kind === "batch" || from.kind === "value"))
-        return from.kind === "batch" ? addInput(from.name, node.type, from) : use({ kind: "tensor", node: from.node, stage: from.stage }, name);
+        return from.kind === "batch"
+          ? addInput(from.name, node.type, from)
+          : use({ kind: "tensor", node: from.node, stage: from.stage }, name);
     if (!source.outputs.includes(tensor.node)) source.outputs.push(tensor.node);
     let unique = name ?? `v${current().inputs.size}`;
     while (current().inputs.has(unique)) unique += "_";
@@ -106,7 +112,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       return { graph: current().graph, index: stages.length - 1 };
     },
     use,
-    callModule: (target, args, at) => (target.kind === "module" ? callModule(target.instance, args, at, through) : callRepeat(target.instances, args, at, through)),
+    callModule: (target, args, at) =>
+      target.kind === "module" ? callModule(target.instance, args, at, through) : callRepeat(target.instances, args, at, through),
     special: (name, call, scope) => (name === "branch" ? branch(call, scope, contextFor(through)) : undefined),
   });
 
@@ -135,7 +142,11 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       if (taken) result = adapterParam(taken);
       for (const member of amendment.method.members)
         if (member.kind === "bind" && member.target.length === 1 && member.target[0]!.text === name)
-          result = evaluate(member.value, methodScope(instance, amendment, name, result), contextFor([amendment.at]));
+          result = evaluate(
+            member.value,
+            methodScope(instance, amendment, name, result),
+            contextFor(amendment.at ? [amendment.at] : context.through),
+          );
     }
     return result;
   };
@@ -160,7 +171,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         if (param) return adapterParam(param);
         const member = amendment.method.members.find((m) => m.kind === "let" && m.name.text === name);
         if (member?.kind === "let") {
-          if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, contextFor([amendment.at])));
+          if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, contextFor(amendment.at ? [amendment.at] : context.through)));
           return lets.get(name);
         }
         return amendment.settings.get(name) ?? scopeOf(instance.sizes).find(name, at);
@@ -202,7 +213,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     for (const adapter of choice.adapters) {
       const holder = find(root, owner);
       const taken = holder?.amendments.find((amendment) => amendment.adapter === adapter && !amendment.method.amends);
-      const param = taken && [...taken.params.values()].find((candidate) => "copyOf" in candidate.source && candidate.source.copyOf === owner.path);
+      const param =
+        taken && [...taken.params.values()].find((candidate) => "copyOf" in candidate.source && candidate.source.copyOf === owner.path);
       if (param) return adapterParam(param);
     }
     return undefined;
@@ -212,11 +224,23 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const forward = instance.definition.members.find((member) => member.kind === "forward");
     const inner = contextFor(through);
     if (forward?.kind !== "forward")
-      return reportThrough(inner, at, (place, details) => diagnostics.no_forward(place, { module: instance.definition.name.text }, details));
+      return reportThrough(inner, at, (place, details) =>
+        diagnostics.no_forward(place, { module: instance.definition.name.text }, details),
+      );
     if (args.length !== forward.inputs.length)
-      return reportThrough(inner, at, (place, details) => diagnostics.wrong_argument_count(place, { module: instance.definition.name.text, wanted: forward.inputs.length, given: args.length }, details), {
-        notes: [{ message: "its forward is declared here", at: forward.at }],
-      });
+      return reportThrough(
+        inner,
+        at,
+        (place, details) =>
+          diagnostics.wrong_argument_count(
+            place,
+            { module: instance.definition.name.text, wanted: forward.inputs.length, given: args.length },
+            details,
+          ),
+        {
+          notes: [{ message: "its forward is declared here", at: forward.at }],
+        },
+      );
     const locals = new Map<string, Value>();
     const scope = forwardScope(instance, locals);
     for (const [i, input] of forward.inputs.entries()) {
@@ -231,7 +255,10 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     }
     const result = evaluate(forward.value, scope, inner);
     if (result.kind !== "tensor") {
-      if (result.kind !== "unknown") reportThrough(inner, forward.value.at, (place, details) => diagnostics.wrong_operand(place, { op: "forward", what: describe(result) }, details));
+      if (result.kind !== "unknown")
+        reportThrough(inner, forward.value.at, (place, details) =>
+          diagnostics.wrong_operand(place, { op: "forward", what: describe(result) }, details),
+        );
       return unknown;
     }
     if (forward.output) checkShape(use(result), forward.output, scope, forward.at, inner);
@@ -264,11 +291,27 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     return carried;
   };
 
-  open(goal === "forward" ? "before" : goal.module.path);
+  /** A tensor per declared shape, `..` as [b, t]; what declares none stays unknown, and what depends on it unchecked. */
+  const declaredInputs = (instance: Instance): Value[] => {
+    const forward = instance.definition.members.find((member) => member.kind === "forward");
+    if (forward?.kind !== "forward") return [];
+    return forward.inputs.map(({ name, shape }): Value => {
+      if (!shape) return unknown;
+      const sizes = scopeOf(instance.sizes);
+      const dims = shape.flatMap((expr): Dim[] =>
+        expr.kind === "ellipsis" ? ["b", "t"] : [asDim(evaluate(expr, sizes, contextFor(context.through))) ?? 1],
+      );
+      return tensorOf(addInput(name.text, { dtype: "f32", shape: dims }, { kind: "batch", name: name.text }));
+    });
+  };
+
+  open(goal === "forward" ? "before" : "module" in goal ? goal.module.path : goal.forwardOf.path);
   const result =
     goal === "forward"
       ? callModule(root, [sequence], root.definition.at, context.through)
-      : (tiedTrained(goal.module, goal.param) ?? amended(goal.module, goal.param, plainParam(goal.module, goal.param)!));
+      : "forwardOf" in goal
+        ? callModule(goal.forwardOf, declaredInputs(goal.forwardOf), goal.forwardOf.definition.at, context.through)
+        : (tiedTrained(goal.module, goal.param) ?? amended(goal.module, goal.param, plainParam(goal.module, goal.param)!));
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result) };
 };
@@ -276,11 +319,19 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
 /** Everything about a module that its graph depends on. */
 const signatureOf = (instance: Instance, adapters: readonly string[]): string => {
   const sizes = [...instance.sizes].map(([name, value]) => `${name}=${describe(value)}`);
-  const params = [...instance.params].map(([name, param]) => `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : ""}` : "-"}`);
+  const params = [...instance.params].map(
+    ([name, param]) => `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : ""}` : "-"}`,
+  );
   const amendments = instance.amendments
     .filter((amendment) => adapters.includes(amendment.adapter))
-    .map((amendment) => `${amendment.adapter} ${[...amendment.settings.values()].map(describe).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`);
-  const children = [...instance.children].map(([name, child]) => `${name}(${(Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]).map((one) => signatureOf(one, adapters)).join(";")})`);
+    .map(
+      (amendment) =>
+        `${amendment.adapter} ${[...amendment.settings.values()].map(describe).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`,
+    );
+  const children = [...instance.children].map(
+    ([name, child]) =>
+      `${name}(${(Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]).map((one) => signatureOf(one, adapters)).join(";")})`,
+  );
   return `${instance.definition.name.text}[${sizes.join()}|${params.join()}|${amendments.join("/")}|${children.join()}]`;
 };
 
@@ -304,7 +355,13 @@ const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried:
     const enters = from.kind === "value" && from.stage === entered.stage && from.node === entered.node;
     inputs.set(name, {
       node,
-      from: param ? { kind: "param", param } : adapter ? { kind: "adapter", param: adapter } : enters ? { kind: "value", stage: carried.stage, node: carried.node } : from,
+      from: param
+        ? { kind: "param", param }
+        : adapter
+          ? { kind: "adapter", param: adapter }
+          : enters
+            ? { kind: "value", stage: carried.stage, node: carried.node }
+            : from,
     });
   }
   return { name: instance.path, graph: stage.graph, inputs, outputs: [] };
@@ -327,5 +384,7 @@ const checkShape = (node: Node, declared: readonly tree.Expr[], scope: Scope, at
   const actual: readonly Dim[] = open ? node.type.shape.slice(Math.max(0, node.type.shape.length - wanted.length)) : node.type.shape;
   if (actual.length === wanted.length && actual.every((dim, i) => wanted[i] === undefined || wanted[i] === dim)) return;
   const print = `[${open ? [".."].concat(wanted.map(String)).join(", ") : wanted.join(", ")}]`;
-  reportThrough(context, at, (place, details) => diagnostics.shapes_do_not_fit(place, { problem: `declared ${print}, found [${node.type.shape.join(", ")}]` }, details));
+  reportThrough(context, at, (place, details) =>
+    diagnostics.shapes_do_not_fit(place, { problem: `declared ${print}, found [${node.type.shape.join(", ")}]` }, details),
+  );
 };

@@ -26,7 +26,13 @@ export interface Context {
 }
 
 const maps: Readonly<Record<string, string>> = { "+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "<": "less" };
-const constants: Readonly<Record<string, Value>> = { true: bool(true), false: bool(false), none, pi: number(Math.PI), infinity: number(Infinity) };
+const constants: Readonly<Record<string, Value>> = {
+  true: bool(true),
+  false: bool(false),
+  none,
+  pi: number(Math.PI),
+  infinity: number(Infinity),
+};
 
 /** Reports at `at`; inside a definition the user's own line comes first and the definition's line is a note. */
 export const reportThrough = (
@@ -69,7 +75,9 @@ export const evaluate = (expr: tree.Expr, scope: Scope, context: Context): Value
     case "ellipsis":
     case "every":
     case "path":
-      return reportThrough(context, expr.at, (at, details) => diagnostics.misplaced_expression(at, { what: expr.kind === "ellipsis" ? ".." : expr.kind }, details));
+      return reportThrough(context, expr.at, (at, details) =>
+        diagnostics.misplaced_expression(at, { what: expr.kind === "ellipsis" ? ".." : expr.kind }, details),
+      );
   }
 };
 
@@ -177,7 +185,13 @@ const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
     if (special) return special;
     const op = ops.get(name);
     if (op?.call) return callOp(op, expr, scope, context);
-    const near = nearest(name, [...ops].filter(([, candidate]) => candidate.call).map(([known]) => known).concat(scope.names()));
+    const near = nearest(
+      name,
+      [...ops]
+        .filter(([, candidate]) => candidate.call)
+        .map(([known]) => known)
+        .concat(scope.names()),
+    );
     return reportThrough(context, expr.callee.at, (at, details) => diagnostics.unknown_function(at, { name }, details), {
       ...(near && { help: `did you mean \`${near}\`?` }),
     });
@@ -200,10 +214,15 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
     }
     if (slot === undefined || !attrNames.includes(slot)) {
       const near = slot === undefined ? undefined : nearest(slot, attrNames);
-      return reportThrough(context, argument.at, (at, details) => diagnostics.unknown_argument(at, { callee: op.name, name: slot ?? `number ${i + 1}` }, details), {
-        notes: [{ message: `${op.name} takes ${[...tensors, ...attrNames.map((attr) => `${attr}:`)].join(", ")}` }],
-        ...(near && { help: `did you mean \`${near}\`?` }),
-      });
+      return reportThrough(
+        context,
+        argument.at,
+        (at, details) => diagnostics.unknown_argument(at, { callee: op.name, name: slot ?? `number ${i + 1}` }, details),
+        {
+          notes: [{ message: `${op.name} takes ${[...tensors, ...attrNames.map((attr) => `${attr}:`)].join(", ")}` }],
+          ...(near && { help: `did you mean \`${near}\`?` }),
+        },
+      );
     }
     attrs[slot] = toAttr(value);
   }
@@ -215,7 +234,9 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
   }
   if (values.length === 0 && tensors.length > 0) return { kind: "op", op, attrs };
   if (values.length < tensors.length)
-    return reportThrough(context, expr.at, (at, details) => diagnostics.missing_argument(at, { callee: op.name, name: tensors[values.length]! }, details));
+    return reportThrough(context, expr.at, (at, details) =>
+      diagnostics.missing_argument(at, { callee: op.name, name: tensors[values.length]! }, details),
+    );
   if (tensors.length > 0 && values.every((value) => value.kind === "number" || value.kind === "size")) return constantOp(op, values, attrs);
   const nodes: Node[] = [];
   for (const [i, value] of values.entries()) {
@@ -291,7 +312,9 @@ const index = (expr: tree.Index, of: Value, context: Context): Value => {
     }
     const width = node.type.shape[axis];
     if (width === undefined)
-      return reportThrough(context, expr.at, (at, details) => diagnostics.shapes_do_not_fit(at, { problem: `more indices than axes of [${node.type.shape.join(", ")}]` }, details));
+      return reportThrough(context, expr.at, (at, details) =>
+        diagnostics.shapes_do_not_fit(at, { problem: `more indices than axes of [${node.type.shape.join(", ")}]` }, details),
+      );
     if (item.kind === "slice") {
       if (item.from || item.to) {
         const from = item.from ? asDim(evaluate(item.from, { find: () => undefined, names: () => [] }, context)) : 0;
@@ -312,4 +335,3 @@ const index = (expr: tree.Index, of: Value, context: Context): Value => {
 /** Numbers from a value that must be one; NaN for a size not known yet. */
 export const asNumber = (value: Value): number | undefined =>
   value.kind === "number" ? value.value : value.kind === "size" ? Number.NaN : undefined;
-

@@ -39,6 +39,8 @@ export const adapterFileBytes = (files: AdapterFiles, shapes: ReadonlyMap<string
 export interface Facts {
   readonly base: BasePlan;
   readonly adapters: ReadonlyMap<string, AdapterPlan>;
+  /** Adapters that the file names; one that could not be planned was reported. */
+  readonly declared: ReadonlySet<string>;
   readonly fileBytes: (adapter: string) => number;
   /** Bytes that training the adapter needs; undefined when the file does not train it. */
   readonly trainMemory: (adapter: string) => number | undefined;
@@ -53,37 +55,88 @@ export const checkRequire = (item: tree.Require, facts: Facts, scope: Scope, con
     const name = constraint.fact.text;
     if (!known.includes(name)) {
       const near = nearest(name, known);
-      report(diagnostics.unknown_fact(constraint.fact.at, { name }, { notes: [{ message: `facts: ${known.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+      report(
+        diagnostics.unknown_fact(
+          constraint.fact.at,
+          { name },
+          { notes: [{ message: `facts: ${known.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+        ),
+      );
       continue;
     }
     const adapter = facts.adapters.get(constraint.subject.text);
+    if (!adapter && facts.declared.has(constraint.subject.text)) continue;
     if (!adapter) {
       const near = nearest(constraint.subject.text, facts.adapters.keys());
-      report(diagnostics.unknown_adapter(constraint.subject.at, { name: constraint.subject.text }, near ? { help: `did you mean \`${near}\`?` } : {}));
+      report(
+        diagnostics.unknown_adapter(
+          constraint.subject.at,
+          { name: constraint.subject.text },
+          near ? { help: `did you mean \`${near}\`?` } : {},
+        ),
+      );
       continue;
     }
     const bound = evaluate(constraint.bound, scope, context);
     const factor = bound.kind === "number" ? units[bound.unit ?? ""] : undefined;
     const share = bound.kind === "number" && bound.unit === "%";
     if (bound.kind !== "number" || factor === undefined || (share && name !== "trainable")) {
-      if (bound.kind !== "unknown") report(diagnostics.bad_bound(constraint.bound.at, { fact: name, found: bound.kind === "number" ? `${bound.value} ${bound.unit ?? ""}`.trim() : bound.kind }));
+      if (bound.kind !== "unknown")
+        report(
+          diagnostics.bad_bound(constraint.bound.at, {
+            fact: name,
+            found: bound.kind === "number" ? `${bound.value} ${bound.unit ?? ""}`.trim() : bound.kind,
+          }),
+        );
       continue;
     }
-    const value = name === "trainable" ? (share ? adapter.trainable / facts.base.parameters : adapter.trainable) : name === "file" ? facts.fileBytes(adapter.name) : facts.trainMemory(adapter.name);
+    const value =
+      name === "trainable"
+        ? share
+          ? adapter.trainable / facts.base.parameters
+          : adapter.trainable
+        : name === "file"
+          ? facts.fileBytes(adapter.name)
+          : facts.trainMemory(adapter.name);
     if (value === undefined) {
-      report(diagnostics.require_failed(constraint.at, { fact: `memory(train ${adapter.name})`, found: "not known: the file does not train it", compare: constraint.compare, bound: `${bound.value} ${bound.unit ?? ""}`.trim() }));
+      report(
+        diagnostics.require_failed(constraint.at, {
+          fact: `memory(train ${adapter.name})`,
+          found: "not known: the file does not train it",
+          compare: constraint.compare,
+          bound: `${bound.value} ${bound.unit ?? ""}`.trim(),
+        }),
+      );
       continue;
     }
     const limit = bound.value * factor;
-    const holds = { "<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit, "==": value === limit }[constraint.compare];
+    const holds = { "<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit, "==": value === limit }[
+      constraint.compare
+    ];
     if (holds) continue;
-    const text = bound.kind === "number" && constraint.bound.kind === "number" ? `${constraint.bound.text}${bound.unit === "%" ? "%" : bound.unit ? ` ${bound.unit}` : ""}` : String(bound.value);
-    const found = share ? `${(100 * value).toPrecision(3)}%` : bound.unit ? `${(value / factor).toPrecision(4)} ${bound.unit}` : String(value);
+    const text =
+      bound.kind === "number" && constraint.bound.kind === "number"
+        ? `${constraint.bound.text}${bound.unit === "%" ? "%" : bound.unit ? ` ${bound.unit}` : ""}`
+        : String(bound.value);
+    const found = share
+      ? `${(100 * value).toPrecision(3)}%`
+      : bound.unit
+        ? `${(value / factor).toPrecision(4)} ${bound.unit}`
+        : String(value);
     report(
-      diagnostics.require_failed(constraint.at, { fact: `${name}(${constraint.verb ? `${constraint.verb.text} ` : ""}${adapter.name})`, found, compare: constraint.compare, bound: text }, {
-        notes: [{ message: `${adapter.name} trains ${adapter.trainable} of ${facts.base.parameters} parameters`, at: adapter.at }],
-        help: "lower the rank, cover fewer modules, or raise the bound",
-      }),
+      diagnostics.require_failed(
+        constraint.at,
+        {
+          fact: `${name}(${constraint.verb ? `${constraint.verb.text} ` : ""}${adapter.name})`,
+          found,
+          compare: constraint.compare,
+          bound: text,
+        },
+        {
+          notes: [{ message: `${adapter.name} trains ${adapter.trainable} of ${facts.base.parameters} parameters`, at: adapter.at }],
+          help: "lower the rank, cover fewer modules, or raise the bound",
+        },
+      ),
     );
   }
 };

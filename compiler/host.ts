@@ -1,7 +1,7 @@
 // What the compiler may ask of the world. Everything else it does is pure, so it runs in a browser as it runs in Node.
 
-import type { DType } from "../spec/job.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
+import type { DType } from "../spec/job.ts";
 
 export interface StoredTensor {
   readonly dtype: DType;
@@ -18,7 +18,9 @@ export interface CompileHost {
   /** Tensors of a checkpoint folder from its headers alone; what is wrong with it otherwise. */
   readonly headers: (
     folder: string,
-  ) => Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] }>;
+  ) => Promise<
+    { readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] }
+  >;
   /** `relative` as seen from the folder of `from`. */
   readonly resolve: (from: string, relative: string) => string;
   /** A path given on the command line, as seen from the working folder. */

@@ -49,7 +49,12 @@ interface Place {
 }
 
 /** Unfolds an architecture. `config` holds the keys of config.json as values. */
-export const instantiate = (architecture: tree.ArchitectureDef, config: ReadonlyMap<string, Value>, library: Library, context: Context): Instance => {
+export const instantiate = (
+  architecture: tree.ArchitectureDef,
+  config: ReadonlyMap<string, Value>,
+  library: Library,
+  context: Context,
+): Instance => {
   const root: Place = { path: "", checkpoint: "", transposed: false };
   return build(architecture, config, root, library, context);
 };
@@ -145,15 +150,27 @@ const buildChild = (
   }
   const one = (index?: number): Instance => {
     const indexed = index === undefined ? scope : scopeOf(new Map([[member.repeat!.index.text, number(index)]]), scope);
-    const sizes = bindArguments({ what: `module ${name}`, at: member.at, parameters: definition.parameters }, member.module.args, indexed, context);
+    const sizes = bindArguments(
+      { what: `module ${name}`, at: member.at, parameters: definition.parameters },
+      member.module.args,
+      indexed,
+      context,
+    );
     const own = (member.checkpoint?.text ?? member.name.text).replaceAll(/\{\w+\}/g, String(index ?? ""));
     const path = join(place.path, member.name.text, index === undefined ? "" : String(index));
-    const instance = build(definition, sizes, { path, checkpoint: join(place.checkpoint, own), transposed: member.transposed }, library, context);
+    const instance = build(
+      definition,
+      sizes,
+      { path, checkpoint: join(place.checkpoint, own), transposed: member.transposed },
+      library,
+      context,
+    );
     return tie(member, instance, indexed, siblings, context);
   };
   if (!member.repeat) return one();
   const count = evaluate(member.repeat.count, scope, context);
-  if (count.kind === "number" && Number.isInteger(count.value) && count.value >= 1) return Array.from({ length: count.value }, (_, i) => one(i));
+  if (count.kind === "number" && Number.isInteger(count.value) && count.value >= 1)
+    return Array.from({ length: count.value }, (_, i) => one(i));
   if (count.kind === "size") return [one(0)]; // checked without a checkpoint: one stands for all
   if (count.kind !== "unknown")
     reportThrough(context, member.repeat.count.at, (at, details) => diagnostics.bad_size(at, { found: describe(count) }, details));
@@ -172,9 +189,9 @@ const tie = (
   if (!tied) return instance;
   const when = tied.when ? evaluate(tied.when, scope, context) : undefined;
   if (when && !(when.kind === "bool" && when.value)) return instance;
-  const target =
-    tied.to.kind === "member" && tied.to.of.kind === "ref" ? siblings.get(tied.to.of.name) : undefined;
-  const source = target && !Array.isArray(target) && tied.to.kind === "member" ? (target as Instance).params.get(tied.to.name.text) : undefined;
+  const target = tied.to.kind === "member" && tied.to.of.kind === "ref" ? siblings.get(tied.to.of.name) : undefined;
+  const source =
+    target && !Array.isArray(target) && tied.to.kind === "member" ? (target as Instance).params.get(tied.to.name.text) : undefined;
   const own = instance.params.get(tied.param.text);
   if (!source || !own || source.shape.join() !== own.shape.join()) {
     reportThrough(context, tied.at, (at, details) => diagnostics.bad_tie(at, { name: tied.param.text }, details), {

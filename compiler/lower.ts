@@ -11,8 +11,8 @@ import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import type { CompileHost } from "./host.ts";
 import type { AdapterParam, AdapterPlan } from "./inject.ts";
 import { parametersOf } from "./instantiate.ts";
-import { ops } from "./ops/index.ts";
 import { unmergeable } from "./merging.ts";
+import { ops } from "./ops/index.ts";
 import { aligned, bytesOf, layOut, peakOf, place } from "./place.ts";
 import { evaluationProgram, generationProgram, gradientOf, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
 import { printSegment } from "./segments.ts";
@@ -44,7 +44,12 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const vocabularyOf = (model: Model): number => Number(model.result.type.shape.at(-1));
   let vocabulary = 0;
   const lengthOf = (wanted: number | undefined): number => Math.min(round8(wanted ?? base.context), base.context);
-  const dimsOf = (rows: number, length: number, more: Record<string, number> = {}): Record<string, number> => ({ b: rows, t: length, n: rows * length, ...more });
+  const dimsOf = (rows: number, length: number, more: Record<string, number> = {}): Record<string, number> => ({
+    b: rows,
+    t: length,
+    n: rows * length,
+    ...more,
+  });
 
   const jobTrains: Train[] = [];
   const updates = new Map<string, Update>();
@@ -61,7 +66,17 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     const accumulating = plan.gradient_accumulation_steps > 1;
     const elements = arenaElements(adapter);
     const gradients = accumulating ? `${adapter.name}.accumulated` : `${adapter.name}.gradients`;
-    const update = buildUpdate(adapter.name, elements, gradients, plan.optimizer, plan.schedule, plan.max_grad_norm, checked.library, checked.scope, context);
+    const update = buildUpdate(
+      adapter.name,
+      elements,
+      gradients,
+      plan.optimizer,
+      plan.schedule,
+      plan.max_grad_norm,
+      checked.library,
+      checked.scope,
+      context,
+    );
     if (!update) return undefined;
     updates.set(plan.adapter, update);
     programs.set(`train.${i}.update`, { graph: update.program, dims });
@@ -101,7 +116,10 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     programs.set(program, { graph: evaluationProgram(model, { sizes: dims, vocabulary }), dims });
     if (plan.generate) {
       const slots = Math.min(base.context, round8(length + plan.generate.max_new_tokens));
-      programs.set(`generate.${i}`, { graph: generationProgram(model, { sizes: dims, vocabulary }), dims: { ...dims, n: plan.micro_batch_size, s: slots } });
+      programs.set(`generate.${i}`, {
+        graph: generationProgram(model, { sizes: dims, vocabulary }),
+        dims: { ...dims, n: plan.micro_batch_size, s: slots },
+      });
     }
     jobEvaluates.push({
       subject: plan.subject,
@@ -124,7 +142,8 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
 
   // ---- memory -------------------------------------------------------------------------------------------------------
   const largest: Record<string, number> = {};
-  for (const { dims } of programs.values()) for (const [name, value] of Object.entries(dims)) largest[name] = Math.max(largest[name] ?? 0, value);
+  for (const { dims } of programs.values())
+    for (const [name, value] of Object.entries(dims)) largest[name] = Math.max(largest[name] ?? 0, value);
   const globals = new Map<string, Value>();
   const arenas: Record<string, number> = {};
   const put = (arena: string, types: readonly (readonly [string, TensorType])[]): void => {
@@ -134,16 +153,30 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   };
   const used = new Set([...programs.values()].flatMap(({ graph }) => [...graph.values.keys()]));
   const f32 = (shape: readonly Dim[]): TensorType => ({ dtype: "f32", shape });
-  for (const param of parametersOf(base.root)) if (used.has(param.path)) globals.set(param.path, { ...f32(param.shape), place: { own: true } });
-  for (const adapter of adapters.values()) placeAdapter(adapter, updates.get(adapter.name), trains.some((plan) => plan.adapter === adapter.name && plan.gradient_accumulation_steps > 1), trains.some((plan) => plan.adapter === adapter.name), put, globals, f32);
+  for (const param of parametersOf(base.root))
+    if (used.has(param.path)) globals.set(param.path, { ...f32(param.shape), place: { own: true } });
+  for (const adapter of adapters.values())
+    placeAdapter(
+      adapter,
+      updates.get(adapter.name),
+      trains.some((plan) => plan.adapter === adapter.name && plan.gradient_accumulation_steps > 1),
+      trains.some((plan) => plan.adapter === adapter.name),
+      put,
+      globals,
+      f32,
+    );
   const batchTypes = new Map<string, TensorType>();
-  const isBatch = (name: string): boolean => ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) || name.startsWith("scalar.") || name.startsWith("seed.");
-  for (const { graph } of programs.values()) for (const name of graph.inputs) if (isBatch(name) && !batchTypes.has(name)) batchTypes.set(name, graph.values.get(name)!);
+  const isBatch = (name: string): boolean =>
+    ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) || name.startsWith("scalar.") || name.startsWith("seed.");
+  for (const { graph } of programs.values())
+    for (const name of graph.inputs) if (isBatch(name) && !batchTypes.has(name)) batchTypes.set(name, graph.values.get(name)!);
   const seeds = [...batchTypes].filter(([name]) => name.startsWith("seed."));
   for (const [name] of seeds) batchTypes.delete(name);
   put("batch", [...batchTypes, ...seeds]);
   if (seeds.length > 0) globals.set("seeds", { dtype: "i32", shape: [64 * seeds.length], place: globals.get(seeds[0]![0])!.place });
-  for (const { graph } of programs.values()) for (const [name, type] of graph.values) if (name.startsWith("cache(") && !globals.has(name)) globals.set(name, { ...type, place: { own: true } });
+  for (const { graph } of programs.values())
+    for (const [name, type] of graph.values)
+      if (name.startsWith("cache(") && !globals.has(name)) globals.set(name, { ...type, place: { own: true } });
 
   // ---- programs and segments ------------------------------------------------------------------------------------------
   const segments = new Map<string, SegmentGraph>();
@@ -191,7 +224,15 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const jobAdapters = [...adapters.values()].map((adapter): Adapter => {
     const files = adapterFiles(adapter, base.root, context);
     const reason = unmergeable(adapter);
-    return { name: adapter.name, method: adapter.method.name.text, parameters: adapter.params.map((param) => param.name), trainable: adapter.trainable, files, mergeable: reason === undefined, ...(reason !== undefined && { unmergeable: reason }) };
+    return {
+      name: adapter.name,
+      method: adapter.method.name.text,
+      parameters: adapter.params.map((param) => param.name),
+      trainable: adapter.trainable,
+      files,
+      mergeable: reason === undefined,
+      ...(reason !== undefined && { unmergeable: reason }),
+    };
   });
 
   const job: Job = {
@@ -211,14 +252,27 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       ...(base.headerHash !== undefined && { header_sha256: base.headerHash }),
       parameters: base.parameters,
     },
-    parameters: [...parametersOf(base.root)].map((param): Parameter => ({
-      name: param.path,
-      shape: param.shape.map(Number),
-      dtype: "f32",
-      ...(param.stored && { stored: param.stored }),
-      trained: false,
-      source: base.weights === "checkpoint" ? { kind: "checkpoint", tensor: param.tensor, transposed: param.transposed } : { kind: "draw", distribution: param.draw.distribution, args: param.draw.args, tensor: param.tensor, transposed: param.transposed },
-    })).concat([...adapters.values()].flatMap((adapter) => adapter.params.map(adapterParameter))),
+    parameters: [...parametersOf(base.root)]
+      .map(
+        (param): Parameter => ({
+          name: param.path,
+          shape: param.shape.map(Number),
+          dtype: "f32",
+          ...(param.stored && { stored: param.stored }),
+          trained: false,
+          source:
+            base.weights === "checkpoint"
+              ? { kind: "checkpoint", tensor: param.tensor, transposed: param.transposed }
+              : {
+                  kind: "draw",
+                  distribution: param.draw.distribution,
+                  args: param.draw.args,
+                  tensor: param.tensor,
+                  transposed: param.transposed,
+                },
+        }),
+      )
+      .concat([...adapters.values()].flatMap((adapter) => adapter.params.map(adapterParameter))),
     adapters: jobAdapters,
     data: [...checked.data.values()],
     train: jobTrains,
@@ -242,7 +296,8 @@ const adapterParameter = (param: AdapterParam): Parameter => ({
 });
 
 /** f32 elements of an adapter's flat arena, padding included. */
-const arenaElements = (adapter: AdapterPlan): number => adapter.params.filter((param) => param.trained).reduce((sum, param) => sum + aligned(4 * Number(product(param.shape))) / 4, 0);
+const arenaElements = (adapter: AdapterPlan): number =>
+  adapter.params.filter((param) => param.trained).reduce((sum, param) => sum + aligned(4 * Number(product(param.shape))) / 4, 0);
 
 const placeAdapter = (
   adapter: AdapterPlan,
@@ -254,16 +309,23 @@ const placeAdapter = (
   f32: (shape: readonly Dim[]) => TensorType,
 ): void => {
   const trained = adapter.params.filter((param) => param.trained);
-  put(`${adapter.name}.parameters`, trained.map((param) => [param.name, f32(param.shape)]));
+  put(
+    `${adapter.name}.parameters`,
+    trained.map((param) => [param.name, f32(param.shape)]),
+  );
   const elements = arenaElements(adapter);
   const flat = (name: string): void => {
     globals.set(name, { ...f32([elements]), place: { arena: name, offset: 0 } });
-    for (let i = 0; i * chunk < elements && elements > chunk; i++) globals.set(`${name}[${i}]`, { ...f32([Math.min(chunk, elements - i * chunk)]), place: { arena: name, offset: 4 * i * chunk } });
+    for (let i = 0; i * chunk < elements && elements > chunk; i++)
+      globals.set(`${name}[${i}]`, { ...f32([Math.min(chunk, elements - i * chunk)]), place: { arena: name, offset: 4 * i * chunk } });
   };
   flat(`${adapter.name}.parameters`);
   for (const param of adapter.params) if (!param.trained) globals.set(param.name, { ...f32(param.shape), place: { own: true } });
   if (!training) return;
-  put(`${adapter.name}.gradients`, trained.map((param) => [gradientOf(param.name), f32(param.shape)]));
+  put(
+    `${adapter.name}.gradients`,
+    trained.map((param) => [gradientOf(param.name), f32(param.shape)]),
+  );
   flat(`${adapter.name}.gradients`);
   for (const name of [...(accumulating ? ["accumulated"] : []), ...(update?.states.map((state) => state.name) ?? [])]) {
     put(`${adapter.name}.${name}`, [[`${adapter.name}.${name}`, f32([elements])]]);
@@ -275,7 +337,18 @@ const flopsOf = (segment: SegmentGraph): Dim =>
   reachable(segment.outputs.map((output) => output.node)).reduce<Dim>((sum, node) => {
     const op = ops.get(node.op)!;
     if (node.inputs.length === 0) return sum;
-    return add(sum, op.flops ? op.flops(node.inputs.map((input) => input.type), node.attrs, node.type) : isView(node.op) ? 0 : multiply(1, product(node.type.shape)));
+    return add(
+      sum,
+      op.flops
+        ? op.flops(
+            node.inputs.map((input) => input.type),
+            node.attrs,
+            node.type,
+          )
+        : isView(node.op)
+          ? 0
+          : multiply(1, product(node.type.shape)),
+    );
   }, 0);
 
 const isView = (op: string): boolean => {
@@ -283,14 +356,21 @@ const isView = (op: string): boolean => {
   return op === "pick" || form?.form === "flat" || (form?.form === "element" && form.cost === "view");
 };
 
-const mergeTensors = (adapter: AdapterPlan, checked: Checked, programs: Map<string, Planned>, context: Context): MergedTensor[] | undefined => {
+const mergeTensors = (
+  adapter: AdapterPlan,
+  checked: Checked,
+  programs: Map<string, Planned>,
+  context: Context,
+): MergedTensor[] | undefined => {
   const tensors: MergedTensor[] = [];
   if (!adapter.method.amends)
     return adapter.params.map((param) => {
       const own = param.module.params.get(param.local)!;
       return { tensor: own.tensor, transposed: own.transposed, shape: param.shape.map(Number), output: param.name };
     });
-  const rebound = new Set(adapter.method.members.flatMap((member) => (member.kind === "bind" && member.target.length === 1 ? [member.target[0]!.text] : [])));
+  const rebound = new Set(
+    adapter.method.members.flatMap((member) => (member.kind === "bind" && member.target.length === 1 ? [member.target[0]!.text] : [])),
+  );
   for (const module of adapter.targets)
     for (const name of rebound) {
       const own = module.params.get(name);
@@ -299,7 +379,14 @@ const mergeTensors = (adapter: AdapterPlan, checked: Checked, programs: Map<stri
       if (!model) return undefined;
       const program = `merge(${adapter.name}).${own.path}`;
       programs.set(program, { graph: mergeProgram(model, own.path), dims: {} });
-      tensors.push({ tensor: own.tensor, transposed: own.transposed, shape: own.shape.map(Number), program, base: "base", output: "merged" });
+      tensors.push({
+        tensor: own.tensor,
+        transposed: own.transposed,
+        shape: own.shape.map(Number),
+        program,
+        base: "base",
+        output: "merged",
+      });
     }
   return tensors;
 };
@@ -316,10 +403,14 @@ const memoryPlan = (
   for (const [name, value] of globals)
     if ("own" in value.place) plan[name.startsWith("cache(") ? "caches" : "weights"]! += bytesOf(value, sizes);
   for (const name of adapters.keys())
-    for (const part of ["parameters", "gradients", "accumulated"]) if (arenas[`${name}.${part}`] !== undefined) plan[`${name}.${part}`] = arenas[`${name}.${part}`]!;
+    for (const part of ["parameters", "gradients", "accumulated"])
+      if (arenas[`${name}.${part}`] !== undefined) plan[`${name}.${part}`] = arenas[`${name}.${part}`]!;
   for (const train of trains) {
     plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), 0);
-    plan[`train ${train.adapter}`] = Math.max(plan[`train ${train.adapter}`] ?? 0, programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!);
+    plan[`train ${train.adapter}`] = Math.max(
+      plan[`train ${train.adapter}`] ?? 0,
+      programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!,
+    );
   }
   plan.activations = arenas.activations ?? 0;
   return plan;

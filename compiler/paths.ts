@@ -5,7 +5,9 @@ import type * as tree from "../grammar/tree.ts";
 import type { Span } from "../grammar/tree.ts";
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
 
-export type Target = { readonly kind: "module"; readonly module: Instance } | { readonly kind: "param"; readonly param: ParamSpec; readonly module: Instance };
+export type Target =
+  | { readonly kind: "module"; readonly module: Instance }
+  | { readonly kind: "param"; readonly param: ParamSpec; readonly module: Instance };
 
 type Place = Instance | readonly Instance[] | ParamSpec;
 
@@ -41,7 +43,10 @@ export const alternatives = (path: tree.Path): Pattern[] => {
   for (const segment of path.segments.slice(1))
     patterns = patterns.flatMap(({ segments, at }) =>
       segment.kind === "choice"
-        ? segment.options.map((option) => ({ segments: [...segments, { kind: "name" as const, text: option.text, at: option.at }], at: option.at }))
+        ? segment.options.map((option) => ({
+            segments: [...segments, { kind: "name" as const, text: option.text, at: option.at }],
+            at: option.at,
+          }))
         : [{ segments: [...segments, segment], at }],
     );
   return patterns.map(({ segments, at }) => ({
@@ -85,7 +90,11 @@ const step = (found: readonly Found[], segment: tree.PathSegment): Found[] => {
     }
     case "index":
       return found.flatMap(({ place }) =>
-        isRepeat(place) ? place.filter((_, i) => i >= segment.from && i <= (segment.to ?? segment.from)).map((instance) => ({ place: instance, holder: undefined })) : [],
+        isRepeat(place)
+          ? place
+              .filter((_, i) => i >= segment.from && i <= (segment.to ?? segment.from))
+              .map((instance) => ({ place: instance, holder: undefined }))
+          : [],
       );
     case "name":
       return found.flatMap(({ place }) =>
@@ -128,12 +137,20 @@ export const match = (root: Instance, pattern: Pattern): Target[] => {
 };
 
 /** Where a pattern that matches nothing stops matching, and what is there instead. */
-export const whereItStops = (root: Instance, pattern: Pattern): { readonly at: Span; readonly wanted: string; readonly reached: string; readonly has: readonly string[] } => {
+export const whereItStops = (
+  root: Instance,
+  pattern: Pattern,
+): { readonly at: Span; readonly wanted: string; readonly reached: string; readonly has: readonly string[] } => {
   let found: Found[] = [{ place: root, holder: undefined }];
   for (const [i, segment] of pattern.segments.entries()) {
     const next = step(found, segment);
     if (next.length === 0) {
-      const reached = pattern.text.split(".")[0]! + pattern.segments.slice(0, i).map((s) => `.${print(s)}`).join("");
+      const reached =
+        pattern.text.split(".")[0]! +
+        pattern.segments
+          .slice(0, i)
+          .map((s) => `.${print(s)}`)
+          .join("");
       const has = [...new Set(found.flatMap(({ place }) => childrenOf(place).map(([name]) => name)))];
       return { at: segment.at, wanted: print(segment), reached, has };
     }

@@ -64,10 +64,25 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
     }
     if (!(readers as readonly string[]).includes(reader)) {
       const near = nearest(reader, readers);
-      context.report(diagnostics.unknown_definition(value.callee.at, { kind: "reader", name: reader }, { notes: [{ message: `readers: ${readers.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+      context.report(
+        diagnostics.unknown_definition(
+          value.callee.at,
+          { kind: "reader", name: reader },
+          { notes: [{ message: `readers: ${readers.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+        ),
+      );
       continue;
     }
-    const args = bindArguments({ what: reader, at: value.at, parameters: [parameter("path", "path"), parameter("rows", "int", "none"), parameter("skip", "int", "none")] }, value.args, scope, context);
+    const args = bindArguments(
+      {
+        what: reader,
+        at: value.at,
+        parameters: [parameter("path", "path"), parameter("rows", "int", "none"), parameter("skip", "int", "none")],
+      },
+      value.args,
+      scope,
+      context,
+    );
     const path = args.get("path");
     const [rows, skip] = [args.get("rows"), args.get("skip")];
     if (path?.kind !== "text") continue;
@@ -85,26 +100,53 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
     loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
   };
   const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, table, scope, context);
-  if (splits.length === 0) context.report(diagnostics.no_splits(item.name.at, { name: item.name.text }, { help: 'add one, like `train = jsonl("train.jsonl")`' }));
+  if (splits.length === 0)
+    context.report(diagnostics.no_splits(item.name.at, { name: item.name.text }, { help: 'add one, like `train = jsonl("train.jsonl")`' }));
   const prompt = settings.text("prompt");
-  return { name: item.name.text, splits, ...(prompt !== undefined && { prompt }), answer: settings.text("answer") ?? "", loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer" };
+  return {
+    name: item.name.text,
+    splits,
+    ...(prompt !== undefined && { prompt }),
+    answer: settings.text("answer") ?? "",
+    loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer",
+  };
 };
 
 /** `orders` or `orders.eval`. */
-const findSplit = (path: tree.Path, fallback: string, data: ReadonlyMap<string, Data>, context: Context): { data: string; split: string } | undefined => {
+const findSplit = (
+  path: tree.Path,
+  fallback: string,
+  data: ReadonlyMap<string, Data>,
+  context: Context,
+): { data: string; split: string } | undefined => {
   const [first, second] = path.segments;
   const name = first?.kind === "name" ? first.text : "";
   const found = data.get(name);
   if (!found) {
     const near = nearest(name, data.keys());
-    context.report(diagnostics.unknown_data(path.at, { name }, { ...(near && { help: `did you mean \`${near}\`?` }), notes: data.size ? [{ message: `data here: ${[...data.keys()].join(", ")}` }] : [] }));
+    context.report(
+      diagnostics.unknown_data(
+        path.at,
+        { name },
+        {
+          ...(near && { help: `did you mean \`${near}\`?` }),
+          notes: data.size ? [{ message: `data here: ${[...data.keys()].join(", ")}` }] : [],
+        },
+      ),
+    );
     return undefined;
   }
   const split = second?.kind === "name" ? second.text : fallback;
   if (!found.splits.some((candidate) => candidate.name === split)) {
     const names = found.splits.map((candidate) => candidate.name);
     const near = nearest(split, names);
-    context.report(diagnostics.unknown_split(second?.at ?? path.at, { data: name, split }, { notes: [{ message: `${name} has: ${names.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    context.report(
+      diagnostics.unknown_split(
+        second?.at ?? path.at,
+        { data: name, split },
+        { notes: [{ message: `${name} has: ${names.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+      ),
+    );
     return undefined;
   }
   return { data: name, split };
@@ -125,20 +167,43 @@ const trainTable: Record<string, Setting> = {
   log: { type: "every", doc: "how often a line is logged" },
 };
 
-export const readTrain = (item: tree.Train, subjects: ReadonlySet<string>, data: ReadonlyMap<string, Data>, scope: Scope, context: Context): TrainPlan | undefined => {
+export const readTrain = (
+  item: tree.Train,
+  subjects: ReadonlySet<string>,
+  data: ReadonlyMap<string, Data>,
+  scope: Scope,
+  context: Context,
+): TrainPlan | undefined => {
   const { report } = context;
   const adapter = item.subject.text;
   if (!subjects.has(adapter)) {
     const near = nearest(adapter, subjects);
-    report(diagnostics.unknown_adapter(item.subject.at, { name: adapter }, { notes: subjects.size ? [{ message: `adapters here: ${[...subjects].join(", ")}` }] : [], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    report(
+      diagnostics.unknown_adapter(
+        item.subject.at,
+        { name: adapter },
+        {
+          notes: subjects.size ? [{ message: `adapters here: ${[...subjects].join(", ")}` }] : [],
+          ...(near && { help: `did you mean \`${near}\`?` }),
+        },
+      ),
+    );
   }
   const from = findSplit(item.on, "train", data, context);
   const settings = readSettings({ what: "train", at: item.at, entries: item.entries, sign: ":" }, trainTable, scope, context);
   const [epochs, steps] = [settings.number("epochs"), settings.number("steps")];
   if (epochs === undefined && steps === undefined && !settings.entry("epochs") && !settings.entry("steps"))
-    report(diagnostics.missing_setting(item.at, { name: "epochs", block: "train" }, { help: "say how long: `epochs: 3` or `steps: 1000`" }));
+    report(
+      diagnostics.missing_setting(item.at, { name: "epochs", block: "train" }, { help: "say how long: `epochs: 3` or `steps: 1000`" }),
+    );
   if (settings.entry("epochs") && settings.entry("steps"))
-    report(diagnostics.conflicting_settings(settings.entry("steps")!.at, { first: "epochs", second: "steps" }, { notes: [{ message: "the other is here", at: settings.entry("epochs")!.at }], help: "keep one of them" }));
+    report(
+      diagnostics.conflicting_settings(
+        settings.entry("steps")!.at,
+        { first: "epochs", second: "steps" },
+        { notes: [{ message: "the other is here", at: settings.entry("epochs")!.at }], help: "keep one of them" },
+      ),
+    );
   const optimizer = settings.entry("optimizer")?.value;
   const schedule = settings.entry("schedule")?.value;
   const checkpoint = interval(settings.entry("checkpoint"), context);
@@ -167,12 +232,21 @@ export const readTrain = (item: tree.Train, subjects: ReadonlySet<string>, data:
   };
 };
 
-const interval = (entry: tree.Entry | undefined, context: Context): { every: number; unit: "steps" | "epochs"; keep?: number } | undefined => {
+const interval = (
+  entry: tree.Entry | undefined,
+  context: Context,
+): { every: number; unit: "steps" | "epochs"; keep?: number } | undefined => {
   if (entry?.value.kind !== "every") return undefined;
   const { interval: every, keep } = entry.value;
   const unit = every.unit?.text.replace(/s?$/, "s");
   if ((unit !== "steps" && unit !== "epochs") || !Number.isInteger(every.value) || every.value < 1) {
-    context.report(diagnostics.wrong_type(every.at, { name: entry.key.text, wanted: "whole steps or epochs", found: `${every.text} ${every.unit?.text ?? ""}`.trim() }));
+    context.report(
+      diagnostics.wrong_type(every.at, {
+        name: entry.key.text,
+        wanted: "whole steps or epochs",
+        found: `${every.text} ${every.unit?.text ?? ""}`.trim(),
+      }),
+    );
     return undefined;
   }
   return { every: every.value, unit, ...(keep && { keep: keep.value }) };
@@ -188,10 +262,22 @@ const evaluateTable: Record<string, Setting> = {
 
 const generators: Readonly<Record<string, readonly tree.Parameter[]>> = {
   greedy: [parameter("max_new_tokens", "int")],
-  sample: [parameter("max_new_tokens", "int"), parameter("temperature", "float", 1), parameter("top_k", "int", "none"), parameter("top_p", "float", "none"), parameter("seed", "int", 0)],
+  sample: [
+    parameter("max_new_tokens", "int"),
+    parameter("temperature", "float", 1),
+    parameter("top_k", "int", "none"),
+    parameter("top_p", "float", "none"),
+    parameter("seed", "int", 0),
+  ],
 };
 
-export const readEvaluate = (item: tree.Evaluate, subjects: ReadonlySet<string>, data: ReadonlyMap<string, Data>, scope: Scope, context: Context): EvaluatePlan[] => {
+export const readEvaluate = (
+  item: tree.Evaluate,
+  subjects: ReadonlySet<string>,
+  data: ReadonlyMap<string, Data>,
+  scope: Scope,
+  context: Context,
+): EvaluatePlan[] => {
   const from = findSplit(item.on, "eval", data, context);
   const settings = readSettings({ what: "evaluate", at: item.at, entries: item.entries, sign: ":" }, evaluateTable, scope, context);
   const list = settings.entry("metrics")?.value;
@@ -201,7 +287,13 @@ export const readEvaluate = (item: tree.Evaluate, subjects: ReadonlySet<string>,
     if (metrics.includes(name)) names.push(name);
     else {
       const near = nearest(name, metrics);
-      context.report(diagnostics.unknown_metric(entry.at, { name }, { notes: [{ message: `metrics: ${metrics.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+      context.report(
+        diagnostics.unknown_metric(
+          entry.at,
+          { name },
+          { notes: [{ message: `metrics: ${metrics.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+        ),
+      );
     }
   }
   const generate = readGenerate(settings.entry("generate"), scope, context);
@@ -209,11 +301,30 @@ export const readEvaluate = (item: tree.Evaluate, subjects: ReadonlySet<string>,
   return item.subjects.flatMap((subject): EvaluatePlan[] => {
     if (!subjects.has(subject.text)) {
       const near = nearest(subject.text, subjects);
-      context.report(diagnostics.unknown_adapter(subject.at, { name: subject.text }, { notes: [{ message: `adapters and bases here: ${[...subjects].join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+      context.report(
+        diagnostics.unknown_adapter(
+          subject.at,
+          { name: subject.text },
+          {
+            notes: [{ message: `adapters and bases here: ${[...subjects].join(", ")}` }],
+            ...(near && { help: `did you mean \`${near}\`?` }),
+          },
+        ),
+      );
       return [];
     }
     if (!from) return [];
-    return [{ item, subject: subject.text, ...from, metrics: names.length ? names : ["loss"], micro_batch_size: settings.number("micro_batch_size") ?? 16, ...(length !== undefined && { sequence_len: length }), ...(generate && { generate, samples: settings.number("samples") ?? 3 }) }];
+    return [
+      {
+        item,
+        subject: subject.text,
+        ...from,
+        metrics: names.length ? names : ["loss"],
+        micro_batch_size: settings.number("micro_batch_size") ?? 16,
+        ...(length !== undefined && { sequence_len: length }),
+        ...(generate && { generate, samples: settings.number("samples") ?? 3 }),
+      },
+    ];
   });
 };
 
@@ -224,7 +335,13 @@ const readGenerate = (entry: tree.Entry | undefined, scope: Scope, context: Cont
   const parameters = generators[kind];
   if (!parameters) {
     const near = nearest(kind, Object.keys(generators));
-    context.report(diagnostics.unknown_definition(call.callee.at, { kind: "way to generate", name: kind }, { notes: [{ message: `there are: ${Object.keys(generators).join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    context.report(
+      diagnostics.unknown_definition(
+        call.callee.at,
+        { kind: "way to generate", name: kind },
+        { notes: [{ message: `there are: ${Object.keys(generators).join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+      ),
+    );
     return undefined;
   }
   const args = bindArguments({ what: kind, at: call.at, parameters }, call.args, scope, context);
@@ -249,17 +366,26 @@ export const readMerge = (item: tree.Merge, subjects: ReadonlySet<string>, scope
   const adapter = item.subject.text;
   if (!subjects.has(adapter)) {
     const near = nearest(adapter, subjects);
-    context.report(diagnostics.unknown_adapter(item.subject.at, { name: adapter }, { notes: [{ message: `adapters here: ${[...subjects].join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) }));
+    context.report(
+      diagnostics.unknown_adapter(
+        item.subject.at,
+        { name: adapter },
+        { notes: [{ message: `adapters here: ${[...subjects].join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+      ),
+    );
     return undefined;
   }
   const into = evaluate(item.into, scope, context);
   if (into.kind !== "text") {
-    if (into.kind !== "unknown") context.report(diagnostics.wrong_type(item.into.at, { name: "into", wanted: "a folder in quotes", found: into.kind }));
+    if (into.kind !== "unknown")
+      context.report(diagnostics.wrong_type(item.into.at, { name: "into", wanted: "a folder in quotes", found: into.kind }));
     return undefined;
   }
   const as = item.as?.kind === "ref" ? item.as.name : undefined;
   if (item.as && (as === undefined || !storedTypes.includes(as))) {
-    context.report(diagnostics.wrong_type(item.as.at, { name: "as", wanted: `one of ${storedTypes.join(", ")}`, found: as ?? "something else" }));
+    context.report(
+      diagnostics.wrong_type(item.as.at, { name: "as", wanted: `one of ${storedTypes.join(", ")}`, found: as ?? "something else" }),
+    );
     return undefined;
   }
   return { item, adapter, into: into.value, ...(as !== undefined && { as: as as DType }) };

@@ -60,7 +60,11 @@ export const place = (program: ProgramGraph, globals: ReadonlyMap<string, Value>
 };
 
 /** Lays values one after the other in an arena; returns their places and its size in bytes. */
-export const layOut = (arena: string, types: readonly (readonly [string, TensorType])[], sizes: Readonly<Record<string, number>>): { values: [string, Value][]; bytes: number } => {
+export const layOut = (
+  arena: string,
+  types: readonly (readonly [string, TensorType])[],
+  sizes: Readonly<Record<string, number>>,
+): { values: [string, Value][]; bytes: number } => {
   let offset = 0;
   const values = types.map(([name, type]): [string, Value] => {
     const place: Place = { arena, offset };
@@ -71,9 +75,15 @@ export const layOut = (arena: string, types: readonly (readonly [string, TensorT
 };
 
 /** For `Program.peak`: bytes that the arenas it touches hold. */
-export const peakOf = (program: Pick<Program, "values">, globals: ReadonlyMap<string, Value>, touched: ReadonlySet<string>, sizes: Readonly<Record<string, number>>): number => {
+export const peakOf = (
+  program: Pick<Program, "values">,
+  globals: ReadonlyMap<string, Value>,
+  touched: ReadonlySet<string>,
+  sizes: Readonly<Record<string, number>>,
+): number => {
   let own = 0;
-  for (const value of Object.values(program.values)) if ("arena" in value.place) own = Math.max(own, value.place.offset + aligned(bytesOf(value, sizes)));
+  for (const value of Object.values(program.values))
+    if ("arena" in value.place) own = Math.max(own, value.place.offset + aligned(bytesOf(value, sizes)));
   for (const name of touched) {
     const value = globals.get(name);
     if (value) own += aligned(bytesOf(value, sizes));

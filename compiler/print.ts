@@ -15,12 +15,17 @@ export const printModel = ({ base, adapters }: Checked): string => {
   const lines = [`model ${base.architecture.name.text}: ${base.parameters} parameters`];
   for (const module of modulesOf(base.root)) {
     if (/(^|\.)[1-9]\d*(\.|$)/.test(module.path)) continue;
-    const params = [...module.params].flatMap(([name, param]) => (param ? [`${name}[${param.shape.join(", ")}]${param.tiedTo ? ` = ${param.tiedTo.path}` : ""}`] : []));
-    lines.push(`  ${module.path || "."}: ${module.definition.name.text}${params.length ? ` ${params.join(" ")}` : ""}${module.checkpoint ? `  @ ${module.checkpoint}` : ""}`);
+    const params = [...module.params].flatMap(([name, param]) =>
+      param ? [`${name}[${param.shape.join(", ")}]${param.tiedTo ? ` = ${param.tiedTo.path}` : ""}`] : [],
+    );
+    lines.push(
+      `  ${module.path || "."}: ${module.definition.name.text}${params.length ? ` ${params.join(" ")}` : ""}${module.checkpoint ? `  @ ${module.checkpoint}` : ""}`,
+    );
   }
   for (const adapter of adapters.values()) {
     lines.push(`adapter ${adapter.name}: ${adapter.method.name.text}, ${adapter.trainable} trained`);
-    for (const { pattern, matches } of adapter.coverage) lines.push(`  ${pattern}: ${matches.length} (${matches.slice(0, 3).join(", ")}${matches.length > 3 ? ", …" : ""})`);
+    for (const { pattern, matches } of adapter.coverage)
+      lines.push(`  ${pattern}: ${matches.length} (${matches.slice(0, 3).join(", ")}${matches.length > 3 ? ", …" : ""})`);
   }
   return lines.join("\n");
 };
@@ -54,17 +59,25 @@ export const printTraining = ({ job, segments }: Lowered): string => {
     const lines = program.calls.map((call) => `  ${call.segment}(${call.inputs.join(", ")}) -> ${call.outputs.join(", ")}`);
     return `program ${name}: ${program.calls.length} calls, ${program.peak} bytes\n${lines.join("\n")}`;
   });
-  const bodies = [...segments].map(([id, segment]) => `segment ${id}: ${reachable(segment.outputs.map((output) => output.node)).length} nodes\n${printSegment(segment)}`);
+  const bodies = [...segments].map(
+    ([id, segment]) => `segment ${id}: ${reachable(segment.outputs.map((output) => output.node)).length} nodes\n${printSegment(segment)}`,
+  );
   return [...programs, ...bodies].join("\n\n");
 };
 
 /** Every value with its place. */
 export const printMemory = (job: Job): string => {
   const lines = [`memory of ${job.name}`, ...Object.entries(job.arenas).map(([name, bytes]) => `  arena ${name}: ${bytes} bytes`)];
-  for (const [name, value] of Object.entries(job.values)) lines.push(`  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${"own" in value.place ? "own" : `${value.place.arena}+${value.place.offset}`}`);
+  for (const [name, value] of Object.entries(job.values))
+    lines.push(
+      `  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${"own" in value.place ? "own" : `${value.place.arena}+${value.place.offset}`}`,
+    );
   for (const [program, { values }] of Object.entries(job.programs)) {
     lines.push(`program ${program}`);
-    for (const [name, value] of Object.entries(values)) lines.push(`  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${"own" in value.place ? "own" : `${value.place.arena}+${value.place.offset}`}`);
+    for (const [name, value] of Object.entries(values))
+      lines.push(
+        `  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${"own" in value.place ? "own" : `${value.place.arena}+${value.place.offset}`}`,
+      );
   }
   return lines.join("\n");
 };

@@ -2,7 +2,7 @@
 // pass will need, then backward from the loss; evaluation and generation run forward only. Values are named here and placed
 // by plan.ts.
 
-import { associate, type AssociateOptions, reassociate } from "./associate.ts";
+import { type AssociateOptions, associate, reassociate } from "./associate.ts";
 import { differentiate } from "./differentiate.ts";
 import type { Model, Stage, StageInput } from "./elaborate.ts";
 import { type Graph, type Node, reachable, type SegmentGraph, type TensorType } from "./graph.ts";
@@ -57,7 +57,12 @@ const valueName = (from: StageInput, prepared: readonly Prepared[]): string => {
 
 const isTrained = (from: StageInput): boolean => from.kind === "adapter" && from.param.trained;
 
-const prepare = (model: Model, training: boolean, { sizes }: ProgramOptions, finish: (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node) => readonly Node[]): Prepared[] => {
+const prepare = (
+  model: Model,
+  training: boolean,
+  { sizes }: ProgramOptions,
+  finish: (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node) => readonly Node[],
+): Prepared[] => {
   // Equal layers share a graph, and so everything that follows from it.
   const known = new Map<Graph, Prepared>();
   return model.stages.map((stage, index) => {
@@ -65,7 +70,8 @@ const prepare = (model: Model, training: boolean, { sizes }: ProgramOptions, fin
     const inputs: Prepared["inputs"] = new Map([...stage.inputs].map(([name, { node, from }]) => [node, { name, from }]));
     const same = known.get(graph);
     if (same && index < model.stages.length - 1 && sameNodes(same.stage.outputs, stage.outputs)) {
-      for (const [node, { name, from }] of same.inputs) if (from.kind === "batch") inputs.set(node, { name, from: name === "seed" ? { kind: "batch", name: `seed.${stage.name}` } : from });
+      for (const [node, { name, from }] of same.inputs)
+        if (from.kind === "batch") inputs.set(node, { name, from: name === "seed" ? { kind: "batch", name: `seed.${stage.name}` } : from });
       return { stage, graph, outputs: same.outputs, inputs };
     }
     const batch = (name: string, type: TensorType, value = name): Node => {
@@ -95,7 +101,11 @@ const selectRows = (last: Prepared, logits: Node, input: (name: string, type: Te
   const rows = input("rows", { dtype: "i32", shape: ["n"] });
   const mixes = reachable([logits]).some((node) => ops.get(node.op)?.mixes === "time");
   if (!mixes) {
-    const replaced = new Map([...last.inputs].flatMap(([node, { from }]) => (from.kind === "value" ? [[node, last.graph.add("take_rows", [node, rows])] as const] : [])));
+    const replaced = new Map(
+      [...last.inputs].flatMap(([node, { from }]) =>
+        from.kind === "value" ? [[node, last.graph.add("take_rows", [node, rows])] as const] : [],
+      ),
+    );
     // The replaced inputs stay inputs of the take_rows nodes; everything after them sees [n, …].
     const [selected] = substitute(last.graph, [logits], replaced) ?? [];
     if (selected) return selected;
@@ -116,7 +126,12 @@ const recorder = (prepared: readonly Prepared[]) => {
   const values = new Map<string, TensorType>();
   const cuts = new Map<string, SegmentGraph>();
   const graphs = new Map<Graph, number>();
-  const add = (graph: Graph, name: string, ends: ReadonlyMap<Node, { readonly name: string; readonly value: string }>, outputs: readonly { readonly name: string; readonly value: string; readonly node: Node }[]): void => {
+  const add = (
+    graph: Graph,
+    name: string,
+    ends: ReadonlyMap<Node, { readonly name: string; readonly value: string }>,
+    outputs: readonly { readonly name: string; readonly value: string; readonly node: Node }[],
+  ): void => {
     if (!graphs.has(graph)) graphs.set(graph, graphs.size);
     const key = `${graphs.get(graph)} ${name} ${[...ends].map(([node, end]) => `${node.id}:${end.name}`).join()} ${outputs.map((output) => `${output.node.id}:${output.name}`).join()}`;
     const segment = cuts.get(key) ?? cut({ name, inputs: new Map([...ends].map(([node, end]) => [node, end.name])), outputs });
@@ -144,14 +159,24 @@ const recorder = (prepared: readonly Prepared[]) => {
 /** Segment names are for people; equal layers share one, so the index is dropped. */
 const kindOf = (stage: Stage): string => stage.name.replace(/\.\d+$/, "");
 
-export const evaluationProgram = (model: Model, options: ProgramOptions): ProgramGraph => forwardProgram(prepare(model, false, options, (last, logits, input) => [lossOf(last, logits, input)]), "loss", "evaluate");
+export const evaluationProgram = (model: Model, options: ProgramOptions): ProgramGraph =>
+  forwardProgram(
+    prepare(model, false, options, (last, logits, input) => [lossOf(last, logits, input)]),
+    "loss",
+    "evaluate",
+  );
 
 const forwardProgram = (prepared: readonly Prepared[], result: string, verb: string): ProgramGraph => {
   const record = recorder(prepared);
   for (const [i, p] of prepared.entries()) {
     const last = i === prepared.length - 1;
     if (p.outputs.length === 0) continue;
-    record.add(p.graph, `${kindOf(p.stage)}.${verb}`, record.endsOf(p), p.outputs.map((node, k) => ({ name: last ? result : `y${k}`, value: last ? result : `${p.stage.name}/${k}`, node })));
+    record.add(
+      p.graph,
+      `${kindOf(p.stage)}.${verb}`,
+      record.endsOf(p),
+      p.outputs.map((node, k) => ({ name: last ? result : `y${k}`, value: last ? result : `${p.stage.name}/${k}`, node })),
+    );
   }
   return record.finish([result]);
 };
@@ -201,7 +226,11 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
     const starts = new Set<Node>();
     for (const [node, { from }] of p.inputs) {
       const source = from.kind === "value" ? prepared[from.stage]! : undefined;
-      if (isTrained(from) || (source && from.kind === "value" && live[from.stage]!.has(source.outputs[source.stage.outputs.indexOf(from.node)]!))) starts.add(node);
+      if (
+        isTrained(from) ||
+        (source && from.kind === "value" && live[from.stage]!.has(source.outputs[source.stage.outputs.indexOf(from.node)]!))
+      )
+        starts.add(node);
     }
     if (!graphs.has(p.graph)) graphs.set(p.graph, graphs.size);
     const key = `${graphs.get(p.graph)} ${[...starts].map((node) => node.id).join()} ${p.outputs.map((node) => node.id).join()}`;
@@ -229,7 +258,8 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
   const remaining = new Map<string, number>();
   const sums = new Map<string, string>();
   const target = (p: Prepared, node: Node): string => gradientOf(valueName(p.inputs.get(node)!.from, prepared));
-  for (const [i, p] of prepared.entries()) for (const node of backward[i]!.gradients.keys()) remaining.set(target(p, node), (remaining.get(target(p, node)) ?? 0) + 1);
+  for (const [i, p] of prepared.entries())
+    for (const node of backward[i]!.gradients.keys()) remaining.set(target(p, node), (remaining.get(target(p, node)) ?? 0) + 1);
 
   for (let i = prepared.length - 1; i >= 0; i--) {
     const p = prepared[i]!;
@@ -301,7 +331,12 @@ const buildBackward = (p: Prepared, live: ReadonlySet<Node>, last: boolean, opti
   const forward = new Set(reachable(p.outputs));
   const raw = differentiate(graph, d, wanted);
   const keys = [...raw.keys()];
-  const roots = reassociate(graph, [...raw.values()], { sizes: options.sizes, training: true, trained: wanted, seed: () => graph.constant(0) });
+  const roots = reassociate(graph, [...raw.values()], {
+    sizes: options.sizes,
+    training: true,
+    trained: wanted,
+    seed: () => graph.constant(0),
+  });
   const gradients = new Map(keys.map((key, k) => [key, roots[k]!]));
   return { gradients, saved: last ? [] : chooseSaved(roots, forward, p), seeds };
 };
@@ -319,18 +354,28 @@ const chooseSaved = (roots: readonly Node[], outputs: ReadonlySet<Node>, p: Prep
   const weights = new Set<Node>();
   for (const node of forward) {
     const from = p.inputs.get(node)?.from;
-    if (from ? from.kind === "param" || from.kind === "adapter" : node.op === "constant" || (node.inputs.length > 0 && node.inputs.every((input) => weights.has(input)))) weights.add(node);
+    if (
+      from
+        ? from.kind === "param" || from.kind === "adapter"
+        : node.op === "constant" || (node.inputs.length > 0 && node.inputs.every((input) => weights.has(input)))
+    )
+      weights.add(node);
   }
   const isWeight = (node: Node): boolean => weights.has(node);
   const crossing = new Set<Node>();
-  for (const node of reachable(roots)) if (!forward.has(node)) for (const input of node.inputs) if (forward.has(input) && !given(input)) crossing.add(input);
+  for (const node of reachable(roots))
+    if (!forward.has(node)) for (const input of node.inputs) if (forward.has(input) && !given(input)) crossing.add(input);
   for (const node of crossing) if (node.types || isWeight(node)) crossing.delete(node);
   const kept = new Set(crossing);
   const cheap = (node: Node): boolean => {
     const form = ops.get(node.op)?.wgsl;
     return form?.form === "map" || form?.form === "flat" || (form?.form === "element" && form.cost === "view");
   };
-  const recomputable = (node: Node, depth: number): boolean => given(node) || isWeight(node) || kept.has(node) || (depth > 0 && cheap(node) && node.inputs.every((input) => recomputable(input, depth - 1)));
+  const recomputable = (node: Node, depth: number): boolean =>
+    given(node) ||
+    isWeight(node) ||
+    kept.has(node) ||
+    (depth > 0 && cheap(node) && node.inputs.every((input) => recomputable(input, depth - 1)));
   for (const node of [...crossing].sort((a, b) => b.id - a.id)) {
     if (!cheap(node)) continue;
     kept.delete(node);

@@ -59,12 +59,23 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
     const parsed = parse(text, path);
     for (const diagnostic of parsed.diagnostics) report(diagnostic);
     if (!parsed.file.version && parsed.diagnostics.length === 0)
-      report(diagnostics.missing_version({ file: path, start: 0, end: 0 }, {
-        help: "put `peft 1` on the first line",
-        fixes: [{ at: { file: path, start: 0, end: 0 }, insert: "peft 1\n\n", title: "say the language version" }],
-      }));
+      report(
+        diagnostics.missing_version(
+          { file: path, start: 0, end: 0 },
+          {
+            help: "put `peft 1` on the first line",
+            fixes: [{ at: { file: path, start: 0, end: 0 }, insert: "peft 1\n\n", title: "say the language version" }],
+          },
+        ),
+      );
     else if (parsed.file.version && parsed.file.version.value !== 1)
-      report(diagnostics.unknown_version(parsed.file.version.at, { version: parsed.file.version.value }, { help: "this compiler reads version 1" }));
+      report(
+        diagnostics.unknown_version(
+          parsed.file.version.at,
+          { version: parsed.file.version.value },
+          { help: "this compiler reads version 1" },
+        ),
+      );
     for (const item of parsed.file.items) {
       if (item.kind === "import") {
         if (item.from.kind === "file") load(host.resolve(path, item.from.path), item.from.at);
@@ -88,14 +99,26 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
     const key = `${named} ${item.name.text}`;
     const first = seen.get(key);
     if (first)
-      report(diagnostics.duplicate_name(item.name.at, { name: item.name.text }, { notes: [{ message: "first declared here", at: first.at }], help: "give one of them another name" }));
+      report(
+        diagnostics.duplicate_name(
+          item.name.at,
+          { name: item.name.text },
+          { notes: [{ message: "first declared here", at: first.at }], help: "give one of them another name" },
+        ),
+      );
     else seen.set(key, item.name);
   }
 
   const library = createLibrary(own, host.std, texts, report);
   for (const definition of own)
     if (library.inStd(definition.kind, definition.name.text))
-      report(diagnostics.shadows_std(definition.name.at, { kind: definition.kind, name: definition.name.text }, { help: "this file's definition is used; rename it if that is not meant" }));
+      report(
+        diagnostics.shadows_std(
+          definition.name.at,
+          { kind: definition.kind, name: definition.name.text },
+          { help: "this file's definition is used; rename it if that is not meant" },
+        ),
+      );
   checkStdImports(stdImports, library, report);
   return { file, library, items, own, texts };
 };
@@ -138,7 +161,8 @@ const createLibrary = (
   };
   return {
     find,
-    names: (kind) => [...new Set([...index.keys(), ...table.keys()])].filter((key) => key.startsWith(`${kind} `)).map((key) => key.slice(kind.length + 1)),
+    names: (kind) =>
+      [...new Set([...index.keys(), ...table.keys()])].filter((key) => key.startsWith(`${kind} `)).map((key) => key.slice(kind.length + 1)),
     architecture: (className) => {
       const name = classes.get(className);
       return name === undefined ? undefined : find("architecture", name);

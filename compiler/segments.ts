@@ -15,7 +15,10 @@ export const cut = ({ name, inputs, outputs }: Ends): SegmentGraph => {
   const graph = createGraph();
   const copies = new Map<Node, Node>();
   const used: { name: string; node: Node }[] = [];
-  for (const node of needed(outputs.map((output) => output.node), inputs)) {
+  for (const node of needed(
+    outputs.map((output) => output.node),
+    inputs,
+  )) {
     const inputName = inputs.get(node);
     if (inputName !== undefined) {
       const copy = graph.input(inputName, node.type, node.origin);
@@ -48,14 +51,27 @@ const needed = (outputs: readonly Node[], ends: ReadonlyMap<Node, string>): Node
 };
 
 /** The same outputs with some nodes replaced; types are inferred anew. Undefined when a replaced shape no longer fits. */
-export const substitute = (graph: Graph, outputs: readonly Node[], replaced: ReadonlyMap<Node, Node>, rewrite?: (node: Node, inputs: readonly Node[]) => Node | undefined): Node[] | undefined => {
+export const substitute = (
+  graph: Graph,
+  outputs: readonly Node[],
+  replaced: ReadonlyMap<Node, Node>,
+  rewrite?: (node: Node, inputs: readonly Node[]) => Node | undefined,
+): Node[] | undefined => {
   const copies = new Map<Node, Node>(replaced);
   try {
     for (const node of reachable(outputs)) {
       if (copies.has(node)) continue;
       const inputs = node.inputs.map((input) => copies.get(input)!);
       const same = inputs.every((input, i) => input === node.inputs[i]);
-      copies.set(node, rewrite?.(node, inputs) ?? (same ? node : node.op === "pick" ? graph.pick(inputs[0]!, node.attrs.index as number) : graph.add(node.op, inputs, node.attrs, node.origin)));
+      copies.set(
+        node,
+        rewrite?.(node, inputs) ??
+          (same
+            ? node
+            : node.op === "pick"
+              ? graph.pick(inputs[0]!, node.attrs.index as number)
+              : graph.add(node.op, inputs, node.attrs, node.origin)),
+      );
     }
   } catch {
     return undefined;
@@ -80,7 +96,9 @@ export const printSegment = (segment: SegmentGraph): string => {
     const attrs = Object.entries(node.attrs)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => `${key}: ${Array.isArray(value) ? `[${value.join(", ")}]` : String(value)}`);
-    lines.push(`  ${name} = ${node.op}(${[...node.inputs.map((input) => names.get(input)!), ...attrs].join(", ")}): ${node.type.dtype}[${node.type.shape.join(", ")}]`);
+    lines.push(
+      `  ${name} = ${node.op}(${[...node.inputs.map((input) => names.get(input)!), ...attrs].join(", ")}): ${node.type.dtype}[${node.type.shape.join(", ")}]`,
+    );
   }
   for (const { name, node } of segment.outputs) lines.push(`  out %${name} = ${names.get(node)}`);
   return lines.join("\n");

@@ -33,7 +33,10 @@ export const parameter = (name: string, type: string, fallback?: number | "none"
   name: { text: name, at: nowhere },
   type: { text: type, at: nowhere },
   ...(fallback !== undefined && {
-    value: fallback === "none" ? { kind: "ref" as const, at: nowhere, name: "none" } : { kind: "number" as const, at: nowhere, text: String(fallback), value: fallback },
+    value:
+      fallback === "none"
+        ? { kind: "ref" as const, at: nowhere, name: "none" }
+        : { kind: "number" as const, at: nowhere, text: String(fallback), value: fallback },
   }),
 });
 
@@ -54,33 +57,66 @@ export const readSettings = (
       const translated = translation(name, names);
       const near = translated ?? nearest(name, names);
       report(
-        diagnostics.unknown_setting(entry.key.at, { name, block: block.what }, {
-          label: "not a setting",
-          notes: [{ message: `${block.what} knows: ${names.join(", ")}` }],
-          ...(near && {
-            help: translated ? `another tool's spelling; here it is \`${near}\`` : `did you mean \`${near}\`?`,
-            fixes: [{ at: entry.key.at, insert: near, title: `change to \`${near}\`` }],
-          }),
-        }),
+        diagnostics.unknown_setting(
+          entry.key.at,
+          { name, block: block.what },
+          {
+            label: "not a setting",
+            notes: [{ message: `${block.what} knows: ${names.join(", ")}` }],
+            ...(near && {
+              help: translated ? `another tool's spelling; here it is \`${near}\`` : `did you mean \`${near}\`?`,
+              fixes: [{ at: entry.key.at, insert: near, title: `change to \`${near}\`` }],
+            }),
+          },
+        ),
       );
       continue;
     }
     if (entries.has(name)) {
-      report(diagnostics.duplicate_name(entry.key.at, { name }, { notes: [{ message: "first given here", at: entries.get(name)!.at }], help: "give it once" }));
+      report(
+        diagnostics.duplicate_name(
+          entry.key.at,
+          { name },
+          { notes: [{ message: "first given here", at: entries.get(name)!.at }], help: "give it once" },
+        ),
+      );
       continue;
     }
     if (entry.sign !== block.sign)
-      report(diagnostics.setting_sign(entry.key.at, { name, sign: block.sign }, { help: `write \`${name}${block.sign === ":" ? ":" : " ="} …\`` }));
+      report(
+        diagnostics.setting_sign(
+          entry.key.at,
+          { name, sign: block.sign },
+          { help: `write \`${name}${block.sign === ":" ? ":" : " ="} …\`` },
+        ),
+      );
     entries.set(name, entry);
     if (typeof setting.type === "object") {
       const given = entry.value.kind === "ref" ? entry.value.name : entry.value.kind === "string" ? entry.value.value : undefined;
       if (given !== undefined && setting.type.oneOf.includes(given)) values.set(name, { kind: "text", value: given });
-      else report(diagnostics.wrong_type(entry.value.at, { name, wanted: `one of ${setting.type.oneOf.join(", ")}`, found: given ?? "something else" }));
+      else
+        report(
+          diagnostics.wrong_type(entry.value.at, {
+            name,
+            wanted: `one of ${setting.type.oneOf.join(", ")}`,
+            found: given ?? "something else",
+          }),
+        );
     } else if (setting.type === "call" || setting.type === "every" || setting.type === "list") {
       const fits = setting.type === "call" ? entry.value.kind === "call" : entry.value.kind === setting.type;
       if (!fits) {
-        const wanted = { call: "a name with settings, like `adamw(learning_rate: 2e-4)`", every: "an interval, like `every 200 steps`", list: "a list, like `[loss]`" }[setting.type];
-        report(diagnostics.wrong_type(entry.value.at, { name, wanted, found: entry.value.kind === "number" ? "a number" : entry.value.kind === "string" ? "text" : "something else" }));
+        const wanted = {
+          call: "a name with settings, like `adamw(learning_rate: 2e-4)`",
+          every: "an interval, like `every 200 steps`",
+          list: "a list, like `[loss]`",
+        }[setting.type];
+        report(
+          diagnostics.wrong_type(entry.value.at, {
+            name,
+            wanted,
+            found: entry.value.kind === "number" ? "a number" : entry.value.kind === "string" ? "text" : "something else",
+          }),
+        );
         entries.delete(name);
       }
     } else {

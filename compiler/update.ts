@@ -39,7 +39,12 @@ export const buildUpdate = (
   const definition = findDefinition("optimizer", optimizer, library, context);
   const curve = schedule && findDefinition("schedule", schedule, library, context);
   if (!definition || (schedule && !curve)) return undefined;
-  const settings = bindArguments({ what: `optimizer ${definition.name.text}`, at: optimizer.at, parameters: definition.parameters }, optimizer.args, scope, context);
+  const settings = bindArguments(
+    { what: `optimizer ${definition.name.text}`, at: optimizer.at, parameters: definition.parameters },
+    optimizer.args,
+    scope,
+    context,
+  );
 
   const scalarGraph = createGraph();
   const inner: Context = { report: context.report, through: [optimizer.at], stage: { graph: scalarGraph, index: 0 } };
@@ -48,15 +53,23 @@ export const buildUpdate = (
   const tensor = (node: Node): Value => ({ kind: "tensor", node, stage: 0 });
   let factor: Value = number(1);
   if (curve && schedule) {
-    const bound = bindArguments({ what: `schedule ${curve.name.text}`, at: schedule.at, parameters: curve.parameters }, schedule.args, scope, context);
-    const spans = new Map([...bound].map(([name, value]) => [name, value.kind === "number" && value.unit ? spanOf(value, total, scalarGraph) : value]));
+    const bound = bindArguments(
+      { what: `schedule ${curve.name.text}`, at: schedule.at, parameters: curve.parameters },
+      schedule.args,
+      scope,
+      context,
+    );
+    const spans = new Map(
+      [...bound].map(([name, value]) => [name, value.kind === "number" && value.unit ? spanOf(value, total, scalarGraph) : value]),
+    );
     spans.set("step", tensor(step)).set("total", tensor(total));
     factor = evaluate(curve.value, scopeOf(spans), { ...inner, through: [schedule.at] });
   }
   const learningRate = settings.get("learning_rate");
   const factorNode = toNode(factor, inner);
   if (!factorNode || learningRate?.kind !== "number") {
-    if (learningRate && learningRate.kind !== "unknown" && learningRate.kind !== "number") context.report(diagnostics.wrong_operand(optimizer.at, { op: "learning_rate", what: describe(learningRate) }));
+    if (learningRate && learningRate.kind !== "unknown" && learningRate.kind !== "number")
+      context.report(diagnostics.wrong_operand(optimizer.at, { op: "learning_rate", what: describe(learningRate) }));
     return undefined;
   }
   const rate = scalarGraph.add("mul", [scalarGraph.constant(learningRate.value), factorNode]);
@@ -84,14 +97,24 @@ export const buildUpdate = (
     const graph = createGraph();
     const g = graph.input("g", { dtype: "f32", shape: [count] });
     const sum = graph.add("sum", [graph.add("mul", [g, g])], { axes: [0], keep: false });
-    record(cut({ name: "squares", inputs: new Map([[g, "g"]]), outputs: [{ name: "sum", node: sum }] }), [part(gradients, i)], [`squares${i}`]);
+    record(
+      cut({ name: "squares", inputs: new Map([[g, "g"]]), outputs: [{ name: "sum", node: sum }] }),
+      [part(gradients, i)],
+      [`squares${i}`],
+    );
     return `squares${i}`;
   });
   {
     const graph = createGraph();
     const parts = squares.map((_, i) => graph.input(`s${i}`, { dtype: "f32", shape: [] }));
     const norm = graph.add("sqrt", [parts.reduce((a, b) => graph.add("add", [a, b]))]);
-    const clip = maxNorm === undefined ? graph.constant(1) : graph.add("min", [graph.constant(1), graph.add("div", [graph.constant(maxNorm), graph.add("add", [norm, graph.constant(1e-6)])])]);
+    const clip =
+      maxNorm === undefined
+        ? graph.constant(1)
+        : graph.add("min", [
+            graph.constant(1),
+            graph.add("div", [graph.constant(maxNorm), graph.add("add", [norm, graph.constant(1e-6)])]),
+          ]);
     // `clip` must be a computed value even without clipping, so that the segment has it to write.
     const coefficient = maxNorm === undefined ? graph.add("add", [graph.add("mul", [norm, graph.constant(0)]), clip]) : clip;
     record(
@@ -145,14 +168,22 @@ export const buildUpdate = (
     }
     const results = ["p", ...states.map((state) => state.name)].map((name) => ({ name, node: toNode(bound.get(name)!, local) }));
     if (results.some((result) => !result.node)) return undefined;
-    const hoisted = hoist(graph, results.map((result) => result.node!), { rate: exprOf(rate), t: exprOf(t), step: ["step"], total: ["total"] });
+    const hoisted = hoist(
+      graph,
+      results.map((result) => result.node!),
+      { rate: exprOf(rate), t: exprOf(t), step: ["step"], total: ["total"] },
+    );
     for (const [name, { node, expr }] of hoisted.inputs) {
       ends.set(node, name);
       scalars[name] = expr;
     }
     // Unused leaves are dropped by cut.
     const named = new Map([...ends].map(([node]) => [node, node.attrs.name as string]));
-    const segment = cut({ name: "update", inputs: named, outputs: hoisted.outputs.map((node, k) => ({ name: `${results[k]!.name}_next`, node })) });
+    const segment = cut({
+      name: "update",
+      inputs: named,
+      outputs: hoisted.outputs.map((node, k) => ({ name: `${results[k]!.name}_next`, node })),
+    });
     const byName = new Map([...ends].map(([node, value]) => [node.attrs.name as string, value]));
     record(
       segment,
@@ -160,7 +191,12 @@ export const buildUpdate = (
       results.map((result) => part(`${adapter}.${result.name === "p" ? "parameters" : result.name}`, i)),
     );
   }
-  return { program: { steps, values, inputs: [...Object.keys(scalars), ...counts.map((_, i) => part(gradients, i))], outputs: ["norm"] }, scalars, rate: exprOf(rate), states };
+  return {
+    program: { steps, values, inputs: [...Object.keys(scalars), ...counts.map((_, i) => part(gradients, i))], outputs: ["norm"] },
+    scalars,
+    rate: exprOf(rate),
+    states,
+  };
 };
 
 const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.Call, library: Library, context: Context) => {
@@ -169,10 +205,14 @@ const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.
   if (!found) {
     const near = nearest(name, library.names(kind));
     context.report(
-      diagnostics.unknown_definition(call.callee.at, { kind, name }, {
-        notes: [{ message: `${kind}s: ${library.names(kind).join(", ")}` }],
-        ...(near && { help: `did you mean \`${near}\`?`, fixes: [{ at: call.callee.at, insert: near, title: `change to \`${near}\`` }] }),
-      }),
+      diagnostics.unknown_definition(
+        call.callee.at,
+        { kind, name },
+        {
+          notes: [{ message: `${kind}s: ${library.names(kind).join(", ")}` }],
+          ...(near && { help: `did you mean \`${near}\`?`, fixes: [{ at: call.callee.at, insert: near, title: `change to \`${near}\`` }] }),
+        },
+      ),
     );
   }
   return found;
@@ -180,7 +220,9 @@ const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.
 
 /** A stretch in steps: `100 steps` as it is, `3%` of the whole run. */
 const spanOf = (value: Value & { kind: "number" }, total: Node, graph: Graph): Value =>
-  value.unit === "%" ? { kind: "tensor", node: graph.add("mul", [total, graph.constant(value.value / 100)]), stage: 0 } : number(value.value);
+  value.unit === "%"
+    ? { kind: "tensor", node: graph.add("mul", [total, graph.constant(value.value / 100)]), stage: 0 }
+    : number(value.value);
 
 /** A scalar graph as an expression the host evaluates. */
 const exprOf = (node: Node, leaves: Readonly<Record<string, ScalarExpr>> = {}): ScalarExpr => {
@@ -190,11 +232,20 @@ const exprOf = (node: Node, leaves: Readonly<Record<string, ScalarExpr>> = {}): 
 };
 
 /** Takes the largest scalar-only parts out of a graph: each becomes an input, computed by the host. */
-const hoist = (graph: Graph, outputs: readonly Node[], leaves: Readonly<Record<string, ScalarExpr>>): { outputs: Node[]; inputs: Map<string, { node: Node; expr: ScalarExpr }> } => {
+const hoist = (
+  graph: Graph,
+  outputs: readonly Node[],
+  leaves: Readonly<Record<string, ScalarExpr>>,
+): { outputs: Node[]; inputs: Map<string, { node: Node; expr: ScalarExpr }> } => {
   const scalar = new Map<Node, boolean>();
   const order = reachable(outputs);
   for (const node of order)
-    scalar.set(node, node.type.shape.length === 0 && (node.op === "constant" || (node.op === "input" ? (node.attrs.name as string) in leaves : node.inputs.every((input) => scalar.get(input)))));
+    scalar.set(
+      node,
+      node.type.shape.length === 0 &&
+        (node.op === "constant" ||
+          (node.op === "input" ? (node.attrs.name as string) in leaves : node.inputs.every((input) => scalar.get(input)))),
+    );
   const varies = (node: Node): boolean => reachable([node]).some((inner) => inner.op === "input");
   const inputs = new Map<string, { node: Node; expr: ScalarExpr }>();
   const copies = new Map<Node, Node>();

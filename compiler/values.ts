@@ -23,14 +23,20 @@ export type Value =
   | { readonly kind: "none" }
   | { readonly kind: "list"; readonly items: readonly Value[] }
   | TensorValue
-  | { readonly kind: "record"; readonly name: string; readonly fields: (name: string) => Value | undefined; readonly names: () => readonly string[] }
+  | {
+      readonly kind: "record";
+      readonly name: string;
+      readonly fields: (name: string) => Value | undefined;
+      readonly names: () => readonly string[];
+    }
   | { readonly kind: "module"; readonly instance: Instance }
   | { readonly kind: "repeat"; readonly instances: readonly Instance[] }
   /** An op with its settings but without its tensor: `dropout(p: 0.05)` as the second argument of `branch`. */
   | { readonly kind: "op"; readonly op: Op; readonly attrs: Attrs }
   | { readonly kind: "unknown" };
 
-export const number = (value: number, unit?: string): Value => (unit === undefined ? { kind: "number", value } : { kind: "number", value, unit });
+export const number = (value: number, unit?: string): Value =>
+  unit === undefined ? { kind: "number", value } : { kind: "number", value, unit };
 export const bool = (value: boolean): Value => ({ kind: "bool", value });
 export const none: Value = { kind: "none" };
 export const unknown: Value = { kind: "unknown" };

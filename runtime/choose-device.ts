@@ -17,7 +17,10 @@ export const chooseDevice = async (wanted: Wanted): Promise<Choice> => {
   const { findAdapter, webgpuDevice } = await import("./devices/webgpu.ts");
   const found = await findAdapter();
   if (wanted === "webgpu") {
-    if (!found) throw new DiagnosticError([diagnostics.no_adapter(undefined, { help: "install a Vulkan, Metal or Direct3D 12 driver, or run with --device cpu" })]);
+    if (!found)
+      throw new DiagnosticError([
+        diagnostics.no_adapter(undefined, { help: "install a Vulkan, Metal or Direct3D 12 driver, or run with --device cpu" }),
+      ]);
     return { device: await webgpuDevice(found), why: found.software ? "asked for; this driver is software, and slow" : "asked for" };
   }
   if (found && !found.software) return { device: await webgpuDevice(found), why: "a GPU was found" };

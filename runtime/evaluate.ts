@@ -6,7 +6,12 @@ import type { Examples } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
 
-export const evaluateSplit = async (evaluate: Evaluate, examples: Examples, session: Session, listen: Listener): Promise<Record<string, number>> => {
+export const evaluateSplit = async (
+  evaluate: Evaluate,
+  examples: Examples,
+  session: Session,
+  listen: Listener,
+): Promise<Record<string, number>> => {
   const plan = planEpoch(examples, { size: evaluate.micro_batch_size, order: "length", seed: 0, epoch: 0 });
   let sum = 0;
   let labels = 0;
@@ -22,7 +27,12 @@ export const evaluateSplit = async (evaluate: Evaluate, examples: Examples, sess
       sum += ((await session.read("loss", evaluate.program)) as Float32Array)[0]!;
       labels += filled.n;
     }
-    listen({ kind: "progress", title: `evaluate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`, done: i + 1, total: plan.length });
+    listen({
+      kind: "progress",
+      title: `evaluate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`,
+      done: i + 1,
+      total: plan.length,
+    });
   }
   const loss = sum / labels;
   const all: Readonly<Record<string, number>> = { loss, perplexity: Math.exp(loss) };

@@ -18,21 +18,35 @@ export interface GenerateOptions {
 }
 
 /** Ids of each continuation, without the prompt and without the id that ended it. Prompts longer than the program takes keep their end. */
-export const generate = async (prompts: readonly (readonly number[])[], session: Session, options: GenerateOptions): Promise<number[][]> => {
+export const generate = async (
+  prompts: readonly (readonly number[])[],
+  session: Session,
+  options: GenerateOptions,
+): Promise<number[][]> => {
   const { dims } = options;
   const results: number[][] = new Array(prompts.length);
   // Rows of like length together: the shared part of the cache is then used best.
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
   for (let at = 0; at < order.length; at += dims.b!) {
     const rows = order.slice(at, at + dims.b!);
-    const written = await generateBatch(rows.map((i) => prompts[i]!), rows, session, options);
+    const written = await generateBatch(
+      rows.map((i) => prompts[i]!),
+      rows,
+      session,
+      options,
+    );
     for (const [k, i] of rows.entries()) results[i] = written[k]!;
     options.done?.(Math.min(order.length, at + dims.b!));
   }
   return results;
 };
 
-const generateBatch = async (all: readonly (readonly number[])[], names: readonly number[], session: Session, options: GenerateOptions): Promise<number[][]> => {
+const generateBatch = async (
+  all: readonly (readonly number[])[],
+  names: readonly number[],
+  session: Session,
+  options: GenerateOptions,
+): Promise<number[][]> => {
   const { program, dims, vocabulary, settings, stops } = options;
   const prompts = all.map((prompt) => prompt.slice(-dims.t!));
   const b = prompts.length;
@@ -59,7 +73,10 @@ const generateBatch = async (all: readonly (readonly number[])[], names: readonl
   let logits = await run(t);
   const next = new Int32Array(b);
   const where = new Int32Array(b);
-  await session.write("rows", Int32Array.from({ length: b }, (_, row) => row));
+  await session.write(
+    "rows",
+    Int32Array.from({ length: b }, (_, row) => row),
+  );
   for (let k = 0; k < settings.max_new_tokens; k++) {
     for (let row = 0; row < b; row++) {
       const position = prompts[row]!.length + k;

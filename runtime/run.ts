@@ -9,7 +9,7 @@ import type { EvaluateResult, MergeResult, Result, TrainResult } from "../spec/r
 import { loadAdapter, saveAdapter } from "./adapter-files.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
-import { encodePrompt, type Examples, readExamples } from "./data/examples.ts";
+import { type Examples, encodePrompt, readExamples } from "./data/examples.ts";
 import { readRows } from "./data/read.ts";
 import { fillTemplate, parseTemplate } from "./data/template.ts";
 import type { Session } from "./devices/device.ts";
@@ -19,7 +19,7 @@ import { generate } from "./generate.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { stateOf, totalSteps, trainAdapter } from "./train.ts";
-import { restoreState, saveState, type StateArray } from "./training-state.ts";
+import { restoreState, type StateArray, saveState } from "./training-state.ts";
 import { checkpointBase, drawnBase, writeMerged } from "./write-merged.ts";
 
 export interface RunOptions {
@@ -84,13 +84,25 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       inputs: options.inputs,
       base: { name: job.base.name, path: job.base.path, parameters: job.base.parameters },
       adapters: Object.fromEntries(
-        job.adapters.map((adapter) => [adapter.name, { method: adapter.method, trainable: adapter.trainable, share: adapter.trainable / job.base.parameters, ...saved.get(adapter.name) }]),
+        job.adapters.map((adapter) => [
+          adapter.name,
+          {
+            method: adapter.method,
+            trainable: adapter.trainable,
+            share: adapter.trainable / job.base.parameters,
+            ...saved.get(adapter.name),
+          },
+        ]),
       ),
       train,
       evaluate,
       merge,
       seconds: (performance.now() - start) / 1000,
-      plan: train.map(({ adapter }) => ({ fact: `memory(train ${adapter}), values`, predicted: job.plan[`train ${adapter}`] ?? 0, measured: session.bytes() })),
+      plan: train.map(({ adapter }) => ({
+        fact: `memory(train ${adapter}), values`,
+        predicted: job.plan[`train ${adapter}`] ?? 0,
+        measured: session.bytes(),
+      })),
     };
     await host.makeFolder(out);
     await writeWhole(host, joinPath(out, "result.json"), `${JSON.stringify(result, undefined, 1)}\n`);
@@ -108,10 +120,18 @@ interface Running {
   readonly load: (adapter: Adapter) => Promise<void>;
 }
 
-const prepare = async (job: Job, options: RunOptions, session: Session, checkpoint: Checkpoint | undefined, baseFolder: string): Promise<Running> => {
+const prepare = async (
+  job: Job,
+  options: RunOptions,
+  session: Session,
+  checkpoint: Checkpoint | undefined,
+  baseFolder: string,
+): Promise<Running> => {
   const { host, listen, out } = options;
   listen({ kind: "phase", title: "load the base" });
-  await loadParameters(job, checkpoint, (parameter, values) => (job.values[parameter.name] ? session.write(parameter.name, values) : undefined));
+  await loadParameters(job, checkpoint, (parameter, values) =>
+    job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
+  );
 
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
@@ -123,7 +143,10 @@ const prepare = async (job: Job, options: RunOptions, session: Session, checkpoi
     const made = (async () => {
       listen({ kind: "phase", title: `read ${data}.${split}` });
       const block = dataOf(job, data);
-      const { examples, report } = await readExamples(host, block, splitOf(job, data, split), options.folder, await tokens(), { limit, vocabulary: job.base.vocab_size });
+      const { examples, report } = await readExamples(host, block, splitOf(job, data, split), options.folder, await tokens(), {
+        limit,
+        vocabulary: job.base.vocab_size,
+      });
       for (const diagnostic of report.warnings) listen({ kind: "warning", diagnostic });
       return examples;
     })();
@@ -155,7 +178,15 @@ const prepare = async (job: Job, options: RunOptions, session: Session, checkpoi
         signal: options.signal,
         from: restored?.position,
         save: async (position) => {
-          const { folder, bytes } = await saveState(host, stateFolder, position, identity, arrays, async (name) => bytesOf(name === "history" ? history : await read(name)), train.checkpoint?.keep ?? 1);
+          const { folder, bytes } = await saveState(
+            host,
+            stateFolder,
+            position,
+            identity,
+            arrays,
+            async (name) => bytesOf(name === "history" ? history : await read(name)),
+            train.checkpoint?.keep ?? 1,
+          );
           listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
         },
       });
@@ -186,7 +217,15 @@ const prepare = async (job: Job, options: RunOptions, session: Session, checkpoi
       const metrics = await evaluateSplit(item, examples, session, listen);
       listen({ kind: "metrics", subject: item.subject, split: `${item.data}.${item.split}`, metrics });
       const samples = item.generate ? await sample(job, item, session, options, await tokens()) : undefined;
-      return { subject: item.subject, data: item.data, split: item.split, rows: examples.count, metrics, seconds: (performance.now() - start) / 1000, ...(samples && { samples }) };
+      return {
+        subject: item.subject,
+        data: item.data,
+        split: item.split,
+        rows: examples.count,
+        metrics,
+        seconds: (performance.now() - start) / 1000,
+        ...(samples && { samples }),
+      };
     },
 
     merge: async (item) => {
@@ -198,25 +237,46 @@ const prepare = async (job: Job, options: RunOptions, session: Session, checkpoi
       const base = checkpoint ? checkpointBase(checkpoint) : drawnBase(job, baseFolder);
       const report = await writeMerged(host, base, into, item.tensors, (tensor) => mergedValue(job, tensor, session, checkpoint), item.as);
       listen({ kind: "merged", adapter: item.adapter, path: into, rounding: report.rounding.most });
-      return { adapter: item.adapter, path: into, bytes: report.bytes, seconds: (performance.now() - start) / 1000, tensors: report.merged, rounding: report.rounding.most };
+      return {
+        adapter: item.adapter,
+        path: into,
+        bytes: report.bytes,
+        seconds: (performance.now() - start) / 1000,
+        tensors: report.merged,
+        rounding: report.rounding.most,
+      };
     },
 
     save: async (name) => {
       const adapter = job.adapters.find((candidate) => candidate.name === name)!;
       const path = adapterFolder(name);
-      const bytes = await saveAdapter(host, path, adapter, job.parameters, read, adapter.files.library === "peft" ? { base_model_name_or_path: baseFolder } : {});
+      const bytes = await saveAdapter(
+        host,
+        path,
+        adapter,
+        job.parameters,
+        read,
+        adapter.files.library === "peft" ? { base_model_name_or_path: baseFolder } : {},
+      );
       listen({ kind: "saved", what: `adapter ${name}`, path, bytes });
       return { path, bytes };
     },
 
     load: async (adapter) => {
       listen({ kind: "phase", title: `load adapter ${adapter.name}` });
-      await loadAdapter(host, adapterFolder(adapter.name), adapter, job.parameters, (parameter, values) => session.write(parameter, values));
+      await loadAdapter(host, adapterFolder(adapter.name), adapter, job.parameters, (parameter, values) =>
+        session.write(parameter, values),
+      );
     },
   };
 };
 
-const mergedValue = async (job: Job, tensor: Merge["tensors"][number], session: Session, checkpoint: Checkpoint | undefined): Promise<Float32Array> => {
+const mergedValue = async (
+  job: Job,
+  tensor: Merge["tensors"][number],
+  session: Session,
+  checkpoint: Checkpoint | undefined,
+): Promise<Float32Array> => {
   if (!tensor.program) return (await session.read(tensor.output)) as Float32Array;
   const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor)!;
   const base = checkpoint ? await checkpoint.read(tensor.tensor, tensor) : ((await session.read(parameter.name)) as Float32Array);
@@ -225,20 +285,34 @@ const mergedValue = async (job: Job, tensor: Merge["tensors"][number], session: 
   return (await session.read(tensor.output, tensor.program)) as Float32Array;
 };
 
-const sample = async (job: Job, item: Evaluate, session: Session, options: RunOptions, tokenizer: Tokenizer): Promise<EvaluateResult["samples"]> => {
+const sample = async (
+  job: Job,
+  item: Evaluate,
+  session: Session,
+  options: RunOptions,
+  tokenizer: Tokenizer,
+): Promise<EvaluateResult["samples"]> => {
   const data = dataOf(job, item.data);
   const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
   const answer = parseTemplate(data.answer);
   const split = splitOf(job, item.data, item.split);
   const count = Math.min(item.samples ?? 1, split.rows ?? Number.POSITIVE_INFINITY);
-  const rows = await readRows(options.host, { ...split, rows: count }, options.folder, [...new Set([...(prompt?.columns ?? []), ...answer.columns])]);
+  const rows = await readRows(options.host, { ...split, rows: count }, options.folder, [
+    ...new Set([...(prompt?.columns ?? []), ...answer.columns]),
+  ]);
   const texts = rows.map((row) => (prompt ? fillTemplate(prompt, row.values) : ""));
   const { dims } = job.programs[item.generator!]!;
   const prompts = texts.map((text) => {
     const ids = encodePrompt(tokenizer, text);
     return ids.length > 0 ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0];
   });
-  const written = await generate(prompts, session, { program: item.generator!, dims, vocabulary: job.base.vocab_size, settings: item.generate!, stops: tokenizer.stops });
+  const written = await generate(prompts, session, {
+    program: item.generator!,
+    dims,
+    vocabulary: job.base.vocab_size,
+    settings: item.generate!,
+    stops: tokenizer.stops,
+  });
   return rows.map((row, i) => {
     const one = { prompt: texts[i]!, answer: tokenizer.decode(written[i]!), expected: fillTemplate(answer, row.values) };
     options.listen({ kind: "sample", subject: item.subject, ...one });

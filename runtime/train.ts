@@ -4,7 +4,7 @@
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job, Train } from "../spec/job.ts";
-import { fillBatch, planEpoch, type PlannedBatch } from "./data/batches.ts";
+import { fillBatch, type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
@@ -49,14 +49,21 @@ export const stateOf = (train: Train): string[] => [`${train.adapter}.parameters
 export const totalSteps = (train: Train, examples: Examples): number =>
   train.steps ?? train.epochs! * Math.ceil(Math.ceil(examples.count / train.micro_batch_size) / train.gradient_accumulation_steps);
 
-export const trainAdapter = async (job: Job, train: Train, examples: Examples, session: Session, options: TrainOptions): Promise<TrainOutcome> => {
+export const trainAdapter = async (
+  job: Job,
+  train: Train,
+  examples: Examples,
+  session: Session,
+  options: TrainOptions,
+): Promise<TrainOutcome> => {
   const { listen, signal, save } = options;
   const total = totalSteps(train, examples);
   let { step, epoch, batch } = options.from ?? { step: 0, epoch: 0, batch: 0 };
   const planOf = (of: number): readonly PlannedBatch[] =>
     planEpoch(examples, { size: train.micro_batch_size, order: train.shuffle ? "shuffled" : "file", seed: train.seed, epoch: of });
   let plan = planOf(epoch);
-  if (step === 0) for (const { value, init } of train.state) if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
+  if (step === 0)
+    for (const { value, init } of train.state) if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
 
   const { history } = options;
   const first = step;
@@ -104,7 +111,17 @@ export const trainAdapter = async (job: Job, train: Train, examples: Examples, s
     step++;
     batch += group.length;
     const done = step - first;
-    listen({ kind: "step", adapter: train.adapter, step, total, loss, rate, norm, tokensPerSecond: tokens / seconds(), secondsLeft: (seconds() / done) * (total - step) });
+    listen({
+      kind: "step",
+      adapter: train.adapter,
+      step,
+      total,
+      loss,
+      rate,
+      norm,
+      tokensPerSecond: tokens / seconds(),
+      secondsLeft: (seconds() / done) * (total - step),
+    });
     if (save && step < total && isDue(train, step, batch >= plan.length, epoch)) await save({ step, epoch, batch });
   }
   const position = { step, epoch, batch };
@@ -136,7 +153,11 @@ const sizeOf = (job: Job, value: string): number => job.values[value]!.shape.red
 
 const notFinite = (what: string, step: number, train: Train, value: number): DiagnosticError =>
   new DiagnosticError([
-    diagnostics.not_finite(undefined, { what, value: String(value), step: step + 1, adapter: train.adapter }, {
-      help: "lower the learning rate, add `max_grad_norm: 1.0`, or look for an odd row of data",
-    }),
+    diagnostics.not_finite(
+      undefined,
+      { what, value: String(value), step: step + 1, adapter: train.adapter },
+      {
+        help: "lower the learning rate, add `max_grad_norm: 1.0`, or look for an odd row of data",
+      },
+    ),
   ]);

@@ -36,7 +36,8 @@ export const runCollected = async (only?: string): Promise<{ passed: number; fai
       counts.passed++;
     } catch (error) {
       counts.failed++;
-      console.log(`FAIL ${title}\n${error instanceof Error ? (error.stack ?? error.message) : `threw ${String(error)}`}\n`);
+      const details = (error as { details?: string }).details ?? "";
+      console.log(`FAIL ${title}\n${details}${error instanceof Error ? (error.stack ?? error.message) : `threw ${String(error)}`}\n`);
     }
   }
   return counts;

@@ -17,7 +17,12 @@ require { trainable(some) <= 50%  memory(train some) <= 1 GiB  file(some) <= 1 M
 `;
 
 const check = async (text: string, config: object = llamaConfig, inputs: Record<string, string> = {}): Promise<readonly Diagnostic[]> =>
-  (await compile({ file: "main.peft", goal: "check", inputs }, memoryHost({ "main.peft": text, "base/config.json": JSON.stringify(config) }))).diagnostics;
+  (
+    await compile(
+      { file: "main.peft", goal: "check", inputs },
+      memoryHost({ "main.peft": text, "base/config.json": JSON.stringify(config) }),
+    )
+  ).diagnostics;
 
 /** [what replaces what, code, the text that is marked, part of the help or notes] */
 const mistakes: readonly [string, string, string, string, RegExp][] = [
@@ -65,7 +70,8 @@ const mistakes: readonly [string, string, string, string, RegExp][] = [
 ];
 
 const wide = (text: string, at: Diagnostic["at"]): string => (at ? text.slice(at.start, at.end) : "");
-const said = (diagnostic: Diagnostic): string => [diagnostic.message, diagnostic.help, ...diagnostic.notes.map((note) => note.message)].join("\n");
+const said = (diagnostic: Diagnostic): string =>
+  [diagnostic.message, diagnostic.help, ...diagnostic.notes.map((note) => note.message)].join("\n");
 
 group("checker", (test) => {
   test("the good file is clean", async () => assert.equal(await check(good), []));
@@ -82,18 +88,56 @@ group("checker", (test) => {
     });
 
   test("several mistakes come out in one run", async () => {
-    const text = good.replace("lora(r: rank)", "lora(rank: 4)").replace("sequence_len", "cutoff_len").replace("[loss]", "[los]").replace("50%", "1 GiB");
+    const text = good
+      .replace("lora(r: rank)", "lora(rank: 4)")
+      .replace("sequence_len", "cutoff_len")
+      .replace("[loss]", "[los]")
+      .replace("50%", "1 GiB");
     const codes = (await check(text)).map((diagnostic) => diagnostic.code);
     for (const code of ["PEFT0306", "PEFT0300", "PEFT0321"]) assert.ok(codes.includes(code), codes.join());
   });
 
-  test("an error inside a definition marks the user's line and notes the definition's", async () => {
-    const own = "method mine(r: int = 2) amends Linear {\n  param a: [r, in] ~ zeros\n  param b: [out, r] ~ zeros\n  weight = base.weight + a @ b\n}\n";
+  test("a mistake in a definition is said once, where it stands, however often it is used", async () => {
+    const own =
+      "method mine(r: int = 2) amends Linear {\n  param a: [r, in] ~ zeros\n  param b: [out, r] ~ zeros\n  weight = base.weight + a @ b\n}\n";
     const text = good.replace("lora(r: rank)", "mine(r: rank)") + own;
-    const [found] = (await check(text)).filter((diagnostic) => diagnostic.code === "PEFT0403");
-    assert.ok(found);
-    assert.is(wide(text, found.at), "mine(r: rank)");
-    assert.ok(found.notes.some((note) => wide(text, note.at).includes("a @ b")));
+    const found = await check(text);
+    assert.equal(
+      found.map((diagnostic) => [diagnostic.code, wide(text, diagnostic.at)]),
+      [["PEFT0403", "a @ b"]],
+    );
+  });
+
+  test("a definition that nothing uses is checked with its sizes as symbols", async () => {
+    const wrong: readonly [string, string, RegExp][] = [
+      [
+        "method mine(r: int = 2) amends Linear { param a: [r, in] ~ zeros  weight = base.weight + a }",
+        "PEFT0403",
+        /\[out, in\] and \[r, in\]/,
+      ],
+      ["method mine(r: int = 2) amends Linear { param a: [r, in] ~ zeros  wieght = base.weight + a }", "PEFT0413", /did you mean `weight`/],
+      ["method mine(r: int = 2) amends Liner { param a: [r, in] ~ zeros }", "PEFT0411", /Linear/],
+      ["method mine() amends Linear { param m: [out] = norm(base.weight)  weight = base.weight }", "PEFT0328", /starts from an expression/],
+      ["method mine() amends Linear { shared param m: [out] ~ zeros  weight = base.weight }", "PEFT0328", /shared/],
+      ["method mine() amends Linear { param m: [out, in] ~ zeros  weight = base.weight + m  m.grad = m }", "PEFT0328", /m.grad/],
+      ["module Mine(width: int) { forward(x: [.., width]) -> [.., width] = x @ x.T }", "PEFT0403", /./],
+      [
+        "module Mine(width: int) { inner = Linear(width, 2 * width)  forward(x: [.., width]) -> [.., width] = inner(x) }",
+        "PEFT0403",
+        /declared \[.., width\], found \[b, t, 2\*width\]/,
+      ],
+      ["module Mine(width: int) { forward(x: [.., width]) -> [.., width] = sliu(x) }", "PEFT0401", /did you mean `silu`/],
+    ];
+    for (const [definition, code, hint] of wrong) {
+      const found = await check(`${good}${definition}\n`);
+      assert.ok(
+        found.some((diagnostic) => diagnostic.code === code && hint.test(said(diagnostic))),
+        `${definition}: ${found.map((d) => `${d.code} ${said(d)}`).join("; ")}`,
+      );
+    }
+    const right =
+      "method mine(r: int = 2, alpha: float = r) amends Linear { param a: [r, in] ~ zeros  param b: [out, r] ~ zeros  weight = base.weight + (alpha / sqrt(r)) * b @ a }\nmodule Mine(width: int, heads: int) { q = Linear(width, width)  forward(x: [.., width]) -> [.., width] = join(split(q(x), heads)) }";
+    assert.equal(await check(`${good}${right}\n`), []);
   });
 
   test("what config.json asks for and the architecture cannot do is named", async () => {
@@ -112,7 +156,9 @@ group("checker", (test) => {
   });
 
   test("a method that rebinds an activation cannot be merged, and says why", async () => {
-    const text = good.replace("lora(r: rank)", "gate()") .replace("attn.{q, v}", "mlp") + "method gate() amends GatedMLP {\n  param s: [hidden] ~ ones\n  out = base.out * s\n}\n";
+    const text =
+      good.replace("lora(r: rank)", "gate()").replace("attn.{q, v}", "mlp") +
+      "method gate() amends GatedMLP {\n  param s: [hidden] ~ ones\n  out = base.out * s\n}\n";
     const found = await check(text);
     assert.match(found.map((d) => `${d.code} ${d.message}`).join("\n"), /PEFT0323.*rebinds `out`/);
   });

@@ -2,13 +2,13 @@
 // two real devices must agree with.
 
 import { createHash } from "node:crypto";
+import { std } from "../../cli/embedded/std.ts";
 import { type Compiled, compile } from "../../compiler/compile.ts";
 import type { SegmentGraph } from "../../compiler/graph.ts";
 import type { CompileHost } from "../../compiler/host.ts";
 import { interpretSegment } from "../../compiler/interpret.ts";
 import { lower } from "../../compiler/lower.ts";
 import type { Tensor } from "../../compiler/op.ts";
-import { std } from "../../cli/embedded/std.ts";
 import type { Data, Device } from "../../runtime/devices/device.ts";
 import { shapeAt } from "../../runtime/devices/sizes.ts";
 import { draw } from "../../runtime/draw.ts";
@@ -27,7 +27,15 @@ export const llamaConfig = {
   tie_word_embeddings: true,
 };
 
-export const gptConfig = { architectures: ["GPT2LMHeadModel"], n_embd: 12, n_layer: 2, n_head: 3, n_positions: 32, vocab_size: 11, tie_word_embeddings: false };
+export const gptConfig = {
+  architectures: ["GPT2LMHeadModel"],
+  n_embd: 12,
+  n_layer: 2,
+  n_head: 3,
+  n_positions: 32,
+  vocab_size: 11,
+  tie_word_embeddings: false,
+};
 
 /** A host whose files are given; `base/config.json` is one of them. */
 export const memoryHost = (files: Readonly<Record<string, string>>, library: ReadonlyMap<string, string> = std): CompileHost => ({
@@ -58,7 +66,8 @@ export const build = async (text: string, config: object, library?: ReadonlyMap<
   const host = memoryHost({ "main.peft": text, "base/config.json": JSON.stringify(config) }, library);
   const compiled = await compile({ file: "main.peft", goal: "plan" }, host);
   const errors = compiled.diagnostics.filter((diagnostic) => diagnostic.severity === "error");
-  if (errors.length > 0 || !compiled.checked) throw new Error(errors.map((d) => `${d.code} ${d.message} ${d.notes.map((n) => n.message).join("; ")}`).join("\n"));
+  if (errors.length > 0 || !compiled.checked)
+    throw new Error(errors.map((d) => `${d.code} ${d.message} ${d.notes.map((n) => n.message).join("; ")}`).join("\n"));
   const lowered = lower(compiled.checked, host, { report: () => {}, through: [] })!;
   return { compiled, job: lowered.job, segments: lowered.segments };
 };
@@ -92,7 +101,8 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
       return memory.subarray(offset / 4, offset / 4 + count);
     };
     const copy = (values: Float64Array, dtype: string): Data => (dtype === "i32" ? Int32Array.from(values) : Float32Array.from(values));
-    const typeOf = (name: string, program?: string) => (program === undefined ? undefined : job.programs[program]!.values[name]) ?? job.values[name]!;
+    const typeOf = (name: string, program?: string) =>
+      (program === undefined ? undefined : job.programs[program]!.values[name]) ?? job.values[name]!;
     return {
       write: (name, data, program) => {
         const memory = place(name, program, { ...job.dims, ...(program === undefined ? {} : job.programs[program]!.dims) });
@@ -104,7 +114,8 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
         for (const call of job.programs[program]!.calls) {
           const segment = segments.get(call.segment)!;
           const inputs: Record<string, Tensor> = {};
-          for (const [i, { name, node }] of segment.inputs.entries()) inputs[name] = { shape: shapeAt(node.type.shape, dims), data: place(call.inputs[i]!, program, dims).slice() };
+          for (const [i, { name, node }] of segment.inputs.entries())
+            inputs[name] = { shape: shapeAt(node.type.shape, dims), data: place(call.inputs[i]!, program, dims).slice() };
           const outputs = interpretSegment(segment, inputs, dims);
           for (const [i, { name }] of segment.outputs.entries()) place(call.outputs[i]!, program, dims).set(outputs[name]!.data);
         }
@@ -117,14 +128,28 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
 });
 
 /** First values for every parameter, as the runtime draws them; zeros are replaced so that no gradient vanishes by accident. */
-export const drawAll = async (job: Job, write: (name: string, values: Float32Array) => void | Promise<void>, { nonzero = false } = {}): Promise<Map<string, Float32Array>> => {
+export const drawAll = async (
+  job: Job,
+  write: (name: string, values: Float32Array) => void | Promise<void>,
+  { nonzero = false } = {},
+): Promise<Map<string, Float32Array>> => {
   const values = new Map<string, Float32Array>();
   for (const parameter of job.parameters) {
     const { source, name, shape } = parameter;
     const count = shape.reduce((a, b) => a * b, 1);
     const drawn = new Float32Array(count);
     if (source.kind === "copy") drawn.set(values.get(source.of)!);
-    else if (source.kind === "draw") draw(nonzero && source.distribution === "zeros" ? { kind: "draw", distribution: "normal", args: [0.1] } : source.distribution === "normal" ? { ...source, args: [0.3] } : source, 11, name, drawn);
+    else if (source.kind === "draw")
+      draw(
+        nonzero && source.distribution === "zeros"
+          ? { kind: "draw", distribution: "normal", args: [0.1] }
+          : source.distribution === "normal"
+            ? { ...source, args: [0.3] }
+            : source,
+        11,
+        name,
+        drawn,
+      );
     values.set(name, drawn);
     if (job.values[name]) await write(name, drawn);
   }

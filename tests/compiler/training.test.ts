@@ -1,11 +1,11 @@
 // Laws of the training graph, on whole models: gradients against finite differences of the evaluated loss, both bracketings
 // against each other, merged against unmerged, generation against one whole pass, devices against the interpreter.
 
-import type { Session } from "../../runtime/devices/device.ts";
-import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import type { Op } from "../../compiler/op.ts";
 import { ops } from "../../compiler/ops/index.ts";
+import { cpuDevice } from "../../runtime/devices/cpu.ts";
+import type { Session } from "../../runtime/devices/device.ts";
 import { evaluateScalar } from "../../runtime/scalar.ts";
 import { assert, group } from "../harness.ts";
 import { type Built, build, drawAll, gptConfig, llamaConfig, randomBatch, referenceDevice } from "./support.ts";
@@ -141,7 +141,11 @@ group("training graph", (test) => {
 
   test("thin products are formed first where that is cheaper, and never where it is not", async () => {
     const wide = { ...llamaConfig, hidden_size: 256, intermediate_size: 512, max_position_embeddings: 64 };
-    const text = (rows: number, length: number): string => pipeline("lora(r: 2) into tiny.layers.*.mlp.up").replace("micro_batch_size: 2  sequence_len: 8  max", `micro_batch_size: ${rows}  sequence_len: ${length}  max`);
+    const text = (rows: number, length: number): string =>
+      pipeline("lora(r: 2) into tiny.layers.*.mlp.up").replace(
+        "micro_batch_size: 2  sequence_len: 8  max",
+        `micro_batch_size: ${rows}  sequence_len: ${length}  max`,
+      );
     const shapes = async (rows: number, length: number): Promise<string> => {
       const { segments } = await build(text(rows, length), wide);
       const forward = [...segments.values()].find((segment) => segment.name === "layers.forward")!;
@@ -149,9 +153,9 @@ group("training graph", (test) => {
       const graph = new Set<string>();
       const visit = (node: (typeof forward.outputs)[number]["node"]): void => {
         if (node.inputs.includes(up)) graph.add(node.op);
-        node.inputs.forEach(visit);
+        for (const input of node.inputs) visit(input);
       };
-      forward.outputs.forEach((output) => visit(output.node));
+      for (const output of forward.outputs) visit(output.node);
       return [...graph].join();
     };
     assert.is(await shapes(1, 8), "matmul", "few tokens: x·Wᵀ + (x·Aᵀ)·Bᵀ");
@@ -190,8 +194,14 @@ group("training graph", (test) => {
       const s = built.job.programs["generate.0"]!.dims.s!;
       const logits = async (from: number, count: number): Promise<Float32Array> => {
         const piece = (row: number, i: number): number => ids[row * 8 + from + i]!;
-        await session.write("ids", Int32Array.from({ length: 2 * count }, (_, k) => piece(Math.floor(k / count), k % count)));
-        await session.write("positions", Int32Array.from({ length: 2 * count }, (_, k) => from + (k % count)));
+        await session.write(
+          "ids",
+          Int32Array.from({ length: 2 * count }, (_, k) => piece(Math.floor(k / count), k % count)),
+        );
+        await session.write(
+          "positions",
+          Int32Array.from({ length: 2 * count }, (_, k) => from + (k % count)),
+        );
         await session.write("rows", Int32Array.of(count - 1, 2 * count - 1));
         await session.run("generate.0", { b: 2, t: count, n: 2, s });
         return (await session.read("logits", "generate.0")) as Float32Array;
@@ -243,7 +253,8 @@ group("training graph", (test) => {
         for (let step = 0; step < 10; step++) {
           const batch = randomBatch(2, 8, job.base.vocab_size, step + 1);
           curve.push(await lossOf(session, train.step, batch));
-          for (const [name, expr] of Object.entries(train.scalars)) await session.write(name, Float32Array.of(evaluateScalar(expr, { step, total: 10 })));
+          for (const [name, expr] of Object.entries(train.scalars))
+            await session.write(name, Float32Array.of(evaluateScalar(expr, { step, total: 10 })));
           await session.run(train.update, {});
         }
         losses.push(curve);

@@ -1,0 +1,68 @@
+// A user's own definitions, checked by themselves with every size a symbol: what fits here fits for all sizes, used or not.
+
+import type * as tree from "../grammar/tree.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { elaborate } from "./elaborate.ts";
+import type { Context } from "./expressions.ts";
+import { amend } from "./inject.ts";
+import { build, type Instance } from "./instantiate.ts";
+import type { Definition, Library } from "./resolve.ts";
+import { bool, number, size, type Value } from "./values.ts";
+
+/** The definitions that hold a mistake: it was reported where it stands, and need not be again wherever they are used. */
+export const checkDefinitions = (own: readonly Definition[], library: Library, context: Context): ReadonlySet<Definition> => {
+  const wrong = new Set<Definition>();
+  for (const definition of own) {
+    const watched: Context = {
+      ...context,
+      report: (diagnostic) => {
+        if (diagnostic.severity === "error") wrong.add(definition);
+        context.report(diagnostic);
+      },
+    };
+    if (definition.kind === "module") checkForward(symbolic(definition, library, watched), [], watched);
+    if (definition.kind === "method") checkMethod(definition, library, watched);
+  }
+  return wrong;
+};
+
+/** Whole numbers become symbols of their own name, other numbers unknown, switches on. */
+const symbols = (parameters: readonly tree.Parameter[]): Map<string, Value> =>
+  new Map(
+    parameters.map(({ name, type }): [string, Value] => [
+      name.text,
+      type?.text === "int"
+        ? size(name.text)
+        : type?.text === "bool"
+          ? bool(true)
+          : type?.text === "string"
+            ? { kind: "text", value: "" }
+            : number(Number.NaN),
+    ]),
+  );
+
+const symbolic = (definition: tree.ModuleDef, library: Library, context: Context): Instance =>
+  build(definition, symbols(definition.parameters), { path: definition.name.text, checkpoint: "", transposed: false }, library, context);
+
+const checkForward = (module: Instance, adapters: readonly string[], context: Context): void => {
+  // Something that declares no shape makes the rest unknown: that is no failure.
+  elaborate(module, { adapters, training: true }, { forwardOf: module }, context);
+};
+
+const checkMethod = (method: tree.MethodDef, library: Library, context: Context): void => {
+  if (!method.amends) return;
+  const definition = library.find("module", method.amends.text);
+  if (!definition) {
+    context.report(
+      diagnostics.unknown_module(
+        method.amends.at,
+        { name: method.amends.text },
+        { notes: [{ message: `modules: ${library.names("module").join(", ")}` }] },
+      ),
+    );
+    return;
+  }
+  const module = symbolic(definition, library, context);
+  amend("it", undefined, method, symbols(method.parameters), module, context);
+  checkForward(module, ["it"], context);
+};

@@ -2,7 +2,8 @@
 // only to build, so that checking never pays for it.
 
 import type { Job, Segment } from "../../spec/job.ts";
-import { fuse, printKernels } from "../fuse.ts";
+import { fuse } from "../fuse.ts";
+import { printKernels } from "../kernels.ts";
 import type { Lowered } from "../lower.ts";
 import { layOut } from "../place.ts";
 import { emitOnnx } from "./onnx.ts";
@@ -27,5 +28,9 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
     files.set(spec.wgsl, wgsl);
     files.set(spec.onnx, emitOnnx(graph));
   }
-  return { job: { ...job, segments: specs, arenas: { ...job.arenas, ...(scratch > 0 && { scratch }) } }, files, kernels: prints.join("\n\n") };
+  return {
+    job: { ...job, segments: specs, arenas: { ...job.arenas, ...(scratch > 0 && { scratch }) } },
+    files,
+    kernels: prints.join("\n\n"),
+  };
 };

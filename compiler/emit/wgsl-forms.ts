@@ -26,6 +26,8 @@ export interface MapForm {
   readonly prelude?: string;
   /** What a contraction may absorb: a sum of contractions is one K loop, and a scalar factor goes onto its operand. */
   readonly algebra?: "sum" | "product";
+  /** "view": as cheap as the load it stands on; computed by every reader of a stored value. */
+  readonly cost?: "view";
 }
 
 /** The same elements in the same row-major order under another shape. */
@@ -47,6 +49,8 @@ export interface ElementReader {
   readonly size: (dim: Dim) => string;
   /** Names a value, so that an expression that occurs twice is computed once. */
   readonly name: (expression: string) => string;
+  /** The last i below `count` for which `hit` holds, or `count`. What `hit` reads, it reads through the reader it is given. */
+  readonly search: (count: string, hit: (i: string, inner: ElementReader) => string) => string;
   readonly inputs: readonly TensorType[];
   readonly output: TensorType;
 }
@@ -62,6 +66,8 @@ export interface ElementForm {
   readonly axes?: (attrs: Attrs, inputs: readonly TensorType[], output: TensorType) => readonly number[];
   /** Whether four aligned neighbours along the last axis are four aligned neighbours of input 0, at the index `read` is given. */
   readonly keepsFour?: (attrs: Attrs, inputs: readonly TensorType[], output: TensorType) => boolean;
+  /** An input that is read only at the output's own position, so that the output may be written over it. */
+  readonly over?: number;
 }
 
 /** Output axes are the kept axes of input 0; the others are reduced, in a fixed order. */
@@ -91,6 +97,8 @@ export interface RowForm {
   readonly form: "row";
   /** Input whose shape is walked. */
   readonly along: number;
+  /** Axis that is walked; default the last. */
+  readonly axis?: (attrs: Attrs, rank: number) => number;
   readonly roles: readonly ("element" | "row")[];
   readonly reductions: readonly {
     readonly name: string;
@@ -99,8 +107,13 @@ export interface RowForm {
     /** From the reduction's raw value, itself in `reduced`. */
     readonly finish?: (context: RowContext) => string;
   }[];
+  readonly outputs: (attrs: Attrs) => readonly RowOutput[];
+}
+
+export interface RowOutput {
   /** "column": summed over the rows, so that it has the shape of the last axis alone. */
-  readonly outputs: readonly { readonly per: "element" | "row" | "column"; readonly value: (context: RowContext) => string }[];
+  readonly per: "element" | "row" | "column";
+  readonly value: (context: RowContext) => string;
 }
 
 /** A sum of products over one index. */
@@ -111,7 +124,7 @@ export interface ContractionForm {
   readonly transposed?: (attrs: Attrs) => { readonly a: boolean; readonly b: boolean };
 }
 
-/** out[ids[i], ..] += value[i, ..] in order of i, zero where no id points: no atomics, so it is the same every time. */
+/** out[ids[i], ..] += value[i, ..] over the flattened leading axes in order of i, zero where no id points: no atomics, so it is the same every time. */
 export interface ScatterForm {
   readonly form: "scatter";
   readonly ids: number;
@@ -122,10 +135,14 @@ export interface ScatterForm {
 export interface AttentionForm {
   readonly form: "attention";
   readonly scale: (attrs: Attrs, width: number) => number;
+  /** Whether query i sees only slots up to positions[b, i]; else all. */
+  readonly causal: (attrs: Attrs) => boolean;
 }
 
-/** query, key, value, positions, out, lse, dout -> dquery, dkey, dvalue. */
+/** query, key, value, positions, out, lse, dout -> the wanted ones of dquery, dkey, dvalue. */
 export interface AttentionGradientForm {
   readonly form: "attention_gradient";
   readonly scale: (attrs: Attrs, width: number) => number;
+  readonly causal: (attrs: Attrs) => boolean;
+  readonly outputs: (attrs: Attrs) => readonly ("query" | "key" | "value")[];
 }

@@ -95,5 +95,6 @@ export const attention: Op = {
     ];
   },
   flops: ([query, key]) => multiply(multiply(4, product(query!.shape)), key!.shape[1]!),
+  wgsl: { form: "attention", scale: scaleOf, causal: (attrs) => attrs.causal !== false },
   onnx: attentionOnnx,
 };

@@ -44,5 +44,11 @@ export const attention_gradient: Op = {
     return wantedOf(attrs).map((name) => (name === "query" ? dq : name === "key" ? dk : dv));
   },
   flops: ([query, key], attrs) => multiply(multiply(4 + 2 * wantedOf(attrs).length, product(query!.shape)), key!.shape[1]!),
+  wgsl: {
+    form: "attention_gradient",
+    scale: scaleOf,
+    causal: (attrs) => attrs.causal !== false,
+    outputs: (attrs) => wantedOf(attrs) as readonly ("query" | "key" | "value")[],
+  },
   onnx: attentionGradientOnnx,
 };

@@ -9,5 +9,6 @@ export const branch: Op = {
   doc: "a weight's delta whose input is gated in training",
   type: ([delta]) => delta!,
   eval: ([delta]) => [delta!],
+  wgsl: { form: "flat" },
   onnx: (_, [delta]) => [delta!],
 };

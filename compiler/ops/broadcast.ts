@@ -21,6 +21,7 @@ export const broadcast: Op = {
     return [{ shape, data: Float64Array.from(from, (place) => x!.data[place]!) }];
   },
   flops: () => 0,
+  wgsl: { form: "element", cost: "view", element: ({ same }) => same(0) },
   onnx: (write, [x], node) => [
     sameShape(node.inputs[0]!.type.shape, node.type.shape) ? x! : write.node("Expand", [x!, write.shape(node.type.shape)]),
   ],

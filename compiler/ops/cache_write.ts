@@ -32,6 +32,18 @@ export const cache_write: Op = {
     return [{ shape: cache!.shape, data }];
   },
   flops: () => 0,
+  wgsl: {
+    form: "element",
+    cost: "work",
+    over: 0,
+    // The new row whose position is this slot, if there is one.
+    element: ({ at, read, same, search, inputs, size, name }) => {
+      const count = size(inputs[1]!.shape[1]!);
+      const found = search(count, (i, inner) => `i32(${inner.read(2, [at(0), i])}) == i32(${at(1)})`);
+      const fresh = read(1, [at(0), name(`min(${found}, ${count} - 1u)`), at(2), at(3)]);
+      return `select(${same(0)}, ${fresh}, ${found} < ${count})`;
+    },
+  },
   onnx: (write, [cache, fresh, positions], node) => {
     const [b, t] = node.inputs[2]!.type.shape as [Dim, Dim];
     const range = write.node("Range", [

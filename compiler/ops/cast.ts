@@ -24,6 +24,12 @@ export const cast: Op = {
     const round = isFloat(types[0]!) ? (v: number) => v : Math.trunc;
     return [{ shape: x!.shape, data: x!.data.map(round) }];
   },
+  // Registers hold f32 whatever the stored dtype, so between floating-point dtypes nothing is to be done.
+  wgsl: {
+    form: "map",
+    cost: "view",
+    expression: ([x], attrs) => `${attrs.dtype === "i32" ? "i32" : attrs.dtype === "u32" || attrs.dtype === "u8" ? "u32" : "f32"}(${x})`,
+  },
   onnx: (write, inputs, node) => [
     node.inputs[0]!.type.dtype === node.type.dtype ? inputs[0]! : write.node("Cast", inputs, { to: write.code(node.type.dtype) }),
   ],

@@ -42,6 +42,26 @@ export const concat: Op = {
     return [out];
   },
   flops: () => 0,
+  wgsl: {
+    form: "element",
+    cost: "work",
+    element: ({ at, read, size, inputs, output, name }, attrs) => {
+      const axis = axisOf(attrs.axis ?? -1, output.shape.length)!;
+      let start: Dim = 0;
+      let text = "";
+      // The last part that starts at or before the place; the others read some element of theirs and are not chosen.
+      for (const [part, { shape }] of inputs.entries()) {
+        const place = name(`min(${at(axis)} - ${size(start)}, ${size(shape[axis]!)} - 1u)`);
+        const value = read(
+          part,
+          output.shape.map((_, i) => (i === axis ? place : at(i))),
+        );
+        text = part === 0 ? value : `select(${text}, ${value}, ${at(axis)} >= ${size(start)})`;
+        start = add(start, shape[axis]!);
+      }
+      return text;
+    },
+  },
   onnx: (write, inputs, node) => [
     inputs.length === 1 ? inputs[0]! : write.node("Concat", inputs, { axis: axisOf(node.attrs.axis ?? -1, node.type.shape.length)! }),
   ],

@@ -31,6 +31,7 @@ export const contract: Op = {
     return [{ shape: [m, n], data }];
   },
   flops: ([a], _attrs, type) => multiply(2, multiply(product(a!.shape), type.shape[1]!)),
+  wgsl: { form: "contraction", over: "leading" },
   onnx: (write, [a, b], node) => {
     const flat = (name: string, i: number) => {
       const { shape } = node.inputs[i]!.type;

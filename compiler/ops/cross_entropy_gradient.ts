@@ -25,6 +25,22 @@ export const cross_entropy_gradient: Op = {
     return [{ shape: logits!.shape, data }];
   },
   flops: ([logits]) => multiply(5, product(logits!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    roles: ["element", "row", "row"],
+    reductions: [
+      { name: "top", by: "max", of: ({ args: [x] }) => x! },
+      { name: "total", by: "sum", of: ({ args: [x], reduced: { top } }) => `exp(${x} - ${top})` },
+    ],
+    outputs: () => [
+      {
+        per: "element",
+        value: ({ args: [x, target, dy], reduced: { top, total }, column }) =>
+          `select((exp(${x} - ${top}) / ${total} - select(0.0, 1.0, i32(${column}) == i32(${target}))) * ${dy}, 0.0, i32(${target}) < 0)`,
+      },
+    ],
+  },
   onnx: (write, [logits, targets, dy], node) => {
     const { shape } = node.type;
     const rows = product(shape.slice(0, -1));

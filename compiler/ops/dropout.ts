@@ -68,6 +68,28 @@ export const dropout: Op = {
     const data = x!.data.map((v, i) => (kept(seed!.data[0]!, site, Math.floor(i / width), i % width, p) ? v / (1 - p) : 0));
     return [{ shape: x!.shape, data: p === 0 ? x!.data : data }];
   },
+  wgsl: {
+    form: "element",
+    cost: "work",
+    over: 0,
+    element: ({ flat, same, read, size, output, name }, attrs) => {
+      const p = attrs.p as number;
+      if (p === 0) return same(0);
+      const site = (attrs.site as number | undefined) ?? 0;
+      const width = size(output.shape.at(-1) ?? 1);
+      const key = name(`mix_(u32(${read(1, [])}) + ${Math.imul(site, G) >>> 0}u)`);
+      const row = name(`(${flat()} / ${width}) * ${G >>> 0}u`);
+      const column = name(`(${flat()} % ${width}) * ${G >>> 0}u`);
+      const draw = name(`bitcast<i32>((mix_(${key} + ${row}) | 1u) * mix_((${key} ^ ${F}u) + ${column}) + mix_(~${key} + ${row}))`);
+      return `select(0.0, ${same(0)} * ${1 / (1 - p)}, ${draw} >= ${thresholdOf(p)})`;
+    },
+    prelude: `fn mix_(value: u32) -> u32 {
+    var x = value;
+    x = (x ^ (x >> 16u)) * 0x21f0aaadu;
+    x = (x ^ (x >> 15u)) * 0xd35a2d97u;
+    return x ^ (x >> 15u);
+  }`,
+  },
   onnx: (write, [x, seed], node) => {
     const p = node.attrs.p as number;
     const site = (node.attrs.site as number | undefined) ?? 0;

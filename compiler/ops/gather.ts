@@ -27,5 +27,17 @@ export const gather: Op = {
     return [{ shape: numbers(types[0]!.shape), data: out.data }];
   },
   flops: () => 0,
+  wgsl: {
+    form: "element",
+    cost: "work",
+    element: ({ at, read, inputs, name }) => {
+      const rank = inputs[1]!.shape.length;
+      const id = read(
+        1,
+        inputs[1]!.shape.map((_, i) => at(i)),
+      );
+      return read(0, [name(`u32(${id})`), at(rank)]);
+    },
+  },
   onnx: (write, inputs) => [write.node("Gather", inputs, { axis: 0 })],
 };

@@ -16,6 +16,7 @@ export const iota: Op = {
     for (let i = 0; i < out.data.length; i++) out.data[i] = i;
     return [out];
   },
+  wgsl: { form: "element", cost: "view", element: ({ flat }) => `f32(${flat()})` },
   onnx: (write, _inputs, node) => {
     const end = write.node("Squeeze", [write.shape([node.attrs.count as Dim])]);
     const whole = write.node("Range", [write.constant([0], "i64", []), end, write.constant([1], "i64", [])]);

@@ -17,5 +17,6 @@ export const join: Op = {
   ],
   eval: ([x], _attrs, types) => [{ shape: numbers(types[0]!.shape), data: x!.data }],
   flops: () => 0,
+  wgsl: { form: "flat" },
   onnx: (write, [x], node) => [write.reshape(x!, node.inputs[0]!.type.shape, node.type.shape)],
 };

@@ -34,6 +34,26 @@ export const layer_norm: Op = {
     return [{ shape: x!.shape, data }];
   },
   flops: ([x]) => multiply(7, product(x!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    roles: ["element", "element", "element"],
+    reductions: [
+      { name: "mean", by: "sum", of: ({ args: [x] }) => x!, finish: ({ reduced: { mean }, width }) => `${mean} / ${width}` },
+      {
+        name: "r",
+        by: "sum",
+        of: ({ args: [x], reduced: { mean } }) => `(${x} - ${mean}) * (${x} - ${mean})`,
+        finish: ({ reduced: { r }, width, attrs }) => `inverseSqrt(${r} / ${width} + ${attrs.eps})`,
+      },
+    ],
+    outputs: () => [
+      {
+        per: "element",
+        value: ({ args: [x, weight, bias], reduced: { mean, r } }) => `(${x} - ${mean}) * ${r} * ${weight} + ${bias}`,
+      },
+    ],
+  },
   onnx: (write, inputs, node) => [write.node("LayerNormalization", inputs, { axis: -1, epsilon: { float: node.attrs.eps as number } })],
 };
 

@@ -40,6 +40,44 @@ export const layer_norm_gradient: Op = {
     return wantedOf(attrs).map((name) => of[name]!);
   },
   flops: ([x]) => multiply(11, product(x!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    roles: ["element", "element", "element"],
+    reductions: [
+      { name: "mean", by: "sum", of: ({ args: [x] }) => x!, finish: ({ reduced: { mean }, width }) => `${mean} / ${width}` },
+      {
+        name: "r",
+        by: "sum",
+        of: ({ args: [x], reduced: { mean } }) => `(${x} - ${mean}) * (${x} - ${mean})`,
+        finish: ({ reduced: { r }, width, attrs }) => `inverseSqrt(${r} / ${width} + ${attrs.eps})`,
+      },
+      {
+        name: "total",
+        by: "sum",
+        of: ({ args: [, weight, dy] }) => `${dy} * ${weight}`,
+        finish: ({ reduced: { total }, width }) => `${total} / ${width}`,
+      },
+      {
+        name: "along",
+        by: "sum",
+        of: ({ args: [x, weight, dy], reduced: { mean, r } }) => `${dy} * ${weight} * (${x} - ${mean}) * ${r}`,
+        finish: ({ reduced: { along }, width }) => `${along} / ${width}`,
+      },
+    ],
+    outputs: (attrs) =>
+      wantedOf(attrs).map((name) =>
+        name === "x"
+          ? {
+              per: "element",
+              value: ({ args: [x, weight, dy], reduced: { mean, r, total, along } }) =>
+                `${r} * (${dy} * ${weight} - ${total} - (${x} - ${mean}) * ${r} * ${along})`,
+            }
+          : name === "weight"
+            ? { per: "column", value: ({ args: [x, , dy], reduced: { mean, r } }) => `${dy} * (${x} - ${mean}) * ${r}` }
+            : { per: "column", value: ({ args: [, , dy] }) => dy! },
+      ),
+  },
   onnx: (write, [x, weight, dy], node) => {
     const { shape } = node.inputs[0]!.type;
     const width = shape.at(-1)!;

@@ -65,6 +65,7 @@ export const matmul: Op = {
     return [{ shape, data }];
   },
   flops: ([a], attrs, type) => multiply(multiply(2, product(type.shape)), a!.shape.at(attrs.transpose_a === true ? -2 : -1)!),
+  wgsl: { form: "contraction", over: "matrix", transposed: (attrs) => ({ a: attrs.transpose_a === true, b: attrs.transpose_b === true }) },
   onnx: (write, inputs, node) => {
     const { transpose_a, transpose_b } = node.attrs;
     if (!transpose_a && !transpose_b) return [write.node("MatMul", inputs)];

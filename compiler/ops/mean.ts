@@ -24,6 +24,7 @@ export const mean: Op = {
     return [{ shape: numbers(types[0]!.shape), data: sumOver(x!, axes).map((v) => v / total) }];
   },
   flops: ([x]) => product(x!.shape),
+  wgsl: { form: "reduce", by: "sum", mean: true, axes: (attrs, [x]) => axesOf(attrs.axes, x!.shape.length)! },
   onnx: (write, [x], node) => {
     const axes = axesOf(node.attrs.axes, node.inputs[0]!.type.shape.length)!;
     return [axes.length ? write.node("ReduceMean", [x!, write.constant(axes, "i64")], { keepdims: node.attrs.keep === true ? 1 : 0 }) : x!];

@@ -2,7 +2,7 @@
 
 import { add, at, type Dim } from "../dims.ts";
 import type { Op } from "../op.ts";
-import { axisOf, numbers, positions, refuse, show, stridesOf, zeros } from "./shape.ts";
+import { axisOf, isFloat, numbers, positions, refuse, show, stridesOf, zeros } from "./shape.ts";
 
 export const pad: Op = {
   name: "pad",
@@ -29,6 +29,21 @@ export const pad: Op = {
     return [out];
   },
   flops: () => 0,
+  wgsl: {
+    form: "element",
+    cost: "work",
+    element: ({ at, read, size, inputs, output, name }, attrs) => {
+      const axis = axisOf(attrs.axis, output.shape.length)!;
+      // Before the start the difference wraps around and is large: one comparison tests both ends.
+      const place = name(`${at(axis)} - ${size(attrs.before as Dim)}`);
+      const length = size(inputs[0]!.shape[axis]!);
+      const value = read(
+        0,
+        output.shape.map((_, i) => (i === axis ? `min(${place}, max(${length}, 1u) - 1u)` : at(i))),
+      );
+      return `select(${isFloat(output) ? "0.0" : `${output.dtype === "i32" ? "0i" : "0u"}`}, ${value}, ${place} < ${length})`;
+    },
+  },
   onnx: (write, [x], node) => {
     const axis = axisOf(node.attrs.axis, node.type.shape.length)!;
     const amounts = write.shape([node.attrs.before as Dim, node.attrs.after as Dim]);

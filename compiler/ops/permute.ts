@@ -32,5 +32,17 @@ export const permute: Op = {
     return [{ shape, data: Float64Array.from(from, (place) => x!.data[place]!) }];
   },
   flops: () => 0,
+  wgsl: {
+    form: "element",
+    cost: "view",
+    element: ({ at, read, output }, attrs) => {
+      const order = orderOf(attrs.order, output.shape.length)!;
+      return read(
+        0,
+        order.map((_, axis) => at(order.indexOf(axis))),
+      );
+    },
+    axes: (attrs, _inputs, output) => orderOf(attrs.order, output.shape.length)!,
+  },
   onnx: (write, [x], node) => [write.node("Transpose", [x!], { perm: orderOf(node.attrs.order, node.type.shape.length)! })],
 };

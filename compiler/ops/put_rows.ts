@@ -25,6 +25,7 @@ export const put_rows: Op = {
     return [out];
   },
   flops: () => 0,
+  wgsl: { form: "scatter", value: 0, ids: 1 },
   onnx: (write, [dy, rows], node) => {
     const { shape, dtype } = node.type;
     const flat = [product(shape.slice(0, -1)), shape.at(-1)!];

@@ -18,5 +18,6 @@ export const reshape: Op = {
   ],
   eval: ([x], _attrs, types) => [{ shape: numbers(types[0]!.shape), data: x!.data }],
   flops: () => 0,
+  wgsl: { form: "flat" },
   onnx: (write, [x], node) => [write.reshape(x!, node.inputs[0]!.type.shape, node.type.shape)],
 };

@@ -33,6 +33,20 @@ export const rms_norm: Op = {
     return [{ shape: x!.shape, data }];
   },
   flops: ([x]) => multiply(4, product(x!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    roles: ["element", "element"],
+    reductions: [
+      {
+        name: "r",
+        by: "sum",
+        of: ({ args: [x] }) => `${x} * ${x}`,
+        finish: ({ reduced: { r }, width, attrs }) => `inverseSqrt(${r} / ${width} + ${attrs.eps})`,
+      },
+    ],
+    outputs: () => [{ per: "element", value: ({ args: [x, weight], reduced: { r } }) => `${x} * ${r} * ${weight}` }],
+  },
   onnx: (write, inputs, node) => [
     write.node("SimplifiedLayerNormalization", inputs, { axis: -1, epsilon: { float: node.attrs.eps as number }, stash_type: 1 }),
   ],

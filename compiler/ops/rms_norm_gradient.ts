@@ -32,6 +32,34 @@ export const rms_norm_gradient: Op = {
     return wantedOf(attrs).map((name) => (name === "x" ? { shape: x!.shape, data: dx } : { shape: weight!.shape, data: dw }));
   },
   flops: ([x]) => multiply(8, product(x!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    roles: ["element", "element", "element"],
+    reductions: [
+      {
+        name: "r",
+        by: "sum",
+        of: ({ args: [x] }) => `${x} * ${x}`,
+        finish: ({ reduced: { r }, width, attrs }) => `inverseSqrt(${r} / ${width} + ${attrs.eps})`,
+      },
+      {
+        name: "along",
+        by: "sum",
+        of: ({ args: [x, weight, dy], reduced: { r } }) => `${dy} * ${weight} * ${x} * ${r}`,
+        finish: ({ reduced: { along }, width }) => `${along} / ${width}`,
+      },
+    ],
+    outputs: (attrs) =>
+      wantedOf(attrs).map((name) =>
+        name === "x"
+          ? {
+              per: "element",
+              value: ({ args: [x, weight, dy], reduced: { r, along } }) => `${r} * (${dy} * ${weight} - ${x} * ${r} * ${along})`,
+            }
+          : { per: "column", value: ({ args: [x, , dy], reduced: { r } }) => `${dy} * ${x} * ${r}` },
+      ),
+  },
   onnx: (write, [x, weight, dy], node) => {
     const { shape } = node.inputs[0]!.type;
     const width = shape.at(-1)!;

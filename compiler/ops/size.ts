@@ -11,6 +11,7 @@ export const size: Op = {
   type: (inputs) => (inputs.length ? refuse("size takes sizes and no tensor") : { dtype: "f32", shape: [] }),
   gradient: () => [],
   eval: (_inputs, attrs) => [{ shape: [], data: Float64Array.of(at(product(dimsOf(attrs.of)), {})) }],
+  wgsl: { form: "element", cost: "view", element: ({ size }, attrs) => `f32(${size(product(dimsOf(attrs.of)))})` },
   onnx: (write, _inputs, node) => {
     const all = product(dimsOf(node.attrs.of));
     if (typeof all === "number") return [write.constant(all)];

@@ -37,6 +37,22 @@ export const slice: Op = {
     return [{ shape, data: Float64Array.from(from, (place) => x!.data[place]!) }];
   },
   flops: () => 0,
+  wgsl: {
+    form: "element",
+    cost: "view",
+    element: ({ at, read, size, output }, attrs) => {
+      const axis = axisOf(attrs.axis ?? -1, output.shape.length)!;
+      return read(
+        0,
+        output.shape.map((_, i) => (i === axis ? `${at(i)} + ${size(attrs.from as Dim)}` : at(i))),
+      );
+    },
+    keepsFour: (attrs, [x], output) => {
+      const quarter = (dim: Dim) => isConcrete(dim) && dim % 4 === 0;
+      const last = axisOf(attrs.axis ?? -1, output.shape.length) === output.shape.length - 1;
+      return quarter(x!.shape.at(-1)!) && quarter(output.shape.at(-1)!) && (!last || quarter(attrs.from as Dim));
+    },
+  },
   onnx: (write, [x], node) => {
     const axis = axisOf(node.attrs.axis ?? -1, node.type.shape.length)!;
     const bounds = [write.shape([node.attrs.from as Dim]), write.shape([node.attrs.to as Dim])];

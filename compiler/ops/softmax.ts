@@ -35,5 +35,16 @@ export const softmax: Op = {
     return [{ shape: x!.shape, data }];
   },
   flops: ([x]) => multiply(5, product(x!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    axis: (attrs, rank) => axisOf(attrs.axis ?? -1, rank)!,
+    roles: ["element"],
+    reductions: [
+      { name: "top", by: "max", of: ({ args: [x] }) => x! },
+      { name: "total", by: "sum", of: ({ args: [x], reduced: { top } }) => `exp(${x} - ${top})` },
+    ],
+    outputs: () => [{ per: "element", value: ({ args: [x], reduced: { top, total } }) => `exp(${x} - ${top}) / ${total}` }],
+  },
   onnx: (write, inputs, node) => [write.node("Softmax", inputs, { axis: axisOf(node.attrs.axis ?? -1, node.type.shape.length)! })],
 };

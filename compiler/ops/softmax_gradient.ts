@@ -22,6 +22,14 @@ export const softmax_gradient: Op = {
     return [{ shape: y!.shape, data }];
   },
   flops: ([y]) => multiply(4, product(y!.shape)),
+  wgsl: {
+    form: "row",
+    along: 0,
+    axis: (attrs, rank) => axisOf(attrs.axis ?? -1, rank)!,
+    roles: ["element", "element"],
+    reductions: [{ name: "along", by: "sum", of: ({ args: [y, dy] }) => `${y} * ${dy}` }],
+    outputs: () => [{ per: "element", value: ({ args: [y, dy], reduced: { along } }) => `${y} * (${dy} - ${along})` }],
+  },
   onnx: (write, [y, dy], node) => {
     const axis = axisOf(node.attrs.axis, node.type.shape.length)!;
     const along = write.node("ReduceSum", [write.node("Mul", [y!, dy!]), write.constant([axis], "i64")]);

@@ -20,5 +20,6 @@ export const split: Op = {
   gradient: ({ graph, d, wants }) => [wants[0] && d[0] ? graph.add("join", [d[0]]) : undefined],
   eval: ([x], _attrs, types) => [{ shape: numbers(types[0]!.shape), data: x!.data }],
   flops: () => 0,
+  wgsl: { form: "flat" },
   onnx: (write, [x], node) => [write.reshape(x!, node.inputs[0]!.type.shape, node.type.shape)],
 };

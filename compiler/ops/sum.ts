@@ -18,6 +18,7 @@ export const sum: Op = {
   },
   eval: ([x], attrs, types) => [{ shape: numbers(types[0]!.shape), data: sumOver(x!, axesOf(attrs.axes, x!.shape.length)!) }],
   flops: ([x]) => product(x!.shape),
+  wgsl: { form: "reduce", by: "sum", axes: (attrs, [x]) => axesOf(attrs.axes, x!.shape.length)! },
   onnx: (write, [x], node) => {
     const axes = axesOf(node.attrs.axes, node.inputs[0]!.type.shape.length)!;
     return [axes.length ? write.node("ReduceSum", [x!, write.constant(axes, "i64")], { keepdims: node.attrs.keep === true ? 1 : 0 }) : x!];

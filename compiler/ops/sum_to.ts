@@ -31,6 +31,7 @@ export const sum_to: Op = {
     return [{ shape, data: sumOver(x!, repeated(x!.shape, shape)) }];
   },
   flops: ([x]) => product(x!.shape),
+  wgsl: { form: "reduce", by: "sum", axes: (attrs, [x]) => repeated(x!.shape, dimsOf(attrs.shape)) },
   onnx: (write, [x], node) => {
     const from = node.inputs[0]!.type.shape;
     const to = node.type.shape;

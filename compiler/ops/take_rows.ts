@@ -28,6 +28,21 @@ export const take_rows: Op = {
     return [out];
   },
   flops: () => 0,
+  wgsl: {
+    form: "element",
+    cost: "work",
+    element: ({ at, read, inputs, size, name }) => {
+      const { shape } = inputs[0]!;
+      const row = name(`u32(${read(1, [at(0)])})`);
+      const lead = shape.slice(0, -1);
+      const index = lead.map((dim, i) => {
+        const inner = product(lead.slice(i + 1));
+        const quotient = inner === 1 ? row : `${row} / ${size(inner)}`;
+        return i === 0 ? quotient : `(${quotient}) % ${size(dim)}`;
+      });
+      return read(0, [...index, at(1)]);
+    },
+  },
   onnx: (write, [x, rows], node) => {
     const { shape } = node.inputs[0]!.type;
     const flat = write.reshape(x!, shape, [product(shape.slice(0, -1)), shape.at(-1)!]);

@@ -1,0 +1,233 @@
+// What the attention kernels share: a 32 x 32 tile of scores made by 128 threads, 16 across by 8 down. A thread has four lines
+// of the tile and every 16th column of scores, or vector of four of the result. The long axis d passes through workgroup
+// memory in chunks of 32, so 16 KiB is enough for any d.
+
+import { type Dim, divide } from "../dims.ts";
+import type { Node } from "../graph.ts";
+import { type Block, fourths, type Index, type KernelScope } from "./wgsl-elements.ts";
+import { storedValue } from "./wgsl-reduce.ts";
+
+export const threads = 128;
+export const tile = 32;
+export const across = 16;
+export const down = 8;
+export const perLine = tile / down;
+export const perColumn = tile / across;
+/** Elements of d in workgroup memory at once, and vectors per line with the stride that spreads banks. */
+export const chunk = 32;
+export const stride = chunk / 4 + 1;
+export const scoreStride = tile + 1;
+
+export interface Shapes {
+  readonly b: Dim;
+  readonly t: Dim;
+  readonly s: Dim;
+  readonly h: Dim;
+  readonly g: Dim;
+  readonly d: number;
+  /** Query heads per key head. */
+  readonly share: Dim;
+}
+
+export const shapesOf = (query: Node, key: Node): Shapes => {
+  const [b, t, h, d] = query.type.shape as [Dim, Dim, Dim, Dim];
+  const [, s, g] = key.type.shape as [Dim, Dim, Dim, Dim];
+  if (typeof d !== "number") throw new Error("attention needs a head width that is known when it is compiled");
+  return { b, t, s, h, g, d, share: divide(h, g)! };
+};
+
+/** Where element c of a line is: [row, line, head, c]. */
+export const place = (node: Node, row: string, line: string, head: string, c: string): Index => ({
+  shape: node.type.shape,
+  groups: [row, line, head, c].map((at) => ({ rank: 1, at })),
+});
+
+export interface Source {
+  readonly node: Node;
+  readonly row: string;
+  readonly head: string;
+  /** First line of the tile and how many lines there are. */
+  readonly line0: string;
+  readonly lines: string;
+}
+
+/** Four elements of a line from c, zero past the end of d. */
+export const fourOf = (block: Block, { node, row, head }: Source, line: string, c: string, d: number): string => {
+  const lane = (i: number) => (i ? block.name(`${c} + ${i}u`) : c);
+  const values = block.four(node, (i) => place(node, row, line, head, lane(i)), fourths(node.type.shape));
+  return `vec4<f32>(${values.map((value, i) => (d % 4 === 0 ? value : `select(0.0, ${value}, ${lane(i)} < ${d}u)`)).join(", ")})`;
+};
+
+/** Fills `memory` with a chunk of a tile: 32 lines from c0, vectors of four along d. */
+export const loadChunk = (block: Block, memory: string, source: Source, d: number, c0: number): void => {
+  const quads = Math.min(chunk, Math.ceil((d - c0) / 4) * 4) / 4;
+  block.line(`for (var slot = lane; slot < ${tile * quads}u; slot += ${threads}u) {`);
+  const body = block.inner();
+  const line = body.name(`min(${source.line0} + slot / ${quads}u, ${source.lines} - 1u)`);
+  const c = body.name(`(slot % ${quads}u) * 4u + ${c0}u`);
+  body.line(`${memory}[(slot / ${quads}u) * ${stride}u + slot % ${quads}u] = ${fourOf(body, source, line, c, d)};`);
+  block.lines.push(...body.lines);
+  block.line("}");
+};
+
+/** name_i_j = Σ_c lines[i, c] · columns[j, c] over the tile. */
+export const printScores = (
+  block: Block,
+  name: string,
+  memory: { a: string; b: string },
+  lines: Source,
+  columns: Source,
+  d: number,
+): void => {
+  for (let i = 0; i < perLine; i++) for (let j = 0; j < perColumn; j++) block.line(`var ${name}${i}_${j} = 0.0;`);
+  for (let c0 = 0; c0 < d; c0 += chunk) {
+    const quads = Math.min(chunk, Math.ceil((d - c0) / 4) * 4) / 4;
+    loadChunk(block, memory.a, lines, d, c0);
+    loadChunk(block, memory.b, columns, d, c0);
+    block.line("workgroupBarrier();");
+    block.line(`for (var q = 0u; q < ${quads}u; q++) {`);
+    for (let j = 0; j < perColumn; j++) block.line(`  let y${j} = ${memory.b}[(across + ${j * across}u) * ${stride}u + q];`);
+    for (let i = 0; i < perLine; i++) {
+      block.line(`  let x${i} = ${memory.a}[(down + ${i * down}u) * ${stride}u + q];`);
+      for (let j = 0; j < perColumn; j++) {
+        const s = `${name}${i}_${j}`;
+        block.line(`  ${s} = fma(x${i}.w, y${j}.w, fma(x${i}.z, y${j}.z, fma(x${i}.y, y${j}.y, fma(x${i}.x, y${j}.x, ${s}))));`);
+      }
+    }
+    block.line("}");
+    block.line("workgroupBarrier();");
+  }
+};
+
+/** Vectors of the result one thread has per line. */
+export const vectorsOf = (d: number): number => Math.ceil(d / 4 / across);
+
+export const eachResult = (d: number, visit: (i: number, j: number) => void): void => {
+  for (let i = 0; i < perLine; i++) for (let j = 0; j < vectorsOf(d); j++) visit(i, j);
+};
+
+/** result_i_j += Σ_k tile[i, k] · source[k, j..j+3]; the source's lines pass through memory a few at a time. */
+export const printAccumulate = (block: Block, result: string, scores: string, memory: string, source: Source, d: number): void => {
+  const quads = Math.ceil(d / 4);
+  let lines = tile;
+  while (lines * quads > 2 * tile * stride) lines /= 2;
+  if (lines < 1) throw new Error(`attention: a head of width ${d} does not fit in workgroup memory`);
+  block.line(`for (var k0 = 0u; k0 < ${tile}u; k0 += ${lines}u) {`);
+  const outer = block.inner();
+  outer.line(`for (var slot = lane; slot < ${lines * quads}u; slot += ${threads}u) {`);
+  const body = outer.inner();
+  const line = body.name(`min(${source.line0} + k0 + slot / ${quads}u, ${source.lines} - 1u)`);
+  const c = body.name(`(slot % ${quads}u) * 4u`);
+  body.line(`${memory}[slot] = ${fourOf(body, source, line, c, d)};`);
+  outer.lines.push(...body.lines);
+  outer.line("}");
+  outer.line("workgroupBarrier();");
+  outer.line(`for (var k = 0u; k < ${lines}u; k++) {`);
+  for (let j = 0; j < vectorsOf(d); j++)
+    outer.line(`  let y${j} = ${memory}[k * ${quads}u + min(across + ${j * across}u, ${quads - 1}u)];`);
+  for (let i = 0; i < perLine; i++) {
+    outer.line(`  let x${i} = ${scores}[(down + ${i * down}u) * ${scoreStride}u + k0 + k];`);
+    for (let j = 0; j < vectorsOf(d); j++) outer.line(`  ${result}${i}_${j} += x${i} * y${j};`);
+  }
+  outer.line("}");
+  outer.line("workgroupBarrier();");
+  block.lines.push(...outer.lines);
+  block.line("}");
+};
+
+/** Writes result_i_j to [row, line, head, ..]. */
+export const printResult = (
+  block: Block,
+  scope: KernelScope,
+  node: Node,
+  result: string,
+  row: string,
+  head: string,
+  line0: string,
+  lines: string,
+  d: number,
+  factor: (i: number) => string,
+): void => {
+  const binding = scope.bind(storedValue(scope, node), node.type.dtype, "write");
+  for (let i = 0; i < perLine; i++) {
+    const at = block.flat(place(node, row, `${line0}_${i}`, head, "0u"));
+    block.line(`if (${line0} + down + ${i * down}u < ${lines}) {`);
+    for (let j = 0; j < vectorsOf(d); j++) {
+      block.line(`  let c${j} = (across + ${j * across}u) * 4u;`);
+      for (let lane = 0; lane < 4; lane++)
+        block.line(
+          `  if (c${j} + ${lane}u < ${d}u) { ${binding.name}[${at} + c${j} + ${lane}u] = ${result}${i}_${j}.${"xyzw"[lane]} * ${factor(i)}; }`,
+        );
+    }
+    block.line("}");
+  }
+};
+
+export const memoryOf = (scope: KernelScope) => {
+  const { entry } = scope;
+  return {
+    chunks: `${entry}_chunks`,
+    scores: `${entry}_scores`,
+    columns: `${entry}_columns`,
+    limit: `${entry}_limit`,
+    text: [
+      // Both chunks lie in one array, so that a result's lines can use the whole of it.
+      `var<workgroup> ${entry}_chunks: array<vec4<f32>, ${2 * tile * stride}>;`,
+      `var<workgroup> ${entry}_scores: array<f32, ${tile * scoreStride}>;`,
+      `var<workgroup> ${entry}_columns: array<f32, ${threads}>;`,
+      `var<workgroup> ${entry}_limit: i32;`,
+    ].join("\n"),
+  };
+};
+
+export const positionAt = (block: Block, positions: Node, row: string, line: string): string =>
+  block.name(
+    `i32(${block.value(positions, {
+      shape: positions.type.shape,
+      groups: [
+        { rank: 1, at: row },
+        { rank: 1, at: line },
+      ],
+    })})`,
+  );
+
+/** `limit` = 1 + the last slot that any of the 32 queries from query0 sees; the same for all threads, so that loops may end there. */
+export const printLimit = (
+  block: Block,
+  memory: ReturnType<typeof memoryOf>,
+  positions: Node,
+  row: string,
+  query0: string,
+  queries: string,
+  slots: string,
+  causal: boolean,
+): void => {
+  if (!causal) {
+    block.line(`let limit = ${slots};`);
+    return;
+  }
+  block.line("if (lane == 0u) {");
+  block.line("  var furthest = 0;");
+  block.line(`  for (var i = ${query0}; i < min(${query0} + ${tile}u, ${queries}); i++) {`);
+  const body = block.inner().inner();
+  body.line(`furthest = max(furthest, ${positionAt(body, positions, row, "i")} + 1);`);
+  block.lines.push(...body.lines);
+  block.line("  }");
+  block.line(`  ${memory.limit} = furthest;`);
+  block.line("}");
+  block.line(`let limit = min(u32(workgroupUniformLoad(&${memory.limit})), ${slots});`);
+};
+
+export const printPlaces = (block: Block): void => {
+  block.line(`let across = lane % ${across}u;`);
+  block.line(`let down = lane / ${across}u;`);
+};
+
+/** Clamped numbers of a thread's four lines. */
+export const printLines = (block: Block, line0: string, lines: string): void => {
+  for (let i = 0; i < perLine; i++) block.line(`let ${line0}_${i} = min(${line0} + down + ${i * down}u, ${lines} - 1u);`);
+};
+
+/** The second chunk is the second half of the array. */
+export const shareChunks = (lines: readonly string[], chunks: string): string[] =>
+  lines.map((line) => line.replaceAll(`${chunks}_b[`, `${chunks}[${tile * stride}u + `));

@@ -21,7 +21,7 @@ export interface Tokenizer {
   continue(text: string): number[];
   /** Text of ids; special tokens are left out unless asked for. */
   decode(ids: readonly number[], options?: { readonly special?: boolean }): string;
-  /** What stands before every text: [bos] for Llama, nothing for GPT-2. */
+  /** What stands before every text: often [bos], for byte-level tokenizers usually nothing. */
   readonly prefix: readonly number[];
   readonly bos: number | undefined;
   readonly eos: number | undefined;

@@ -3,10 +3,11 @@
 //   prompt given:   prefix + encode(prompt) + continue(answer) + eos
 //   no prompt:      prefix + encode(answer) + eos
 //
-// `prefix` is what the tokenizer puts before every text (often bos, for byte-level tokenizers usually nothing). Prompt and answer are encoded apart, so
-// training sees exactly the ids that generation starts from; `continue` encodes the answer as text that follows other text, so
-// that the ids decode to prompt + answer, character for character, with sentencepiece as with byte-level tokenizers: no space
-// is added or lost between them, and none has to be guessed. An answer that should start with a space says so: " {reference}".
+// `prefix` is what the tokenizer puts before every text: often bos, for byte-level tokenizers usually nothing. Prompt and answer
+// are encoded apart, so training sees exactly the ids that generation starts from; `continue` encodes the answer as text that
+// follows other text, so that the ids decode to prompt + answer, character for character, with sentencepiece as with
+// byte-level tokenizers: no space is added or lost between them, and none has to be guessed. An answer that should start with
+// a space says so: " {reference}".
 //
 // Labels: the answer's tokens and eos; with loss_on "all", every token but the first. A row too long loses its end, and the
 // number of such rows is in the report; a row whose prompt leaves no room for any label stops everything before training.

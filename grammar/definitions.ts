@@ -1,82 +1,45 @@
-// What stdlib/ is written in: modules, architectures, methods, optimizers, schedules, formats, and their members
-// (spec/language/definitions.md).
+// The items of stdlib/: modules, architectures, methods, optimizers, schedules and formats (spec/language/definitions.md).
 
-import type { ParserMethod } from "chevrotain";
-import { diagnostics as report } from "../spec/diagnostics.generated.ts";
-import { ExpressionParser } from "./expressions.ts";
+import { MemberParser } from "./members.ts";
 import {
-  Add,
   Amends,
   Architecture,
-  Arrow,
-  As,
-  At,
   Bar,
   Colon,
   Comma,
   Config,
-  Dot,
   Equals,
   For,
   Format,
-  Forward,
-  Frozen,
-  Interop,
   LeftBrace,
   LeftParen,
-  Let,
   Method,
   Minus,
   Module,
   Name,
   Optimizer,
-  Param,
   Question,
-  Repeat,
   RightParen,
   Schedule,
-  Shared,
-  State,
-  Tied,
-  Tilde,
   Trains,
-  Transposed,
-  When,
 } from "./tokens.ts";
 import type {
   ArchitectureDef,
-  BindMember,
-  Call,
-  ChildMember,
   ConfigKey,
-  Entry,
   Expr,
   FormatDef,
-  ForwardMember,
-  InteropMember,
-  LetMember,
   Member,
   MethodDef,
   ModuleDef,
   Name as NameNode,
   OptimizerDef,
   Parameter,
-  ParamMember,
   ScheduleDef,
-  Span,
-  StateMember,
 } from "./tree.ts";
 
-/** The kind of body a member stands in decides whether `name = …` is a child or a binding, and what is out of place. */
-type Place = "a module" | "an architecture" | "a method" | "an optimizer" | "a format";
+const configForm = "a key of config.json is written `hidden_size: int` or `rms_norm_eps: float = 1e-6`";
 
-const forms = {
-  member: "a member is written `param weight: [out, in]`, `let h = …`, `name = …`, or `forward(x: [.., in]) = …`",
-  config: "a key of config.json is written `hidden_size: int` or `rms_norm_eps: float = 1e-6`",
-  entry: "an entry is written `key: value`",
-};
-
-export abstract class DefinitionParser extends ExpressionParser {
+export abstract class DefinitionParser extends MemberParser {
   /** The doc comment before the item that starts here, as a property. */
   protected abstract doc(start: number): { readonly doc?: string };
 
@@ -198,7 +161,7 @@ export abstract class DefinitionParser extends ExpressionParser {
   });
 
   private readonly configKey = this.RULE("configKey", (): ConfigKey | undefined =>
-    this.unit(forms.config, () => {
+    this.unit(configForm, () => {
       const start = this.start();
       const name = this.nameOf(this.CONSUME(Name));
       const optional = this.OPTION(() => this.CONSUME(Question)) !== undefined;
@@ -252,309 +215,5 @@ export abstract class DefinitionParser extends ExpressionParser {
           },
         },
       ]),
-  );
-
-  // ---- members --------------------------------------------------------------------------------------------------------
-
-  private readonly body = this.RULE("body", (place: Place): Member[] =>
-    this.block(1, () => this.SUBRULE(this.member, { ARGS: [place] }), "a member", false),
-  );
-
-  private readonly member: ParserMethod<[place: Place], Member | undefined> = this.RULE("member", (place: Place): Member | undefined =>
-    this.unit(forms.member, () => {
-      this.slipAtStart([Param, Frozen, Shared, Let, State, Interop], [Forward]);
-      const word = this.LA(1);
-      const member = this.choose<Member>("a member", [
-        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.param) },
-        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.let) },
-        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.state) },
-        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.forward) },
-        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.interop) },
-        { GATE: () => place === "a module" || place === "an architecture", ALT: () => this.SUBRULE(this.child) },
-        { ALT: () => this.SUBRULE(this.bind) },
-      ]);
-      this.ACTION(() => this.checkPlace(member, place, word.image, this.spanOf(word)));
-      return member;
-    }),
-  );
-
-  private checkPlace(member: Member, place: Place, word: string, at: Span): void {
-    const modular = place === "a module" || place === "an architecture";
-    const wrong =
-      member.kind === "forward" ? !modular : member.kind === "state" ? modular : member.kind === "interop" ? place !== "a method" : false;
-    if (!wrong) return;
-    const belongs = { forward: "a module or an architecture", state: "a method, an optimizer or a format", interop: "a method" };
-    const help = `\`${word}\` belongs to ${belongs[member.kind as keyof typeof belongs]}`;
-    this.repaired(report.member_not_here(at, { member: `\`${word}\``, place }, { help }));
-  }
-
-  private readonly param = this.RULE("param", (): ParamMember => {
-    const start = this.start();
-    const modifiers: ("frozen" | "shared")[] = [];
-    this.MANY(() =>
-      this.choose("`frozen` or `shared`", [
-        {
-          ALT: () => {
-            this.CONSUME(Frozen);
-            modifiers.push("frozen");
-          },
-        },
-        {
-          ALT: () => {
-            this.CONSUME(Shared);
-            modifiers.push("shared");
-          },
-        },
-      ]),
-    );
-    this.word(1, Param);
-    const names = [this.nameOf(this.CONSUME(Name))];
-    this.MANY1(() => {
-      this.CONSUME(Comma);
-      names.push(this.nameOf(this.CONSUME1(Name)));
-    });
-    const optional = this.OPTION(() => this.CONSUME(Question)) !== undefined;
-    this.CONSUME(Colon);
-    const shape = this.SUBRULE(this.list).items;
-    const draw = this.OPTION1(() => {
-      this.CONSUME(Tilde);
-      return this.SUBRULE(this.expression);
-    });
-    const value = this.OPTION2(() => {
-      this.CONSUME(Equals);
-      return this.SUBRULE1(this.expression);
-    });
-    return { kind: "param", at: this.span(start), modifiers, names, optional, shape, ...(draw && { draw }), ...(value && { value }) };
-  });
-
-  private readonly let = this.RULE("let", (): LetMember => {
-    const start = this.start();
-    this.CONSUME(Let);
-    const name = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Equals);
-    const value = this.SUBRULE(this.expression);
-    return { kind: "let", at: this.span(start), name, value };
-  });
-
-  private readonly state = this.RULE("state", (): StateMember => {
-    const start = this.start();
-    this.CONSUME(State);
-    const name = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Equals);
-    const value = this.SUBRULE(this.expression);
-    return { kind: "state", at: this.span(start), name, value };
-  });
-
-  private readonly bind = this.RULE("bind", (): BindMember => {
-    const start = this.start();
-    const target = [this.nameOf(this.CONSUME(Name))];
-    this.MANY(() => {
-      this.CONSUME(Dot);
-      target.push(this.nameOf(this.CONSUME1(Name)));
-    });
-    const sign = this.choose<"=" | "+=">("`=` or `+=`", [
-      { ALT: () => this.CONSUME(Equals).image as "=" },
-      { ALT: () => this.CONSUME(Add).image as "+=" },
-    ]);
-    const value = this.SUBRULE(this.expression);
-    return { kind: "bind", at: this.span(start), target, sign, value };
-  });
-
-  private readonly child = this.RULE("child", (): ChildMember => {
-    const start = this.start();
-    const name = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Equals);
-    const repeat = this.OPTION({
-      GATE: () => this.next(Repeat),
-      DEF: () => {
-        this.CONSUME(Repeat);
-        const count = this.SUBRULE(this.expression);
-        this.word(1, As);
-        const index = this.nameOf(this.CONSUME1(Name));
-        this.CONSUME(Colon);
-        return { count, index };
-      },
-    });
-    const module = this.SUBRULE(this.moduleCall);
-    const checkpoint = this.OPTION1(() => {
-      this.CONSUME(At);
-      return this.SUBRULE(this.label);
-    });
-    this.slip(Transposed, Tied);
-    const transposed = this.OPTION2({ GATE: () => this.asWord(), DEF: () => this.CONSUME(Transposed) }) !== undefined;
-    this.slip(Tied);
-    const tied = this.OPTION3({ GATE: () => this.next(Name, 2), DEF: () => this.SUBRULE(this.tied) });
-    return {
-      kind: "child",
-      at: this.span(start),
-      name,
-      ...(repeat && { repeat }),
-      module,
-      ...(checkpoint && { checkpoint }),
-      transposed,
-      ...(tied && { tied }),
-    };
-  });
-
-  private readonly tied = this.RULE("tied", (): NonNullable<ChildMember["tied"]> => {
-    const start = this.start();
-    this.CONSUME(Tied);
-    const param = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Equals);
-    const to = this.SUBRULE(this.expression);
-    this.slip(When);
-    const when = this.OPTION({
-      GATE: () => this.asWord(),
-      DEF: () => {
-        this.CONSUME(When);
-        return this.SUBRULE1(this.expression);
-      },
-    });
-    return { param, to, ...(when && { when }), at: this.span(start) };
-  });
-
-  /** A module and its arguments: `Linear(hidden, hidden)`. What follows, `@ "…"` included, is the child's. */
-  private readonly moduleCall = this.RULE("moduleCall", (): Call => {
-    const start = this.start();
-    const first = this.CONSUME(Name);
-    let callee: Expr = { kind: "ref", at: this.spanOf(first), name: first.image };
-    this.MANY(() => {
-      this.CONSUME(Dot);
-      const name = this.nameOf(this.CONSUME1(Name));
-      callee = { kind: "member", at: this.span(start), of: callee, name };
-    });
-    const args = this.SUBRULE(this.args);
-    return { kind: "call", at: this.span(start), callee, args };
-  });
-
-  private readonly forward = this.RULE("forward", (): ForwardMember => {
-    const start = this.start();
-    this.CONSUME(Forward);
-    const inputs = this.sequence(1, this.CONSUME(LeftParen), RightParen, () => this.SUBRULE(this.forwardInput));
-    const output = this.OPTION(() => {
-      this.CONSUME(Arrow);
-      return this.SUBRULE(this.list).items;
-    });
-    const body = this.choose<Pick<ForwardMember, "lets" | "value">>("`=` or `{`", [
-      {
-        ALT: () => {
-          this.CONSUME(Equals);
-          return { lets: [], value: this.SUBRULE(this.expression) };
-        },
-      },
-      { ALT: () => this.SUBRULE(this.forwardBlock) },
-    ]);
-    return { kind: "forward", at: this.span(start), inputs, ...(output && { output }), lets: body.lets, value: body.value };
-  });
-
-  private readonly forwardInput = this.RULE("forwardInput", (): ForwardMember["inputs"][number] => {
-    const start = this.start();
-    const name = this.nameOf(this.CONSUME(Name));
-    const shape = this.OPTION(() => {
-      this.CONSUME(Colon);
-      return this.SUBRULE(this.list).items;
-    });
-    return { name, ...(shape && { shape }), at: this.span(start) };
-  });
-
-  /** `{ let … let … value }`. A `let` that cannot be read is left out and the rest still is. */
-  private readonly forwardBlock = this.RULE("forwardBlock", (): Pick<ForwardMember, "lets" | "value"> => {
-    const lets: LetMember[] = [];
-    let value: Expr | undefined;
-    this.block(
-      1,
-      () =>
-        this.choose("`let` or `}`", [
-          {
-            GATE: () => this.next(Name, 2) && this.next(Equals, 3),
-            ALT: () => {
-              const read = this.SUBRULE(this.forwardLet);
-              if (read) lets.push(read);
-            },
-          },
-          {
-            GATE: () => value === undefined,
-            ALT: () => {
-              value = this.SUBRULE(this.forwardValue);
-            },
-          },
-        ]),
-      "`let` or the value",
-      false,
-    );
-    return this.ACTION(() => {
-      if (!value)
-        this.abandon(
-          this.unexpected("the block's value", this.LA(0), { help: "the last line of a `forward` block is its value, without a name" }),
-        );
-      return { lets, value };
-    });
-  });
-
-  private readonly forwardLet = this.RULE("forwardLet", (): LetMember | undefined =>
-    this.unit("a name is given with `let x = …`", () => this.SUBRULE(this.let)),
-  );
-
-  private readonly forwardValue = this.RULE("forwardValue", (): Expr | undefined =>
-    this.unit(undefined, () => this.SUBRULE(this.expression)),
-  );
-
-  private readonly interop = this.RULE("interop", (): InteropMember => {
-    const start = this.start();
-    this.CONSUME(Interop);
-    const library = this.nameOf(this.CONSUME(Name));
-    const type = this.SUBRULE(this.label);
-    const config: Entry[] = [];
-    const tensors: { key: string; at: Span; value: Expr }[] = [];
-    this.block(
-      1,
-      () =>
-        this.choose("an entry", [
-          {
-            ALT: () => {
-              const read = this.SUBRULE(this.entry);
-              if (read) config.push(read);
-            },
-          },
-          {
-            ALT: () => {
-              const read = this.SUBRULE(this.tensor);
-              if (read) tensors.push(read);
-            },
-          },
-        ]),
-      "an entry",
-      true,
-    );
-    return { kind: "interop", at: this.span(start), library, type, config, tensors };
-  });
-
-  private readonly tensor = this.RULE("tensor", (): InteropMember["tensors"][number] | undefined =>
-    this.unit('a tensor\'s name is written `"lora_A.weight": a`', () => {
-      const start = this.start();
-      const key = this.SUBRULE(this.label).text;
-      this.CONSUME(Colon);
-      const value = this.SUBRULE(this.expression);
-      return { key, at: this.span(start), value };
-    }),
-  );
-
-  /** The `:` or `=` of an entry. */
-  protected readonly sign = this.RULE("sign", (): ":" | "=" =>
-    this.choose<":" | "=">("`:` or `=`", [
-      { ALT: () => this.CONSUME(Colon).image as ":" },
-      { ALT: () => this.CONSUME(Equals).image as "=" },
-    ]),
-  );
-
-  /** `key: value` or `key = value`. */
-  protected readonly entry = this.RULE("entry", (): Entry | undefined =>
-    this.unit(forms.entry, () => {
-      const start = this.start();
-      const key = this.nameOf(this.CONSUME(Name));
-      const sign = this.SUBRULE(this.sign);
-      const value = this.SUBRULE(this.expression);
-      return { at: this.span(start), key, sign, value };
-    }),
   );
 }

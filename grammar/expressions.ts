@@ -2,7 +2,7 @@
 // readings is a gate beside the alternative it guards.
 
 import type { IToken, ParserMethod } from "chevrotain";
-import { diagnostics as report } from "../spec/diagnostics.generated.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { level, levelOf, OperatorChain } from "./operators.ts";
 import { MAX_DEPTH, Recovering } from "./recovery.ts";
 import {
@@ -40,7 +40,7 @@ export abstract class ExpressionParser extends Recovering {
   /** An expression; with `floor`, only operators of that level or above belong to it. */
   readonly expression: ParserMethod<[floor?: number], Expr> = this.RULE("expression", (floor = 0): Expr => {
     if (this.depth >= MAX_DEPTH)
-      this.abandon(report.too_deep(this.spanOf(this.LA(1)), { limit: MAX_DEPTH }, { help: "give a part of it a name with `let`" }));
+      this.abandon(diagnostics.too_deep(this.spanOf(this.LA(1)), { limit: MAX_DEPTH }, { help: "give a part of it a name with `let`" }));
     this.depth++;
     const value = this.choose("an expression", [
       { ALT: () => this.SUBRULE(this.condition) },
@@ -63,7 +63,7 @@ export abstract class ExpressionParser extends Recovering {
 
   private readonly chain = this.RULE("chain", (floor: number): Expr => {
     const chain = new OperatorChain((at) => {
-      this.add(report.chained_comparison(at, { help: "compare each pair and join them with `and`" }));
+      this.add(diagnostics.chained_comparison(at, { help: "compare each pair and join them with `and`" }));
     });
     const prefix = (token: IToken): void => this.ACTION(() => chain.prefix(token.image as "-" | "not", this.spanOf(token)));
     const operand = (value: Expr): void => this.ACTION(() => chain.operand(value));
@@ -90,7 +90,11 @@ export abstract class ExpressionParser extends Recovering {
       if (token.tokenType !== DoubleStar || !this.onSameLine()) return;
       const at = this.spanOf(token);
       this.add(
-        report.other_spelling(at, { found: "**", expected: "^" }, { help: "write `^`", fixes: [{ at, insert: "^", title: "write `^`" }] }),
+        diagnostics.other_spelling(
+          at,
+          { found: "**", expected: "^" },
+          { help: "write `^`", fixes: [{ at, insert: "^", title: "write `^`" }] },
+        ),
       );
       retag(token, Caret);
     });
@@ -279,7 +283,7 @@ export abstract class ExpressionParser extends Recovering {
             ALT: () => {
               const at = this.spanOf(this.CONSUME(Equals));
               this.repaired(
-                report.wrong_sign(
+                diagnostics.wrong_sign(
                   at,
                   { what: "an argument", expected: ":", found: "=" },
                   { help: `write \`${token.image}: …\``, fixes: [{ at, insert: ":", title: "write `:`" }] },

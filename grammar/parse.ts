@@ -2,7 +2,7 @@
 // and present in the diagnostics.
 
 import type { Diagnostic } from "../spec/diagnostic.ts";
-import { diagnostics as report } from "../spec/diagnostics.generated.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { PeftParser } from "./pipeline.ts";
 import { MAX_MISTAKES, scan } from "./tokens.ts";
 import type { File } from "./tree.ts";
@@ -20,16 +20,16 @@ export const parse = (text: string, file: string): { file: File; diagnostics: Di
     const help = "is this the right file? Data and weights are named in a `.peft` file, not kept in one";
     return {
       file: { kind: "file", at, items: [], comments: [] },
-      diagnostics: [report.file_too_large(at, { size: text.length, limit: MAX_SIZE }, { help })],
+      diagnostics: [diagnostics.file_too_large(at, { size: text.length, limit: MAX_SIZE }, { help })],
     };
   }
   parser ??= new PeftParser(false);
   const source = scan(text, file);
   const read = parser.parse(source);
-  const diagnostics = [...source.diagnostics, ...read.diagnostics].sort((a, b) => (a.at?.start ?? 0) - (b.at?.start ?? 0));
-  if (diagnostics.length > MAX_MISTAKES) {
-    const last = diagnostics[MAX_MISTAKES]?.at;
-    diagnostics.splice(MAX_MISTAKES, Number.POSITIVE_INFINITY, report.too_many_mistakes(last, { limit: MAX_MISTAKES }));
+  const found = [...source.diagnostics, ...read.diagnostics].sort((a, b) => (a.at?.start ?? 0) - (b.at?.start ?? 0));
+  if (found.length > MAX_MISTAKES) {
+    const last = found[MAX_MISTAKES]?.at;
+    found.splice(MAX_MISTAKES, Number.POSITIVE_INFINITY, diagnostics.too_many_mistakes(last, { limit: MAX_MISTAKES }));
   }
-  return { file: read.file, diagnostics };
+  return { file: read.file, diagnostics: found };
 };

@@ -1,7 +1,7 @@
 // The items of a pipeline and the file around them (spec/language/pipeline.md). The outermost layer of the parser.
 
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
-import { diagnostics as report } from "../spec/diagnostics.generated.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { DefinitionParser } from "./definitions.ts";
 import { MAX_TREE, tooDeepIn } from "./depth.ts";
 import {
@@ -88,7 +88,7 @@ export class PeftParser extends DefinitionParser {
         const item = this.SUBRULE(this.item);
         this.ACTION(() => {
           const deep = item && this.span(begun).end - begun > MAX_TREE ? tooDeepIn(item) : undefined;
-          if (deep) this.add(report.too_deep(deep, { limit: MAX_TREE }, { help: "give parts of it names with `let`" }));
+          if (deep) this.add(diagnostics.too_deep(deep, { limit: MAX_TREE }, { help: "give parts of it names with `let`" }));
           else if (item) items.push(item);
         });
       });
@@ -137,7 +137,7 @@ export class PeftParser extends DefinitionParser {
       const at = this.spanOf(token);
       if (this.next(Peft) && this.next(NumberToken, 2)) {
         this.repaired(
-          report.misplaced_version(at, { version: this.LA(2).image }, { help: "move it to the first line; there can be only one" }),
+          diagnostics.misplaced_version(at, { version: this.LA(2).image }, { help: "move it to the first line; there can be only one" }),
         );
         this.consume(0, Peft);
         this.consume(0, NumberToken);
@@ -151,7 +151,7 @@ export class PeftParser extends DefinitionParser {
         ? `did you mean \`${meant}\`?`
         : "an item begins with `base`, `adapter`, `data`, `train`, `evaluate`, `merge`, `method`, …";
       const fixes = meant ? [{ at, insert: meant, title: `write \`${meant}\`` }] : [];
-      const diagnostic = report.unknown_item(at, { word: token.image }, { help, fixes });
+      const diagnostic = diagnostics.unknown_item(at, { word: token.image }, { help, fixes });
       if (!meant) this.abandon(diagnostic);
       this.repaired(diagnostic);
       retag(token, itemTypes.get(meant!)!);

@@ -11,7 +11,7 @@ import {
   type TokenType,
 } from "chevrotain";
 import { type Details, type Diagnostic, nearest } from "../spec/diagnostic.ts";
-import { diagnostics as report } from "../spec/diagnostics.generated.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { lazyLookahead } from "./lookahead.ts";
 import {
   Add,
@@ -206,10 +206,10 @@ export abstract class Recovering extends EmbeddedActionsParser {
     if (previous && index > this.unitStart && (index >= tokens.length || first[index])) {
       const at = { file, start: endOf(previous), end: endOf(previous) };
       const found = index >= first.length && !text.slice(at.end).includes("\n") ? "the end of the file" : "the end of the line";
-      return report.unexpected(at, { expected, found }, { label: `expected ${expected} here`, ...rest });
+      return diagnostics.unexpected(at, { expected, found }, { label: `expected ${expected} here`, ...rest });
     }
     const found = index >= first.length ? "the end of the file" : `\`${shortened(token.image)}\``;
-    return report.unexpected(this.spanOf(token), { expected, found }, { label: `expected ${expected}`, ...rest });
+    return diagnostics.unexpected(this.spanOf(token), { expected, found }, { label: `expected ${expected}`, ...rest });
   }
 
   private slipHelp(expected: string, token: IToken): string | undefined {
@@ -251,7 +251,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
       if (!meant || !type) return;
       const at = this.spanOf(token);
       this.repaired(
-        report.unexpected(
+        diagnostics.unexpected(
           at,
           { expected: `\`${meant}\``, found: `\`${token.image}\`` },
           { help: `did you mean \`${meant}\`?`, fixes: [{ at, insert: meant, title: `write \`${meant}\`` }] },
@@ -306,7 +306,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
   }
 
   protected stray(token: IToken): Diagnostic {
-    return report.stray_bracket(this.spanOf(token), { close: token.image }, { help: "leave it out, or open it above" });
+    return diagnostics.stray_bracket(this.spanOf(token), { close: token.image }, { help: "leave it out, or open it above" });
   }
 
   /** Moves from inside the present unit to where the next one starts: see the file's head. */
@@ -396,7 +396,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
     if (!(this.next(Name) || this.next(NumberToken) || this.next(StringToken))) return false;
     const at = { ...this.spanOf(this.LA(0)), start: endOf(this.LA(0)) };
     this.repaired(
-      report.unexpected(
+      diagnostics.unexpected(
         this.spanOf(this.LA(1)),
         { expected: `\`,\` or ${closer.LABEL}`, found: `\`${shortened(this.LA(1).image)}\`` },
         { help: "put a comma between the two", fixes: [{ at, insert: ",", title: "insert `,`" }] },
@@ -431,7 +431,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
     const at = { file: this.source.file, start: endOf(last), end: endOf(last) };
     const close = spelling(closer);
     this.repaired(
-      report.unclosed_bracket(
+      diagnostics.unclosed_bracket(
         this.spanOf(open),
         { open: open.image },
         {

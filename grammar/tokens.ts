@@ -4,7 +4,7 @@
 
 import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
-import { diagnostics as report } from "../spec/diagnostics.generated.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { File, Span } from "./tree.ts";
 
 /** More mistakes than this in one file are not listed. */
@@ -229,10 +229,10 @@ export const endOf = (token: IToken): number => token.startOffset + token.image.
 export const scan = (text: string, file: string): Scanned => {
   const lexed = lexer.tokenize(text);
   const span = (start: number, end: number): Span => ({ file, start, end });
-  const diagnostics: Diagnostic[] = [];
+  const found: Diagnostic[] = [];
   const misread: number[] = [];
   const add = (diagnostic: Diagnostic): void => {
-    if (diagnostics.length <= MAX_MISTAKES) diagnostics.push(diagnostic);
+    if (found.length <= MAX_MISTAKES) found.push(diagnostic);
   };
   const misreadAt = (offset: number, diagnostic: Diagnostic): void => {
     add(diagnostic);
@@ -266,7 +266,7 @@ export const scan = (text: string, file: string): Scanned => {
         const help = `did you mean \`${meant}\`?`;
         misreadAt(
           token.startOffset,
-          report.unknown_unit(at, { unit: token.image }, { help, fixes: [{ at, insert: meant, title: `write \`${meant}\`` }] }),
+          diagnostics.unknown_unit(at, { unit: token.image }, { help, fixes: [{ at, insert: meant, title: `write \`${meant}\`` }] }),
         );
         previous.image = text.slice(previous.startOffset, read);
         previous.payload = { index: tokens.length - 1, unit: meant };
@@ -280,7 +280,7 @@ export const scan = (text: string, file: string): Scanned => {
       if (meant) add(otherSpelling(at, token.image, meant));
       const type = types.get(meant ?? token.image);
       if (!type) {
-        misreadAt(token.startOffset, report.unexpected_character(at, { text: token.image }));
+        misreadAt(token.startOffset, diagnostics.unexpected_character(at, { text: token.image }));
         continue;
       }
       retag(token, type);
@@ -288,7 +288,7 @@ export const scan = (text: string, file: string): Scanned => {
     else if (token.tokenType === OtherString) {
       const insert = `"${token.image.slice(1, -1).replace(/["\\]/g, "\\$&")}"`;
       add(
-        report.other_spelling(
+        diagnostics.other_spelling(
           at,
           { found: token.image[0]!, expected: '"' },
           { help: `write \`${insert}\``, fixes: [{ at, insert, title: "use double quotes" }] },
@@ -300,10 +300,10 @@ export const scan = (text: string, file: string): Scanned => {
         previous.image += token.image;
         continue;
       }
-      add(report.unexpected_character(at, { text: token.image }, { help: "names are made of the letters a to z, digits and `_`" }));
+      add(diagnostics.unexpected_character(at, { text: token.image }, { help: "names are made of the letters a to z, digits and `_`" }));
       retag(token, Name);
     } else if (token.tokenType === NumberToken && !Number.isFinite(numberOf(token.image).value))
-      add(report.not_a_number(at, { text: token.image }, { label: "too large", help: "a number is at most 1.8e308" }));
+      add(diagnostics.not_a_number(at, { text: token.image }, { label: "too large", help: "a number is at most 1.8e308" }));
 
     token.payload = { index: tokens.length, unit: undefined };
     tokens.push(token);
@@ -326,7 +326,7 @@ export const scan = (text: string, file: string): Scanned => {
     first,
     column,
     comments: (lexed.groups.comments ?? []).map((token) => ({ text: token.image, at: span(token.startOffset, endOf(token)) })),
-    diagnostics,
+    diagnostics: found,
     misread: misread.sort((a, b) => a - b),
   };
 };
@@ -353,11 +353,11 @@ const notANumber = (at: Span, text: string, tail: string): Diagnostic => {
   const help = near
     ? `did you mean \`${text.slice(0, -tail.length)} ${near}\`?`
     : "put a space or an operator between the number and the name";
-  return report.not_a_number(at, { text }, { help });
+  return diagnostics.not_a_number(at, { text }, { help });
 };
 
 const otherSpelling = (at: Span, found: string, expected: string): Diagnostic =>
-  report.other_spelling(
+  diagnostics.other_spelling(
     at,
     { found, expected },
     {
@@ -380,7 +380,11 @@ const unknown = (at: Span, text: string): Diagnostic => {
           : printable
             ? "leave it out, or put it in a string"
             : "the file may be damaged, or not be text; save it as UTF-8";
-  return report.unexpected_character(at, { text: printable ? shown : `U+${code.toString(16).toUpperCase().padStart(4, "0")}` }, { help });
+  return diagnostics.unexpected_character(
+    at,
+    { text: printable ? shown : `U+${code.toString(16).toUpperCase().padStart(4, "0")}` },
+    { help },
+  );
 };
 
 const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", '"': '"', "\\": "\\" };
@@ -422,7 +426,7 @@ export const readString = (
         found === "\\u"
           ? "a character by its number is written `\\u{e9}`"
           : 'a backslash itself is written `\\\\`; the escapes are \\n \\t \\r \\" \\\\ \\u{…}';
-      mistake?.(offset + i, report.unknown_escape(span(i, i + length), { escape: found }, { help }));
+      mistake?.(offset + i, diagnostics.unknown_escape(span(i, i + length), { escape: found }, { help }));
       parts.push(found);
       i += length;
       continue;
@@ -433,7 +437,7 @@ export const readString = (
   if (!closed)
     mistake?.(
       offset,
-      report.unterminated_string(span(0, image.length), {
+      diagnostics.unterminated_string(span(0, image.length), {
         help: 'end it with `"` on the same line; a line break inside is written `\\n`',
       }),
     );

@@ -287,4 +287,6 @@ export const diagnostics = {
   unknown_level: (at: Span | undefined, { level }: { readonly level: string | number }, details: Details = {}): Diagnostic => make("PEFT0912", "error", `there is no level \`${level}\``, at, details),
   /** {what} */
   nothing_to_do: (at: Span | undefined, { what }: { readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0913", "error", `${what}`, at, details),
+  /** `{file}` is not a job that this version runs: {problem} */
+  damaged_bundle: (at: Span | undefined, { file, problem }: { readonly file: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0914", "error", `\`${file}\` is not a job that this version runs: ${problem}`, at, details),
 };

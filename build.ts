@@ -1,10 +1,18 @@
-// Sources -> dist/: `peft.js` (the command line, split so that each command loads its own code) and `runtime.js` (what a job
-// bundle carries to run without the compiler). Texts the tool needs at run time (stdlib, diagnostic pages, the `init` template)
-// are built in, so starting it opens no file but its own chunks. Native packages and ts-morph stay outside.
+// Sources -> dist/:
+//
+//   peft.js + chunks   the command line, split so that each command loads its own code
+//   check.cjs + .code  `peft check` alone as one script, and its compiled code (see cli/bin.ts)
+//   runtime.js         what a job bundle carries to run without the compiler
+//
+// Texts the tool needs (stdlib, diagnostic pages, the `init` template) are built in, so starting it opens no file but its own.
+// Native packages and ts-morph stay outside.
 
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("./", import.meta.url));
 const dist = `${root}dist/`;
@@ -15,17 +23,29 @@ const embed: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]cli[\\/]embedded[\\/]\w+\.ts$/ }, async ({ path }) => {
       const exported: Record<string, unknown> = await import(path);
-      const lines = Object.entries(exported).map(([name, value]) =>
-        value instanceof Map
-          ? `export const ${name} = new Map(${JSON.stringify([...value])});`
-          : `export const ${name} = ${JSON.stringify(value)};`,
-      );
+      const lines = Object.entries(exported).map(([name, value]) => `export const ${name} = ${written(value)};`);
       return { contents: lines.join("\n"), loader: "js" };
     });
   },
 };
 
-const shared = {
+const written = (value: unknown): string => {
+  if (value instanceof Map) return `new Map(${JSON.stringify([...value])})`;
+  if (value instanceof URL) return `new URL("../${basename(value.pathname)}", import.meta.url)`; // a file of dist/, seen from dist/chunks/
+  return JSON.stringify(value);
+};
+
+/** Leaves out every command but `check`; main never asks for them there. */
+const checkOnly: Plugin = {
+  name: "check-only",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/\w+\.ts$/ }, ({ path, importer, kind }) =>
+      importer.endsWith("commands.ts") && kind === "dynamic-import" && path !== "./check.ts" ? { path, external: true } : undefined,
+    );
+  },
+};
+
+const shared: BuildOptions = {
   bundle: true,
   format: "esm",
   platform: "node",
@@ -36,29 +56,83 @@ const shared = {
   external: ["webgpu", "onnxruntime-node", "ts-morph"],
   plugins: [embed],
   logLevel: "warning",
-  metafile: true,
-} as const;
-
-const folders = ["cli", "compiler", "grammar", "runtime", "spec", "stdlib"];
-
-/** Newest change below the folders that go into dist/. */
-const newestSource = (): number => {
-  const files = folders.flatMap((folder) =>
-    readdirSync(root + folder, { recursive: true, encoding: "utf8" }).map((file) => `${root}${folder}/${file}`),
-  );
-  return Math.max(...[...files, `${root}build.ts`, `${root}package.json`].map((file) => statSync(file).mtimeMs));
+  // CommonJS packages inside an ES module ask for Node's own modules by `require`.
+  banner: { js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);" },
 };
 
+const buildRuntime = (outdir: string) => build({ ...shared, entryPoints: { runtime: `${root}cli/job-runner.ts` }, outdir });
+
+const buildCommandLine = (outdir: string) =>
+  build({ ...shared, entryPoints: { peft: `${root}cli/bin.ts` }, outdir, splitting: true, chunkNames: "chunks/[name]-[hash]" });
+
+// One expression, a function of CommonJS's three: cli/bin.ts gives it to V8 as it is.
+const buildCheck = (outdir: string) =>
+  build({
+    ...shared,
+    format: "cjs",
+    banner: { js: "(function(exports,require,module){" },
+    footer: { js: "})" },
+    plugins: [embed, checkOnly],
+    entryPoints: { check: `${root}cli/main.ts` },
+    outExtension: { ".js": ".cjs" },
+    outdir,
+  });
+
+/**
+ * Beside check.cjs, the code that V8 compiled while it checked what is in examples/ (and printed the mistakes of the `init` template,
+ * whose base is not there): with it, the next start compiles next to nothing. Made by this Node for this Node; another ignores it.
+ */
+const keepCode = (folder: string): void => {
+  const driver = `
+    const { readFileSync, writeFileSync } = require("node:fs");
+    const { Script } = require("node:vm");
+    const path = ${JSON.stringify(`${folder}check.cjs`)};
+    const script = new Script(readFileSync(path, "utf8"), { filename: path });
+    const module_ = { exports: {} };
+    script.runInThisContext()(module_.exports, require, module_);
+    const quiet = { write() {}, terminal: false, columns() {}, colour: false };
+    const io = { cwd: ${JSON.stringify(root)}, out: quiet, err: quiet, stdin: () => "", now: () => 0 };
+    module_.exports.main(["check", "examples", "cli/template.peft"], io).then((code) => {
+      if (code > 1) throw new Error("the sample run failed");
+      writeFileSync(path + ".code", script.createCachedData());
+    });`;
+  execFileSync(process.execPath, ["-e", driver], { stdio: ["ignore", "ignore", "inherit"] });
+};
+
+/** Into a folder beside dist/ first, so that dist/ is always whole: one that a test is running from is replaced, not emptied. */
 export const buildDist = async (): Promise<void> => {
+  const next = `${root}dist.next/`;
+  rmSync(next, { recursive: true, force: true });
+  mkdirSync(next);
+  await buildRuntime(next);
+  await Promise.all([buildCommandLine(next), buildCheck(next)]);
+  keepCode(next);
+  writeFileSync(`${next}built`, sourceHash());
   rmSync(dist, { recursive: true, force: true });
-  await build({ ...shared, entryPoints: { peft: `${root}cli/bin.ts` }, outdir: dist, splitting: true, chunkNames: "chunks/[name]-[hash]" });
-  if (existsSync(`${root}runtime/main.ts`)) await build({ ...shared, entryPoints: { runtime: `${root}runtime/main.ts` }, outdir: dist });
+  renameSync(next, dist);
+};
+
+const sourceFolders = ["cli", "compiler", "grammar", "runtime", "spec", "stdlib"];
+
+/** Of everything that goes into dist/. */
+const sourceHash = (): string => {
+  const hash = createHash("sha256").update(process.version);
+  const files = sourceFolders.flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: "utf8" }).map((file) => `${folder}/${file}`),
+  );
+  for (const file of [...files, "build.ts", "package.json", "package-lock.json"].sort())
+    if (/\.(ts|md|peft|json)$/.test(file))
+      hash
+        .update(file)
+        .update("\0")
+        .update(readFileSync(root + file))
+        .update("\0");
+  return hash.digest("hex");
 };
 
 /** For the tests and the benchmarks: dist/ as the sources are now. */
 export const buildWhenStale = async (): Promise<void> => {
-  const built = statSync(`${dist}peft.js`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (built < newestSource()) await buildDist();
+  if (!existsSync(`${dist}built`) || readFileSync(`${dist}built`, "utf8") !== sourceHash()) await buildDist();
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildDist();

@@ -1,32 +1,45 @@
-// The compiler's view of this machine: files by path, checkpoint headers through the runtime's reader.
+// The compiler's view of this machine: files by path, checkpoint headers through the runtime's reader, the built-in library.
+// Paths stay as a person would write them from `cwd`, so a diagnostic's place can be clicked and copied.
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { posix, resolve } from "node:path";
 import type { CompileHost } from "../compiler/host.ts";
-import { DiagnosticError } from "../runtime/diagnostic-error.ts";
-import { readHeaders } from "../runtime/headers.ts";
-import { nodeHost } from "../runtime/node-host.ts";
 import type { DType } from "../spec/job.ts";
 import { std } from "./embedded/std.ts";
 
 const dtypes: Readonly<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
-/** `texts` holds files that are not read from disk: standard input, an editor's buffer. */
-export const compileHost = (texts: ReadonlyMap<string, string> = new Map()): CompileHost => ({
+/** `texts` holds files that are not read from disk: standard input, an editor's buffer, what was read already. */
+export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd = process.cwd()): CompileHost => ({
   std,
-  read: (path) => texts.get(path) ?? (existsSync(path) ? readFileSync(path, "utf8") : undefined),
-  list: (folder) => (existsSync(folder) ? readdirSync(folder) : undefined),
+  read: (path) => texts.get(path) ?? orUndefined(() => readFileSync(resolve(cwd, path), "utf8").replace(/^\ufeff/, "")),
+  list: (folder) => orUndefined(() => readdirSync(resolve(cwd, folder)).sort()),
   headers: async (folder) => {
+    // Loaded here: a file that names no checkpoint is checked without the reader.
+    const [{ readHeaders }, { nodeHost }, { DiagnosticError }] = await Promise.all([
+      import("../runtime/headers.ts"),
+      import("../runtime/node-host.ts"),
+      import("../runtime/diagnostic-error.ts"),
+    ]);
     try {
-      const { tensors, sha256 } = await readHeaders(nodeHost, folder);
-      return { tensors: new Map([...tensors].map(([name, tensor]) => [name, { dtype: dtypes[tensor.dtype as string] ?? "f32", shape: tensor.shape }])), sha256 };
+      const { tensors, sha256 } = await readHeaders(nodeHost, resolve(cwd, folder));
+      return { tensors: new Map([...tensors].map(([name, { dtype, shape }]) => [name, { dtype: dtypes[dtype] ?? "f32", shape }])), sha256 };
     } catch (error) {
       if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
       throw error;
     }
   },
-  resolve: (from, relative) => (from.endsWith("/") ? resolve(from, relative) : resolve(dirname(from), relative)),
-  here: (path) => resolve(path),
-  sha256: (data) => createHash("sha256").update(data).digest("hex"),
+  // A `from` that ends with a slash is the folder itself.
+  resolve: (from, relative) => (posix.isAbsolute(relative) ? relative : posix.join(from.slice(0, from.lastIndexOf("/") + 1), relative)),
+  here: (path) => resolve(cwd, path).replaceAll("\\", "/"),
+  sha256: (content) => createHash("sha256").update(content).digest("hex"),
 });
+
+const orUndefined = <T>(read: () => T): T | undefined => {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+};

@@ -25,9 +25,12 @@ export const report = async (call: Invocation, { found, files, text, product }: 
 };
 
 const writeText = async (stream: Stream, found: readonly Diagnostic[], files: number, text: Report["text"]): Promise<void> => {
-  const { renderText, renderSummary } = await import("./render/text.ts");
   const { colour, columns } = stream;
-  if (found.length) stream.write(`${renderText(found, { text, colour, columns: columns() })}\n`);
+  if (found.length) {
+    const { renderText } = await import("./render/text.ts");
+    stream.write(`${renderText(found, { text, colour, columns: columns() })}\n`);
+  }
+  const { renderSummary } = await import("./render/summary.ts");
   stream.write(renderSummary(found, files, colour));
 };
 

@@ -17,7 +17,13 @@ const printableAscii = /^[ -~]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about.
 const control = /[\u0000-\u001f\u007f-\u009f]/;
 const direction = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+// Made when the first line beyond ASCII is shown, since making it is dear beside the rest of a short run.
+let segmenter: Intl.Segmenter | undefined;
+const graphemes = (text: string): Iterable<{ readonly segment: string }> => {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+};
 
 export const widthOf = (text: string): number => (printableAscii.test(text) ? text.length : stringWidth(text));
 
@@ -26,7 +32,7 @@ export const screenOf = (line: string): Screen => {
   let text = "";
   let width = 0;
   const columns: number[] = [];
-  for (const { segment } of graphemes.segment(line)) {
+  for (const { segment } of graphemes(line)) {
     for (let unit = 0; unit < segment.length; unit++) columns.push(width);
     const shown = picture(segment, width);
     text += shown;
@@ -48,7 +54,7 @@ export const slice = (text: string, from: number, to: number): string => {
   if (printableAscii.test(text)) return text.slice(from, to);
   let result = "";
   let column = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     const end = column + widthOf(segment);
     if (column >= from && end <= to) result += segment;
     else if (end > from && column < to) result += " ";

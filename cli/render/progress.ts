@@ -12,6 +12,8 @@ import { metric } from "./table.ts";
 
 export interface Progress {
   readonly update: (state: State) => void;
+  /** What goes on where nothing can be counted; shown on a terminal until the next line. */
+  readonly status: (what: string) => void;
   /** Prints a line above the bar. */
   readonly say: (line: string) => void;
   /** Ends the bar's line; a later update begins a new one. */
@@ -25,6 +27,8 @@ export interface State {
   readonly total: number;
   readonly loss?: number | undefined;
   readonly tokensPerSecond?: number | undefined;
+  /** Taken from the elapsed time when it is not told. */
+  readonly secondsLeft?: number | undefined;
 }
 
 const frame = 100; // milliseconds between redraws
@@ -37,6 +41,7 @@ export const progressOn = (stream: Stream, now: () => number): Progress => {
   let what = "";
   let started = 0;
   let pending: State | undefined;
+  let passing = false; // a status stands on the line, to be overwritten
 
   const draw = (state: State): void => {
     const columns = stream.columns() ?? 80;
@@ -51,6 +56,8 @@ export const progressOn = (stream: Stream, now: () => number): Progress => {
   const end = (): void => {
     if (pending) (stream.terminal ? draw : print)(pending);
     if (stream.terminal && drawn) stream.write("\n");
+    else if (passing) stream.write("\r\x1b[K");
+    passing = false;
     [drawn, last, what, pending] = [0, Number.NEGATIVE_INFINITY, "", undefined];
   };
 
@@ -67,6 +74,12 @@ export const progressOn = (stream: Stream, now: () => number): Progress => {
       (stream.terminal ? draw : print)(state);
       pending = undefined;
     },
+    status: (text) => {
+      end();
+      if (!stream.terminal) return;
+      stream.write(`\r${paint.faint(`${text} …`)}\x1b[K`);
+      passing = true;
+    },
     say: (line) => {
       stream.write(stream.terminal && drawn ? `\r${line}\x1b[K\n` : `${line}\n`);
       if (pending && drawn) draw(pending);
@@ -75,13 +88,14 @@ export const progressOn = (stream: Stream, now: () => number): Progress => {
   };
 };
 
-const facts = ({ done, total, loss, tokensPerSecond }: State, elapsed: number): string[] => {
-  const left = done > 0 && done < total ? `${clock((elapsed / done) * (total - done))} left` : clock(elapsed);
+const facts = ({ done, total, loss, tokensPerSecond, secondsLeft }: State, elapsed: number): string[] => {
+  const left = secondsLeft === undefined ? (elapsed / done) * (total - done) : secondsLeft * 1000;
+  const time = done > 0 && done < total ? `${clock(left)} left` : clock(elapsed);
   return [
     `${done}/${total}`,
     ...(loss === undefined ? [] : [`loss ${loss.toPrecision(4)}`]),
-    ...(tokensPerSecond === undefined ? [] : [`${metric(Math.round(tokensPerSecond))} tok/s`]),
-    left,
+    ...(tokensPerSecond === undefined ? [] : [`${metric(Math.round(tokensPerSecond))}tok/s`]),
+    time,
   ];
 };
 

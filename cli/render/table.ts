@@ -38,10 +38,10 @@ export const bytes = (value: number): string => {
   return `${power === 0 ? value : figures(value / 1024 ** power)} ${binary[power]}`;
 };
 
-/** 1234567 → 1.23 M. */
+/** 1234567 → "1.23 M", 12 → "12 ": a unit follows at once. */
 export const metric = (value: number): string => {
   const power = Math.min(5, value < 1000 ? 0 : Math.floor(Math.log10(value) / 3));
-  return power === 0 ? String(value) : `${figures(value / 1000 ** power)} ${" kMGTP"[power]}`;
+  return `${power === 0 ? value : figures(value / 1000 ** power)} ${power === 0 ? "" : " kMGTP"[power]}`;
 };
 
 const figures = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));

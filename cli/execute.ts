@@ -1,0 +1,79 @@
+// Runs a job and shows it: events become a bar and lines on standard error, the result a table (or JSON) on standard output,
+// Ctrl-C a saved state. `peft run` and a bundle's job.js both come here; nothing here knows the compiler.
+
+import { relative, resolve } from "node:path";
+import { chooseDevice, type Wanted } from "../runtime/choose-device.ts";
+import { DiagnosticError } from "../runtime/diagnostic-error.ts";
+import type { Listener } from "../runtime/events.ts";
+import { nodeHost } from "../runtime/node-host.ts";
+import { runJob } from "../runtime/run.ts";
+import type { Diagnostic } from "../spec/diagnostic.ts";
+import type { Job } from "../spec/job.ts";
+import type { Result } from "../spec/result.ts";
+import type { ExitCode } from "./command.ts";
+import { interruptible } from "./interrupt.ts";
+import type { Io } from "./io.ts";
+import { listenOn } from "./render/events.ts";
+import { renderResult } from "./render/result.ts";
+import { resultProblem } from "./validate.ts";
+import { version } from "./version.ts";
+
+export type Verb = "train" | "evaluate" | "merge";
+
+export interface Execution {
+  readonly job: Job;
+  /** Gets the files of the bundle by their path in it. */
+  readonly read: (path: string) => Promise<Uint8Array>;
+  /** Folder that relative paths of the job start from. */
+  readonly folder: string;
+  /** As a person wrote it. */
+  readonly output: string;
+  readonly device: Wanted;
+  readonly verbs: ReadonlySet<Verb>;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly json: boolean;
+  readonly io: Io;
+  /** Prints diagnostics, and says what exit code they mean. */
+  readonly complain: (found: readonly Diagnostic[]) => Promise<ExitCode>;
+}
+
+export const execute = async (execution: Execution): Promise<ExitCode> => {
+  const { io, json, output, complain } = execution;
+  const shown = (path: string): string => relative(io.cwd, path) || ".";
+  const { listen, say, end } = listenOn(io.err, io.now, shown);
+  const interrupt = interruptible(say);
+  try {
+    const result = await perform(execution, listen, interrupt.signal);
+    end();
+    io.out.write(json ? `${JSON.stringify(result, undefined, 2)}\n` : renderResult(result, `${output}/result.json`, io.out.colour));
+    return interrupt.code() ?? 0;
+  } catch (error) {
+    end();
+    if (!(error instanceof DiagnosticError)) throw error;
+    const code = await complain(error.diagnostics);
+    return interrupt.code() ?? (code === 0 ? 1 : code);
+  } finally {
+    interrupt.dispose();
+  }
+};
+
+const perform = async (execution: Execution, listen: Listener, signal: AbortSignal): Promise<Result> => {
+  const { job, read, folder, output, device, verbs, inputs, io } = execution;
+  const choice = await chooseDevice(device);
+  const result = await runJob(job, {
+    host: nodeHost,
+    choice,
+    read,
+    folder: resolve(io.cwd, folder),
+    out: resolve(io.cwd, output),
+    verbs,
+    inputs,
+    versions: { peft: version, node: process.version, platform: `${process.platform} ${process.arch}`, engine: choice.device.describe() },
+    listen,
+    signal,
+    peakMemory: () => process.resourceUsage().maxRSS * 1024, // libuv gives kilobytes on every platform
+  });
+  const problem = resultProblem(result);
+  if (problem) throw new Error(`result.json does not keep to its schema: ${problem}`);
+  return result;
+};

@@ -1,0 +1,113 @@
+// A compiled pipeline -> the facts that `plan` prints and `--json` gives: counts, bytes and FLOPs that follow from the file, the
+// config and the checkpoint's header. No weight was read. Bytes are of the largest batch the file allows.
+
+import { at } from "../compiler/dims.ts";
+import { adapterFileBytes } from "../compiler/facts.ts";
+import type { AdapterPlan } from "../compiler/inject.ts";
+import type { Job, Program, Train } from "../spec/job.ts";
+import type { Prepared } from "./prepare.ts";
+
+export interface PlanFacts {
+  readonly file: string;
+  readonly base: {
+    readonly name: string;
+    readonly architecture: string;
+    readonly weights: "checkpoint" | "drawn";
+    readonly parameters: number;
+  };
+  readonly adapters: readonly AdapterFacts[];
+  readonly train: readonly TrainFacts[];
+  /** Distinct segments and their kernels: what is compiled once, whatever the number of layers. */
+  readonly segments: number;
+  readonly kernels: number;
+}
+
+export interface AdapterFacts {
+  readonly name: string;
+  readonly method: string;
+  readonly trainable: number;
+  /** Parameters of the places it covers. */
+  readonly covered: number;
+  readonly file: number;
+  readonly mergeable: boolean;
+  readonly coverage: readonly { readonly pattern: string; readonly matches: readonly string[] }[];
+}
+
+export interface TrainFacts {
+  readonly adapter: string;
+  readonly data: string;
+  readonly rows: number;
+  readonly tokens: number;
+  readonly length: string;
+  /** Bytes by part, and what the whole needs. */
+  readonly memory: Readonly<Record<string, number>>;
+  readonly peak: number;
+  /** One micro-batch forward and backward, divided by its tokens. */
+  readonly flopsPerToken: number;
+  readonly calls: number;
+  readonly kernels: number;
+}
+
+export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
+  if (!checked || !job) throw new Error("planFacts needs a file that was compiled to its plan");
+  return {
+    file: source.file,
+    base: {
+      name: job.base.name,
+      architecture: checked.base.architecture.name.text,
+      weights: job.base.weights,
+      parameters: job.base.parameters,
+    },
+    adapters: [...checked.adapters.values()].map((adapter) => adapterFacts(adapter, job)),
+    train: job.train.map((train) => trainFacts(train, job)),
+    segments: Object.keys(job.segments).length,
+    kernels: Object.values(job.segments).reduce((sum, { kernels }) => sum + kernels.length, 0),
+  };
+};
+
+const size = (shape: readonly (number | string)[]): number => shape.reduce<number>((product, dim) => product * Number(dim), 1);
+
+const adapterFacts = (adapter: AdapterPlan, job: Job): AdapterFacts => {
+  const written = job.adapters.find(({ name }) => name === adapter.name)!;
+  const shapes = new Map(job.parameters.map(({ name, shape }) => [name, shape]));
+  const covered = adapter.targets.flatMap(({ params }) => [...params.values()]);
+  return {
+    name: adapter.name,
+    method: adapter.method.name.text,
+    trainable: adapter.trainable,
+    covered: covered.reduce((sum, param) => sum + (param && !param.tiedTo ? size(param.shape) : 0), 0),
+    file: adapterFileBytes(written.files, shapes),
+    mergeable: written.mergeable,
+    coverage: adapter.coverage.map(({ pattern, matches }) => ({ pattern, matches })),
+  };
+};
+
+const trainFacts = (train: Train, job: Job): TrainFacts => {
+  const step = job.programs[train.step]!;
+  const length = Math.min(train.sequence_len, job.dims.t ?? train.sequence_len);
+  const sizes = { ...job.dims, b: train.micro_batch_size, t: length, n: train.micro_batch_size * length };
+  const of = (part: string): number => job.plan[`${train.adapter}.${part}`] ?? 0;
+  const parts = {
+    "frozen weights": job.plan.weights ?? 0,
+    "trained parameters": of("parameters"),
+    gradients: of("gradients") + of("accumulated"),
+    "optimizer state": of("optimizer"),
+    activations: job.plan.activations ?? 0,
+    batch: job.plan.batch ?? 0,
+  };
+  return {
+    adapter: train.adapter,
+    data: train.data,
+    rows: train.micro_batch_size * train.gradient_accumulation_steps,
+    tokens: length,
+    length: train.steps === undefined ? `${train.epochs} epochs` : `${train.steps} steps`,
+    memory: parts,
+    peak: job.plan[`train ${train.adapter}`] ?? 0,
+    flopsPerToken: Math.round(flops(step, job, sizes) / (train.micro_batch_size * length)),
+    calls: step.calls.length,
+    kernels: step.calls.reduce((sum, { segment }) => sum + job.segments[segment]!.kernels.length, 0),
+  };
+};
+
+const flops = (program: Program, job: Job, sizes: Readonly<Record<string, number>>): number =>
+  program.calls.reduce((sum, { segment }) => sum + at(job.segments[segment]!.flops, sizes), 0);

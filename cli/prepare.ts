@@ -1,0 +1,26 @@
+// What every command that works on one pipeline does first: read the file, compile it as far as needed, print what is wrong.
+
+import type { Compiled, CompileOptions } from "../compiler/compile.ts";
+import type { ExitCode, Invocation } from "./command.ts";
+import { compileFile } from "./compile-file.ts";
+import { report } from "./report.ts";
+import { readSource, type Source, standardInput } from "./sources.ts";
+
+export interface Prepared extends Compiled {
+  readonly source: Source;
+}
+
+/** The compiled file, or the exit code after its diagnostics were printed. Warnings alone are printed and the work goes on. */
+export const prepare = async (call: Invocation, goal: CompileOptions["goal"]): Promise<Prepared | ExitCode> => {
+  const name = call.arguments[0]!;
+  const source = name === "-" ? { file: standardInput, text: call.io.stdin() } : readSource(name.replace(/^\.\//, ""), call.io.cwd);
+  if (!("text" in source)) return report(call, { found: [source], files: [], text: () => undefined, product: false });
+  const compiled = await compileFile(source, call, goal);
+  const code = await report(call, {
+    found: compiled.diagnostics,
+    files: [source.file],
+    text: (file) => compiled.texts.get(file),
+    product: false,
+  });
+  return code === 0 ? { ...compiled, source } : code;
+};

@@ -1,0 +1,67 @@
+// What a run tells -> a bar, and the lines worth keeping above it.
+
+import type { Listener, RunEvent } from "../../runtime/events.ts";
+import type { Stream } from "../io.ts";
+import { safe } from "./columns.ts";
+import { type Paint, paintFor } from "./paint.ts";
+import { progressOn } from "./progress.ts";
+import { bytes } from "./table.ts";
+import { renderText } from "./text.ts";
+
+export interface Listening {
+  readonly listen: Listener;
+  readonly say: (line: string) => void;
+  readonly end: () => void;
+}
+
+export const listenOn = (stream: Stream, now: () => number, shown: (path: string) => string): Listening => {
+  const paint = paintFor(stream.colour);
+  const bar = progressOn(stream, now);
+  const listen: Listener = (event) => {
+    if (event.kind === "step") {
+      const { adapter, step, total, loss, tokensPerSecond, secondsLeft } = event;
+      bar.update({ what: `train ${adapter}`, done: step, total, loss, tokensPerSecond, secondsLeft });
+    } else if (event.kind === "progress") bar.update({ what: event.title, done: event.done, total: event.total });
+    else if (event.kind === "phase") bar.status(event.title);
+    else if (event.kind === "warning") {
+      bar.end();
+      stream.write(`${renderText([event.diagnostic], { text: () => undefined, colour: stream.colour, columns: stream.columns() })}\n`);
+    } else {
+      bar.end();
+      for (const line of linesOf(event, shown, paint)) stream.write(`${line}\n`);
+    }
+  };
+  return { listen, say: bar.say, end: bar.end };
+};
+
+type Told = Exclude<RunEvent, { kind: "step" | "progress" | "phase" | "warning" }>;
+
+const linesOf = (event: Told, shown: (path: string) => string, paint: Paint): readonly string[] => {
+  switch (event.kind) {
+    case "device":
+      return [`${paint.strong("device")} ${event.name} (${event.why})`];
+    case "saved":
+      return [`${paint.strong("saved")} ${event.what}: ${shown(event.path)}, ${bytes(event.bytes)}`];
+    case "metrics":
+      return [`${paint.strong("evaluate")} ${event.subject} on ${event.split}: ${metricsText(event.metrics)}`];
+    case "merged":
+      return [
+        `${paint.strong("merged")} ${event.adapter} into ${shown(event.path)}; rounding moved a weight by ${event.rounding.toExponential(1)} at most`,
+      ];
+    case "sample":
+      return sampleLines(event, paint);
+  }
+};
+
+const metricsText = (metrics: Readonly<Record<string, number>>): string =>
+  Object.entries(metrics)
+    .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
+    .join(", ");
+
+const sampleLines = ({ subject, prompt, answer, expected }: Extract<RunEvent, { kind: "sample" }>, paint: Paint): readonly string[] => {
+  const rows = [["prompt", prompt], [subject, answer], ...(expected === undefined ? [] : [["expected", expected]])] as const;
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(
+    ([name, text]) => `  ${paint.faint(name.padEnd(width))}  ${safe(text.trim()).replaceAll("\n", `\n  ${" ".repeat(width)}  `)}`,
+  );
+};

@@ -1,0 +1,62 @@
+// The facts of a plan -> a page. One block per adapter and per training; what a path covers is shown by its first few places.
+
+import type { AdapterFacts, PlanFacts, TrainFacts } from "../plan-facts.ts";
+import { widthOf } from "./columns.ts";
+import { type Paint, paintFor } from "./paint.ts";
+import { bytes, grouped, metric, renderTable } from "./table.ts";
+
+export const renderPlan = (plan: PlanFacts, colour: boolean, columns: number): string => {
+  const paint = paintFor(colour);
+  const { base } = plan;
+  const origin = base.weights === "drawn" ? "drawn at random" : "from its checkpoint";
+  return [
+    `${paint.strong(`base ${base.name}`)}: ${base.architecture}, ${grouped(base.parameters)} parameters, ${origin}\n`,
+    ...plan.adapters.map((adapter) => adapterBlock(adapter, plan, paint, columns)),
+    ...plan.train.map((train) => trainBlock(train, paint)),
+    `${plan.segments} distinct segments, ${plan.kernels} kernels\n`,
+  ].join("\n");
+};
+
+const adapterBlock = (adapter: AdapterFacts, { base }: PlanFacts, paint: Paint, columns: number): string => {
+  const { name, method, trainable, covered, file, mergeable, coverage } = adapter;
+  const lines = [
+    `${paint.strong(`adapter ${name}`)}: ${method}`,
+    `  trains ${grouped(trainable)} parameters against ${grouped(covered)} in the places it covers${fewer(trainable, covered)}`,
+    `  ${percent(trainable / base.parameters)} of the base; ${bytes(file)} on disk; ${mergeable ? "can be merged" : "cannot be merged"}`,
+    "",
+  ];
+  const width = Math.max(...coverage.map(({ pattern }) => widthOf(pattern)));
+  const rows = coverage.map(({ pattern, matches }) => [pattern, matches.length, examples(matches, columns - width - 16)] as const);
+  return `${lines.join("\n")}\n${renderTable([{ title: "path" }, { title: "covers", align: "right" }, { title: "" }], rows)}`;
+};
+
+const fewer = (trainable: number, covered: number): string =>
+  trainable < covered ? `: ${Math.round(100 * (1 - trainable / covered))} % fewer` : "";
+
+const percent = (share: number): string => `${(100 * share).toPrecision(3)} %`;
+
+/** As many as fit, then how many more. */
+const examples = (matches: readonly string[], room: number): string => {
+  let shown = "";
+  for (const [index, match] of matches.entries()) {
+    const next = index ? `${shown}, ${match}` : match;
+    if (index && widthOf(next) + (index < matches.length - 1 ? ", …".length : 0) > room) return `${shown}, …`;
+    shown = next;
+  }
+  return shown;
+};
+
+const trainBlock = (train: TrainFacts, paint: Paint): string => {
+  const { adapter, data, rows, tokens, length, memory, peak, flopsPerToken, calls, kernels } = train;
+  const parts = Object.entries(memory).filter(([, size]) => size > 0);
+  const table = renderTable(
+    [{ title: "memory" }, { title: "bytes", align: "right" }, { title: "", align: "right" }],
+    [...parts, ["peak of the plan", peak] as const].map(([part, size]) => [part, size, bytes(size)]),
+  );
+  const lines = [
+    `${paint.strong(`train ${adapter}`)} on ${data}: ${length} of ${rows} rows, up to ${tokens} tokens each`,
+    `  ${metric(flopsPerToken)}FLOPs per token, forward and backward; ${calls} calls and ${kernels} kernels per micro-batch`,
+    "",
+  ];
+  return `${lines.join("\n")}\n${table}`;
+};

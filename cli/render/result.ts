@@ -1,0 +1,50 @@
+// A run's result -> the few lines a person wants at the end; all of it is in result.json.
+
+import type { Result } from "../../spec/result.ts";
+import { paintFor } from "./paint.ts";
+import { clock } from "./progress.ts";
+import { grouped, metric, renderTable } from "./table.ts";
+
+export const renderResult = (result: Result, path: string, colour: boolean): string => {
+  const paint = paintFor(colour);
+  const blocks = [trainTable(result), evaluateTable(result)].filter((table) => table !== "");
+  const outcome = result.outcome === "done" ? paint.good("done") : paint.warning("interrupted");
+  const again = result.outcome === "done" ? "" : "; run the same command again to go on from there";
+  return `${[...blocks, `${outcome} in ${clock(result.seconds * 1000)}; everything is in ${path}${again}\n`].join("\n")}`;
+};
+
+const trainTable = ({ train, adapters }: Result): string => {
+  if (!train.length) return "";
+  const rows = train.map(({ adapter, steps, losses, tokensPerSecond }) => [
+    adapter,
+    grouped(adapters[adapter]?.trainable ?? 0),
+    steps,
+    losses[0]?.toPrecision(4) ?? "",
+    losses.at(-1)?.toPrecision(4) ?? "",
+    metric(Math.round(tokensPerSecond)).trim(),
+  ]);
+  const right = (title: string) => ({ title, align: "right" as const });
+  return renderTable(
+    [{ title: "trained" }, right("parameters"), right("steps"), right("first loss"), right("last loss"), right("tokens/s")],
+    rows,
+    "",
+  );
+};
+
+const evaluateTable = ({ evaluate }: Result): string => {
+  if (!evaluate.length) return "";
+  const names = [...new Set(evaluate.flatMap(({ metrics }) => Object.keys(metrics)))];
+  const rows = evaluate.map(({ subject, data, split, rows: count, metrics }) => [
+    subject,
+    `${data}.${split}`,
+    count,
+    ...names.map((name) => metrics[name]?.toPrecision(4) ?? ""),
+  ]);
+  const columns = [
+    { title: "evaluated" },
+    { title: "on" },
+    { title: "rows", align: "right" as const },
+    ...names.map((title) => ({ title, align: "right" as const })),
+  ];
+  return renderTable(columns, rows, "");
+};

@@ -1,0 +1,79 @@
+// `peft run`: everything the file declares, in order. `train`, `evaluate` and `merge` are the same with some of the blocks.
+
+import { dirname } from "node:path";
+import { nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Job } from "../spec/job.ts";
+import { outputFolder } from "./build.ts";
+import { type ExitCode, type Invocation, lastValue } from "./command.ts";
+import { inputsOf } from "./compile-file.ts";
+import { execute, type Verb } from "./execute.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { report } from "./report.ts";
+import { standardInput } from "./sources.ts";
+
+export const run = (call: Invocation): Promise<ExitCode> => runVerbs(call, ["train", "evaluate", "merge"]);
+
+export const runVerbs = async (call: Invocation, verbs: readonly Verb[]): Promise<ExitCode> => {
+  const prepared = await prepare(call, "build");
+  if (typeof prepared === "number") return prepared;
+  const complain = (found: Parameters<typeof report>[1]["found"]): Promise<ExitCode> =>
+    report(call, { found, files: [], text: (file) => prepared.texts.get(file), product: false });
+  const chosen = choose(prepared, call.arguments.slice(1), verbs);
+  if ("code" in chosen) return complain([chosen]);
+  return execute({
+    job: chosen,
+    read: bundleReader(prepared),
+    folder: sourceFolder(prepared),
+    output: outputFolder(call),
+    device: (lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto",
+    verbs: new Set(verbs),
+    inputs: inputsOf(call),
+    json: call.flags.has("json"),
+    io: call.io,
+    complain,
+  });
+};
+
+/** The bundle's files from memory: `run` writes no bundle. */
+export const bundleReader = ({ files }: Prepared) => {
+  const encoder = new TextEncoder();
+  return async (path: string): Promise<Uint8Array> => {
+    const content = files?.get(path);
+    if (content === undefined) throw new Error(`the bundle has no ${path}`);
+    return typeof content === "string" ? encoder.encode(content) : content;
+  };
+};
+
+export const sourceFolder = ({ source }: Prepared): string => (source.file === standardInput ? "." : dirname(source.file));
+
+const subjects: { readonly [V in Verb]: (job: Job) => readonly string[] } = {
+  train: ({ train }) => train.map(({ adapter }) => adapter),
+  evaluate: ({ evaluate }) => evaluate.map(({ subject }) => subject),
+  merge: ({ merge }) => merge.map(({ adapter }) => adapter),
+};
+
+/** The job with the named blocks alone; or what is wrong with the names. */
+const choose = ({ job, source }: Prepared, names: readonly string[], verbs: readonly Verb[]) => {
+  if (!job) throw new Error("nothing was compiled");
+  const there = new Set(verbs.flatMap((verb) => subjects[verb](job)));
+  const blocks = verbs.map((verb) => `\`${verb}\``).join(" or ");
+  if (!there.size) return diagnostics.nothing_to_do(undefined, { what: `${source.file} has no ${blocks} block` });
+  for (const name of names)
+    if (!there.has(name)) {
+      const near = nearest(name, there);
+      return diagnostics.nothing_to_do(
+        undefined,
+        { what: `${source.file} has no ${blocks} block for \`${name}\`` },
+        { notes: [{ message: `there are blocks for: ${[...there].join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+      );
+    }
+  if (!names.length) return job;
+  const kept = new Set(names);
+  return {
+    ...job,
+    train: job.train.filter(({ adapter }) => kept.has(adapter)),
+    evaluate: job.evaluate.filter(({ subject }) => kept.has(subject)),
+    merge: job.merge.filter(({ adapter }) => kept.has(adapter)),
+  };
+};

@@ -79,6 +79,15 @@ export const check = async (
     }
 
   const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
+  for (const [i, plan] of trains.entries())
+    if (trains.findIndex((other) => other.adapter === plan.adapter) < i)
+      report(
+        diagnostics.unsupported_block(
+          plan.item.subject.at,
+          { what: "a second training of one adapter" },
+          { help: "train it once, or declare a second adapter" },
+        ),
+      );
   const evaluates = of("evaluate").flatMap((item) => readEvaluate(item, new Set([...adapterNames, ...baseNames]), data, scope, context));
   const merges = of("merge").flatMap((item) => readMerge(item, adapterNames, scope, context) ?? []);
   if (!base) return undefined;

@@ -167,7 +167,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>
-    ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) || name.startsWith("scalar.") || name.startsWith("seed.");
+    ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) || name.endsWith(".scalars") || name.startsWith("seed.");
   for (const { graph } of programs.values())
     for (const name of graph.inputs) if (isBatch(name) && !batchTypes.has(name)) batchTypes.set(name, graph.values.get(name)!);
   const seeds = [...batchTypes].filter(([name]) => name.startsWith("seed."));

@@ -9,15 +9,16 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ScalarExpr } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
 import { type Context, evaluate, toNode } from "./expressions.ts";
-import { createGraph, type Graph, type Node, reachable, type TensorType } from "./graph.ts";
+import { createGraph, type Graph, type Node, type SegmentGraph, type TensorType } from "./graph.ts";
+import { expressionOf, hoist } from "./hoist.ts";
 import type { ProgramGraph, Step } from "./programs.ts";
 import type { Library } from "./resolve.ts";
-import { cut } from "./segments.ts";
+import { cut, substitute } from "./segments.ts";
 import { describe, number, type Scope, scopeOf, type Value } from "./values.ts";
 
 export interface Update {
   readonly program: ProgramGraph;
-  readonly scalars: Readonly<Record<string, ScalarExpr>>;
+  readonly scalars: readonly ScalarExpr[];
   readonly rate: ScalarExpr;
   readonly states: readonly { readonly name: string; readonly init: number }[];
 }
@@ -75,128 +76,130 @@ export const buildUpdate = (
   const rate = scalarGraph.add("mul", [scalarGraph.constant(learningRate.value), factorNode]);
   const t = scalarGraph.add("add", [step, scalarGraph.constant(1)]);
 
-  // The update, as the definition writes it, over the first chunk's size; other sizes are the same graph.
   const states = definition.members.flatMap((member) => {
     if (member.kind !== "state") return [];
     const init = evaluate(member.value, scopeOf(settings), inner);
     return [{ name: member.name.text, init: init.kind === "number" ? init.value : 0 }];
   });
-  const steps: Step[] = [];
-  const values = new Map<string, { dtype: "f32"; shape: number[] }>();
   const counts = Array.from({ length: Math.ceil(elements / chunk) }, (_, i) => Math.min(chunk, elements - i * chunk));
   const part = (name: string, i: number): string => (counts.length === 1 ? name : `${name}[${i}]`);
+  const leaves = { rate: expressionOf(rate), t: expressionOf(t), step: ["step"], total: ["total"] } as const;
+  const equations = counts.map((count) => equationsOf(definition, settings, states, count, leaves, inner));
+  const scalars = equations[0]?.scalars ?? [];
+  if (equations.some((one) => !one)) return undefined;
 
-  const record = (segment: Step["segment"], inputs: readonly string[], outputs: readonly string[]): void => {
-    for (const [k, end] of segment.inputs.entries()) values.set(inputs[k]!, end.node.type as never);
-    for (const [k, end] of segment.outputs.entries()) values.set(outputs[k]!, end.node.type as never);
+  const { steps, values, record } = recorder();
+  for (const [i, count] of counts.entries()) record(squares(count), { g: part(gradients, i) }, [`squares${i}`]);
+  const sums = Object.fromEntries(counts.map((_, i) => [`s${i}`, `squares${i}`]));
+  record(clip(counts.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", "factors"]);
+  for (const [i, equation] of equations.entries()) {
+    const bound: Record<string, string> = { p: part(`${adapter}.parameters`, i), g: part(gradients, i), factors: "factors" };
+    for (const { name } of states) bound[name] = part(`${adapter}.${name}`, i);
+    record(
+      equation!.segment,
+      bound,
+      ["p", ...states.map((state) => state.name)].map((name) => bound[name]!),
+    );
+  }
+  const inputs = [...(scalars.length > 0 ? [`${adapter}.scalars`] : []), ...counts.map((_, i) => part(gradients, i))];
+  return { program: { steps, values, inputs, outputs: ["norm"] }, scalars, rate: expressionOf(rate), states };
+};
+
+/** Steps and the types of the values they touch. */
+const recorder = () => {
+  const steps: Step[] = [];
+  const values = new Map<string, TensorType>();
+  const record = (segment: SegmentGraph, bound: Readonly<Record<string, string>>, outputs: readonly string[]): void => {
+    const inputs = segment.inputs.map((end) => bound[end.name]!);
+    for (const [k, end] of segment.inputs.entries()) values.set(inputs[k]!, end.node.type);
+    for (const [k, end] of segment.outputs.entries()) values.set(outputs[k]!, end.node.type);
     steps.push({ segment, inputs, outputs });
   };
+  return { steps, values, record };
+};
 
-  // The norm over all gradients, in f32 sums of squares.
-  const squares = counts.map((count, i) => {
-    const graph = createGraph();
-    const g = graph.input("g", { dtype: "f32", shape: [count] });
-    const sum = graph.add("sum", [graph.add("mul", [g, g])], { axes: [0], keep: false });
-    record(
-      cut({ name: "squares", inputs: new Map([[g, "g"]]), outputs: [{ name: "sum", node: sum }] }),
-      [part(gradients, i)],
-      [`squares${i}`],
-    );
-    return `squares${i}`;
-  });
-  {
-    const graph = createGraph();
-    const parts = squares.map((_, i) => graph.input(`s${i}`, { dtype: "f32", shape: [] }));
-    const norm = graph.add("sqrt", [parts.reduce((a, b) => graph.add("add", [a, b]))]);
-    const clip =
-      maxNorm === undefined
-        ? graph.constant(1)
-        : graph.add("min", [
+const scalarType: TensorType = { dtype: "f32", shape: [] };
+const ends = (...nodes: readonly Node[]): Map<Node, string> => new Map(nodes.map((node) => [node, node.attrs.name as string]));
+
+/** The sum of squares of one chunk of the gradients. */
+const squares = (count: number): SegmentGraph => {
+  const graph = createGraph();
+  const g = graph.input("g", { dtype: "f32", shape: [count] });
+  const sum = graph.add("sum", [graph.add("mul", [g, g])], { axes: [0], keep: false });
+  return cut({ name: "squares", inputs: ends(g), outputs: [{ name: "sum", node: sum }] });
+};
+
+/** The norm over all gradients, and every factor of the update in one vector: how much gradients shrink, then the host's scalars. */
+const clip = (parts: number, scalarCount: number, maxNorm: number | undefined): SegmentGraph => {
+  const graph = createGraph();
+  const sums = Array.from({ length: parts }, (_, i) => graph.input(`s${i}`, scalarType));
+  const scalars = graph.input("scalars", { dtype: "f32", shape: [scalarCount] });
+  const norm = graph.add("sqrt", [sums.reduce((a, b) => graph.add("add", [a, b]))]);
+  const vector = (node: Node): Node => graph.add("reshape", [node], { shape: [1] });
+  const shrink =
+    maxNorm === undefined
+      ? graph.constant(1, [1])
+      : vector(
+          graph.add("min", [
             graph.constant(1),
             graph.add("div", [graph.constant(maxNorm), graph.add("add", [norm, graph.constant(1e-6)])]),
-          ]);
-    // `clip` must be a computed value even without clipping, so that the segment has it to write.
-    const coefficient = maxNorm === undefined ? graph.add("add", [graph.add("mul", [norm, graph.constant(0)]), clip]) : clip;
-    record(
-      cut({
-        name: "clip",
-        inputs: new Map(parts.map((node, i) => [node, `s${i}`])),
-        outputs: [
-          { name: "norm", node: norm },
-          { name: "clip", node: coefficient },
-        ],
-      }),
-      squares,
-      ["norm", "clip"],
-    );
-  }
+          ]),
+        );
+  const factors = scalarCount > 0 ? graph.add("concat", [shrink, scalars], { axis: 0 }) : graph.add("mul", [shrink, graph.constant(1)]);
+  return cut({
+    name: "clip",
+    inputs: ends(...sums, scalars),
+    outputs: [
+      { name: "norm", node: norm },
+      { name: "factors", node: factors },
+    ],
+  });
+};
 
-  const scalars: Record<string, ScalarExpr> = {};
-  for (const [i, count] of counts.entries()) {
-    const graph = createGraph();
-    const flat = { dtype: "f32", shape: [count] } as const;
-    const p = graph.input("p", flat);
-    const raw = graph.input("g", flat);
-    const ends = new Map<Node, string>([
-      [p, part(`${adapter}.parameters`, i)],
-      [raw, part(gradients, i)],
-    ]);
-    const bound = new Map<string, Value>(settings);
-    const put = (name: string, node: Node): void => void bound.set(name, tensor(node));
-    put("p", p);
-    const clipInput = graph.input("clip", { dtype: "f32", shape: [] });
-    ends.set(clipInput, "clip");
-    put("g", graph.add("mul", [raw, clipInput]));
-    put("rate", graph.input("rate", { dtype: "f32", shape: [] }));
-    put("t", graph.input("t", { dtype: "f32", shape: [] }));
-    for (const state of states) {
-      const node = graph.input(state.name, flat);
-      ends.set(node, part(`${adapter}.${state.name}`, i));
-      put(state.name, node);
+/** The update as the definition writes it, over `count` parameters. Undefined after a report. */
+const equationsOf = (
+  definition: tree.OptimizerDef,
+  settings: ReadonlyMap<string, Value>,
+  states: readonly { readonly name: string }[],
+  count: number,
+  leaves: Readonly<Record<string, ScalarExpr>>,
+  context: Context,
+): { readonly segment: SegmentGraph; readonly scalars: readonly ScalarExpr[] } | undefined => {
+  const graph = createGraph();
+  const local: Context = { ...context, stage: { graph, index: 0 } };
+  const flat: TensorType = { dtype: "f32", shape: [count] };
+  const tensor = (node: Node): Value => ({ kind: "tensor", node, stage: 0 });
+  const shrink = graph.input("shrink", scalarType);
+  const [p, g] = [graph.input("p", flat), graph.input("g", flat)];
+  const bound = new Map<string, Value>(settings);
+  bound.set("p", tensor(p)).set("g", tensor(graph.add("mul", [g, shrink])));
+  for (const name of ["rate", "t"]) bound.set(name, tensor(graph.input(name, scalarType)));
+  for (const { name } of states) bound.set(name, tensor(graph.input(name, flat)));
+  const assigned = ["p", ...states.map((state) => state.name)];
+  for (const member of definition.members) {
+    if (member.kind === "let") bound.set(member.name.text, evaluate(member.value, scopeOf(bound), local));
+    if (member.kind !== "bind") continue;
+    const name = member.target[0]!;
+    if (member.target.length === 1 && assigned.includes(name.text)) bound.set(name.text, evaluate(member.value, scopeOf(bound), local));
+    else {
+      const near = nearest(name.text, assigned);
+      context.report(diagnostics.unknown_name(name.at, { name: name.text }, near ? { help: `did you mean \`${near}\`?` } : {}));
     }
-    const local: Context = { ...inner, stage: { graph, index: 0 } };
-    for (const member of definition.members) {
-      if (member.kind === "let") bound.set(member.name.text, evaluate(member.value, scopeOf(bound), local));
-      if (member.kind !== "bind") continue;
-      const name = member.target[0]!.text;
-      if (member.target.length !== 1 || (name !== "p" && !states.some((state) => state.name === name))) {
-        const near = nearest(name, ["p", ...states.map((state) => state.name)]);
-        context.report(diagnostics.unknown_name(member.target[0]!.at, { name }, near ? { help: `did you mean \`${near}\`?` } : {}));
-        continue;
-      }
-      bound.set(name, evaluate(member.value, scopeOf(bound), local));
-    }
-    const results = ["p", ...states.map((state) => state.name)].map((name) => ({ name, node: toNode(bound.get(name)!, local) }));
-    if (results.some((result) => !result.node)) return undefined;
-    const hoisted = hoist(
-      graph,
-      results.map((result) => result.node!),
-      { rate: exprOf(rate), t: exprOf(t), step: ["step"], total: ["total"] },
-    );
-    for (const [name, { node, expr }] of hoisted.inputs) {
-      ends.set(node, name);
-      scalars[name] = expr;
-    }
-    // Unused leaves are dropped by cut.
-    const named = new Map([...ends].map(([node]) => [node, node.attrs.name as string]));
-    const segment = cut({
-      name: "update",
-      inputs: named,
-      outputs: hoisted.outputs.map((node, k) => ({ name: `${results[k]!.name}_next`, node })),
-    });
-    const byName = new Map([...ends].map(([node, value]) => [node.attrs.name as string, value]));
-    record(
-      segment,
-      segment.inputs.map((input) => byName.get(input.name)!),
-      results.map((result) => part(`${adapter}.${result.name === "p" ? "parameters" : result.name}`, i)),
-    );
   }
-  return {
-    program: { steps, values, inputs: [...Object.keys(scalars), ...counts.map((_, i) => part(gradients, i))], outputs: ["norm"] },
-    scalars,
-    rate: exprOf(rate),
-    states,
-  };
+  const nodes = assigned.map((name) => toNode(bound.get(name)!, local));
+  if (!nodes.every((node) => node !== undefined)) return undefined;
+  // Placeholders first: how long the vector is shows only after hoisting.
+  const hoisted = hoist(graph, nodes, leaves, (i) => graph.input(`scalar ${i}`, scalarType));
+  const factors = graph.input("factors", { dtype: "f32", shape: [1 + hoisted.scalars.length] });
+  const factor = (i: number): Node => graph.add("reshape", [graph.add("slice", [factors], { axis: 0, from: i, to: i + 1 })], { shape: [] });
+  const replaced = new Map([
+    [shrink, factor(0)],
+    ...hoisted.scalars.map((_, i) => [graph.input(`scalar ${i}`, scalarType), factor(i + 1)] as const),
+  ]);
+  const outputs = substitute(graph, hoisted.outputs, replaced)!;
+  const inputs = ends(p, g, factors, ...states.map(({ name }) => graph.input(name, flat)));
+  const segment = cut({ name: "update", inputs, outputs: outputs.map((node, k) => ({ name: `${assigned[k]}_next`, node })) });
+  return { segment, scalars: hoisted.scalars };
 };
 
 const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.Call, library: Library, context: Context) => {
@@ -223,46 +226,6 @@ const spanOf = (value: Value & { kind: "number" }, total: Node, graph: Graph): V
   value.unit === "%"
     ? { kind: "tensor", node: graph.add("mul", [total, graph.constant(value.value / 100)]), stage: 0 }
     : number(value.value);
-
-/** A scalar graph as an expression the host evaluates. */
-const exprOf = (node: Node, leaves: Readonly<Record<string, ScalarExpr>> = {}): ScalarExpr => {
-  if (node.op === "constant") return node.attrs.value as number;
-  if (node.op === "input") return leaves[node.attrs.name as string] ?? [node.attrs.name as string];
-  return [node.op, ...node.inputs.map((input) => exprOf(input, leaves))];
-};
-
-/** Takes the largest scalar-only parts out of a graph: each becomes an input, computed by the host. */
-const hoist = (
-  graph: Graph,
-  outputs: readonly Node[],
-  leaves: Readonly<Record<string, ScalarExpr>>,
-): { outputs: Node[]; inputs: Map<string, { node: Node; expr: ScalarExpr }> } => {
-  const scalar = new Map<Node, boolean>();
-  const order = reachable(outputs);
-  for (const node of order)
-    scalar.set(
-      node,
-      node.type.shape.length === 0 &&
-        (node.op === "constant" ||
-          (node.op === "input" ? (node.attrs.name as string) in leaves : node.inputs.every((input) => scalar.get(input)))),
-    );
-  const varies = (node: Node): boolean => reachable([node]).some((inner) => inner.op === "input");
-  const inputs = new Map<string, { node: Node; expr: ScalarExpr }>();
-  const copies = new Map<Node, Node>();
-  for (const node of order) {
-    if (scalar.get(node)) continue;
-    const from = node.inputs.map((input) => {
-      if (!scalar.get(input) || !varies(input)) return copies.get(input) ?? input;
-      const expr = exprOf(input, leaves);
-      const name = `scalar.${[...inputs.values()].findIndex((known) => JSON.stringify(known.expr) === JSON.stringify(expr)) + 1 || inputs.size + 1}`;
-      const fresh = graph.input(name, { dtype: "f32", shape: [] });
-      inputs.set(name, { node: fresh, expr });
-      return fresh;
-    });
-    copies.set(node, node.inputs.length === 0 ? node : graph.add(node.op, from, node.attrs, node.origin));
-  }
-  return { outputs: outputs.map((node) => copies.get(node) ?? node), inputs };
-};
 
 /** accumulated = gradients, plus what was accumulated unless `keep` is 0 (a step's first micro-batch). */
 export const buildAccumulate = (adapter: string, elements: number): ProgramGraph => {

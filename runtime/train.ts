@@ -100,7 +100,11 @@ export const trainAdapter = async (
     // Checked before the parameters move, so that what is saved is never what a NaN has touched.
     if (!Number.isFinite(loss)) throw notFinite("loss", step, train, loss);
     const names = { step, total };
-    for (const [name, expr] of Object.entries(train.scalars)) await session.write(name, Float32Array.of(evaluateScalar(expr, names)));
+    if (train.scalars.length > 0)
+      await session.write(
+        "scalars",
+        Float32Array.from(train.scalars, (expr) => evaluateScalar(expr, names)),
+      );
     await session.run(train.update, {});
     const norm = ((await session.read("norm", train.update)) as Float32Array)[0]!;
     if (!Number.isFinite(norm)) throw notFinite("gradient", step, train, norm);

@@ -50,11 +50,16 @@ export interface Segment {
 /** One dispatch. */
 export interface Kernel {
   readonly entry: string;
-  /** Bound in this order at group 0, binding 0…; names are ports or scratch values. The last binding is the uniform of symbols. */
+  /**
+   * Bound in this order at group 0, binding 0…; names are ports or scratch values. After them comes the uniform of symbols and
+   * scalars, when there are any. A binding that is read may have to share its buffer, or its very place, with one that is written.
+   */
   readonly bindings: readonly { readonly value: string; readonly access: "read" | "write" }[];
-  /** Symbols in the order they stand in the uniform (u32 each, padded to 16 bytes). */
+  /** Symbols in the order they stand in the uniform (u32 each; the whole is padded to 16 bytes). */
   readonly symbols: readonly string[];
-  /** Workgroups per axis, each ceil(numerator / denominator). */
+  /** Scalar values (4 bytes each) that follow the symbols in the uniform, for want of bindings. They are copied there before the dispatch. */
+  readonly scalars?: readonly string[];
+  /** Workgroups per axis, each ceil(numerator / denominator). What exceeds a device's limit along x is folded over y, if that is 1. */
   readonly workgroups: readonly (readonly [numerator: Dim, denominator: number])[];
 }
 
@@ -172,10 +177,10 @@ export interface Train {
   readonly seeds: number;
   /** Adds a micro-batch's gradients to the sum; absent without accumulation. Input: keep (0 at a step's first micro-batch, then 1). */
   readonly accumulate?: string;
-  /** Program of one optimizer step. Inputs: `scalars`. Output: norm (the gradient norm before clipping). */
+  /** Program of one optimizer step. Input: `scalars`, if there are any. Output: norm (the gradient norm before clipping). */
   readonly update: string;
-  /** Scalar values written before `update`, in terms of ["step"] (from 0) and ["total"]. */
-  readonly scalars: Readonly<Record<string, ScalarExpr>>;
+  /** The value `ADAPTER.scalars`, written before `update`: one expression per element, in terms of ["step"] (from 0) and ["total"]. */
+  readonly scalars: readonly ScalarExpr[];
   /** The learning rate, for logs. */
   readonly rate: ScalarExpr;
   /** Names of values that are optimizer state, all zero (or `init`) at the start. */

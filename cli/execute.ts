@@ -20,7 +20,7 @@ import { version } from "./version.ts";
 
 export type Verb = "train" | "evaluate" | "merge";
 
-export interface Execution {
+export interface Performance {
   readonly job: Job;
   /** Gets the files of the bundle by their path in it. */
   readonly read: (path: string) => Promise<Uint8Array>;
@@ -31,6 +31,10 @@ export interface Execution {
   readonly device: Wanted;
   readonly verbs: ReadonlySet<Verb>;
   readonly inputs: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+export interface Execution extends Performance {
   readonly json: boolean;
   readonly io: Io;
   /** Prints diagnostics, and says what exit code they mean. */
@@ -57,15 +61,16 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
   }
 };
 
-const perform = async (execution: Execution, listen: Listener, signal: AbortSignal): Promise<Result> => {
-  const { job, read, folder, output, device, verbs, inputs, io } = execution;
+/** Without showing anything. Throws a DiagnosticError. */
+export const perform = async (performance: Performance, listen: Listener, signal: AbortSignal): Promise<Result> => {
+  const { job, read, folder, output, device, verbs, inputs, cwd } = performance;
   const choice = await chooseDevice(device);
   const result = await runJob(job, {
     host: nodeHost,
     choice,
     read,
-    folder: resolve(io.cwd, folder),
-    out: resolve(io.cwd, output),
+    folder: resolve(cwd, folder),
+    out: resolve(cwd, output),
     verbs,
     inputs,
     versions: { peft: version, node: process.version, platform: `${process.platform} ${process.arch}`, engine: choice.device.describe() },

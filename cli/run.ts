@@ -29,6 +29,7 @@ export const runVerbs = async (call: Invocation, verbs: readonly Verb[]): Promis
     device: (lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto",
     verbs: new Set(verbs),
     inputs: inputsOf(call),
+    cwd: call.io.cwd,
     json: call.flags.has("json"),
     io: call.io,
     complain,

@@ -1,0 +1,53 @@
+// Prompts in, answers out, with the base alone or one adapter over it: the base is read, the adapter laid over it, and each prompt
+// goes through the generation program of the job.
+
+import { loadAdapter } from "../runtime/adapter-files.ts";
+import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
+import type { Choice } from "../runtime/choose-device.ts";
+import { encodePrompt } from "../runtime/data/examples.ts";
+import { generate } from "../runtime/generate.ts";
+import { joinPath } from "../runtime/host.ts";
+import { nodeHost } from "../runtime/node-host.ts";
+import { openTokenizer } from "../runtime/tokenizer.ts";
+import type { Evaluate, Generation, Job } from "../spec/job.ts";
+
+export interface Question {
+  readonly job: Job;
+  readonly read: (path: string) => Promise<Uint8Array>;
+  readonly choice: Choice;
+  /** Folder that relative paths of the job start from, and where runs left their adapters. */
+  readonly folder: string;
+  readonly output: string;
+  /** The block whose subject and generation program are used. */
+  readonly block: Evaluate;
+  readonly settings: Generation;
+  readonly prompts: readonly string[];
+}
+
+/** Throws a DiagnosticError. */
+export const answer = async ({ job, read, choice, folder, output, block, settings, prompts }: Question): Promise<readonly string[]> => {
+  const base = await nodeHost.resolve(folder, job.base.path);
+  const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(nodeHost, base) : undefined;
+  const tokenizer = await openTokenizer(nodeHost, base);
+  const session = await choice.device.open(job, read);
+  try {
+    await loadParameters(job, checkpoint, (parameter, values) =>
+      job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
+    );
+    const adapter = job.adapters.find(({ name }) => name === block.subject);
+    if (adapter)
+      await loadAdapter(nodeHost, joinPath(joinPath(output, "adapters"), adapter.name), adapter, job.parameters, (parameter, values) =>
+        session.write(parameter, values),
+      );
+    const program = block.generator!;
+    const written = await generate(
+      // A model cannot begin from nothing: an empty prompt begins where texts begin.
+      prompts.map((prompt) => encodePrompt(tokenizer, prompt)).map((ids) => (ids.length ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0])),
+      session,
+      { program, dims: job.programs[program]!.dims, vocabulary: job.base.vocab_size, settings, stops: tokenizer.stops },
+    );
+    return written.map((ids) => tokenizer.decode(ids));
+  } finally {
+    await session.close();
+  }
+};

@@ -1,0 +1,91 @@
+// `peft generate FILE [NAME]`: what the base, or an adapter that a run has saved, answers to a prompt. Prompts are given as they
+// would stand in the data, after the template: what the model reads is what is written here.
+
+import { resolve } from "node:path";
+import { chooseDevice } from "../runtime/choose-device.ts";
+import { DiagnosticError } from "../runtime/diagnostic-error.ts";
+import type { Diagnostic } from "../spec/diagnostic.ts";
+import { nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Evaluate, Generation } from "../spec/job.ts";
+import { answer } from "./answer.ts";
+import { outputFolder } from "./build.ts";
+import { type ExitCode, type Invocation, lastValue } from "./command.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { report } from "./report.ts";
+import { bundleReader, sourceFolder } from "./run.ts";
+
+export const run = async (call: Invocation): Promise<ExitCode> => {
+  const prepared = await prepare(call, "build");
+  if (typeof prepared === "number") return prepared;
+  const complain = (found: readonly Diagnostic[]): Promise<ExitCode> =>
+    report(call, { found, files: [], text: (file) => prepared.texts.get(file), product: false });
+  const block = findBlock(prepared, call.arguments[1]);
+  if ("code" in block) return complain([block]);
+  const prompts = call.values.get("prompt") ?? call.io.stdin().split("\n").filter(Boolean);
+  try {
+    const answers = await answer({
+      job: prepared.job!,
+      read: bundleReader(prepared),
+      choice: await chooseDevice((lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto"),
+      folder: resolve(call.io.cwd, sourceFolder(prepared)),
+      output: resolve(call.io.cwd, outputFolder(call)),
+      block,
+      settings: settingsOf(call, block.generate!),
+      prompts: prompts.map((prompt) => prompt.replaceAll("\\n", "\n")),
+    });
+    const { out } = call.io;
+    if (call.flags.has("json"))
+      out.write(
+        `${JSON.stringify(
+          prompts.map((prompt, i) => ({ prompt, answer: answers[i] })),
+          undefined,
+          2,
+        )}\n`,
+      );
+    else for (const text of answers) out.write(`${text.trim()}\n`);
+    return 0;
+  } catch (error) {
+    if (error instanceof DiagnosticError) return complain(error.diagnostics);
+    throw error;
+  }
+};
+
+/** A block that generates for the name; for the first adapter, else the base, when none is given. */
+const findBlock = ({ job, source }: Prepared, name: string | undefined): Evaluate | Diagnostic => {
+  const blocks = (job?.evaluate ?? []).filter(({ generator }) => generator !== undefined);
+  const adapters = new Set(job?.adapters.map((adapter) => adapter.name));
+  const found =
+    name === undefined
+      ? (blocks.find(({ subject }) => adapters.has(subject)) ?? blocks[0])
+      : blocks.find(({ subject }) => subject === name);
+  if (found) return found;
+  const subjects = [...new Set(blocks.map(({ subject }) => subject))];
+  const near = name && nearest(name, subjects);
+  return diagnostics.nothing_to_do(
+    undefined,
+    { what: `${source.file} has no \`evaluate\` block that generates${name ? ` for \`${name}\`` : ""}` },
+    {
+      notes: subjects.length ? [{ message: `there are blocks for: ${subjects.join(", ")}` }] : [],
+      help: near
+        ? `did you mean \`${near}\`?`
+        : "add `generate: greedy(max_new_tokens: 64)` to an `evaluate` block; its program is what answers",
+    },
+  );
+};
+
+/** What the file says, with what the command line says over it. */
+const settingsOf = (call: Invocation, declared: Generation): Generation => {
+  const number = (name: string): number | undefined => {
+    const value = lastValue(call, name);
+    return value === undefined ? undefined : Number(value);
+  };
+  const temperature = number("temperature");
+  const seed = number("seed");
+  return {
+    ...declared,
+    ...(temperature !== undefined && { kind: temperature === 0 ? ("greedy" as const) : ("sample" as const), temperature }),
+    ...(seed !== undefined && { seed }),
+    max_new_tokens: number("max-new-tokens") ?? declared.max_new_tokens,
+  };
+};

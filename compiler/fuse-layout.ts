@@ -41,7 +41,7 @@ export const layOut = (
     kernels.push(bare({ entry: "", ...kernel }));
   };
   const temporary = (type: TensorType): string => {
-    const value = `v${scratch.size}`;
+    const value = `#${scratch.size}`;
     scratch.set(value, type);
     return value;
   };

@@ -15,7 +15,7 @@ import type { WgslForm } from "./emit/wgsl-forms.ts";
 import { bare, type Group, layOut } from "./fuse-layout.ts";
 import { mergeProducts } from "./fuse-products.ts";
 import { type Node, reachable, type SegmentGraph, type TensorType } from "./graph.ts";
-import { elementsOf, type FusedKernel, formOf, type KernelGraph, type KernelKind, outputOf, sameShape } from "./kernels.ts";
+import { elementsOf, type FusedKernel, formOf, isScalar, type KernelGraph, type KernelKind, outputOf, sameShape } from "./kernels.ts";
 
 /** Whether an output of an anchor has one value per element of the kernel's domain. */
 const perElement = (anchor: Node, output: number): boolean => {
@@ -110,7 +110,8 @@ export const fuse = (segment: SegmentGraph, profile: Profile): KernelGraph => {
       const before = replacedNodes.get(node);
       if (before && reads.has(before)) shared++;
     }
-    return reads.size + Math.max(1, stored) - shared;
+    // Scalars go into the uniform when bindings run out.
+    return [...reads].filter((node) => !isScalar(node)).length + Math.max(1, stored) - shared;
   };
 
   /** Whether an argument is read at the reader's own row-major position. */
@@ -259,7 +260,7 @@ export const fuse = (segment: SegmentGraph, profile: Profile): KernelGraph => {
     const below = reach();
     search: for (const a of groups)
       for (const b of groups) {
-        if (a === b || b.kind !== "map" || elementsOf(b.members[0]!) === 1 || !canJoin(a)) continue;
+        if (a === b || b.kind !== "map" || !canJoin(a)) continue;
         if (a.kind === "map" ? groups.indexOf(a) > groups.indexOf(b) : false) continue;
         if (!sameShape(a.domain, b.domain)) continue;
         const direct = groupsRead(b).has(a) || groupsRead(a).has(b);
@@ -346,6 +347,9 @@ export const fuse = (segment: SegmentGraph, profile: Profile): KernelGraph => {
   for (const group of ordered) {
     const computed = [...new Set([...(group.anchor ? outputsOf(group.anchor, nodes, merged) : []), ...group.members])];
     const stores: { node: Node; value: string }[] = [];
+    const twins: { node: Node; value: string }[] = [];
+    // Ports first, so that a value stored for a port need not be stored again.
+    computed.sort((x, y) => Number(outputNodes.has(y)) - Number(outputNodes.has(x)));
     for (const node of computed) {
       const ports = segment.outputs.filter((o) => o.node === node);
       for (const port of ports) {
@@ -355,8 +359,12 @@ export const fuse = (segment: SegmentGraph, profile: Profile): KernelGraph => {
         else stores.push({ node, value: port.name });
       }
       const needed = [...groups].some((g) => g !== group && groupReads(g).has(node)) || copies.some((c) => c.node === node);
-      if (!stores.some((s) => s.node === node) && needed) {
-        const value = `v${scratch.size}`;
+      const stored = stores.find((s) => s.node === node);
+      // The same elements may be stored already, under another shape.
+      const twin = stores.find((s) => throughFlat(s.node) === throughFlat(node) && s.node.type.dtype === node.type.dtype);
+      if (!stored && twin) twins.push({ node, value: twin.value });
+      else if (!stored && needed) {
+        const value = `#${scratch.size}`;
         scratch.set(value, node.type);
         stores.push({ node, value });
       }
@@ -364,7 +372,7 @@ export const fuse = (segment: SegmentGraph, profile: Profile): KernelGraph => {
     if (!stores.length) continue;
     const loads = new Map<Node, string>();
     for (const node of groupReads(group)) loads.set(node, buffers.get(node) ?? unstored(node));
-    for (const { node, value } of stores) if (!buffers.has(node)) buffers.set(node, value);
+    for (const { node, value } of [...stores, ...twins]) if (!buffers.has(node)) buffers.set(node, value);
     layOut(group, stores, loads, kernels, scratch, profile);
   }
   for (const { node, value } of copies)
@@ -403,9 +411,17 @@ const cheapInside = (group: Group, reader: Group, reads: (group: Group) => Set<N
   if (reader.kind === "scatter") return loads <= 2;
   if (reader.kind === "row") return loads <= 2 && work <= 4;
   if (reader.kind === "contraction") {
-    // An operand is read once per tile of the other operand's columns.
     const term = reader.terms.find((t) => t.node.inputs.some((input) => owner.get(input) === group));
-    if (!term || loads > 2 || work > 3) return false;
+    if (!term || work > 3) return false;
+    // Sums and products of one tensor with scalars: less than the loop spends on an element of a tile.
+    const wide = [...reads(group)].filter((node) => elementsOf(node) !== 1).length;
+    const light = group.members.every((member) => {
+      const form = formOf(member);
+      return form?.form === "map" && form.algebra !== undefined;
+    });
+    if (wide <= 1 && light) return true;
+    if (loads > 2) return false;
+    // Else only where it is read once: an operand is read once per tile of the other operand's columns.
     const column = term.node.type.shape.at(-1)!;
     const over = (formOf(term.node) as { over?: string }).over;
     const row = over === "leading" ? term.node.type.shape.at(-2)! : 0;

@@ -1,7 +1,7 @@
 // The level of fused kernels: what fuse.ts makes and the WGSL emitter prints. Plain data, printable.
 
 import { add, type Dim, product } from "./dims.ts";
-import { byteCount } from "./emit/dtypes.ts";
+import { byteCount, isPacked } from "./emit/dtypes.ts";
 import type { Profile } from "./emit/profile.ts";
 import type { ContractionPlan } from "./emit/tiles.ts";
 import type { WgslForm } from "./emit/wgsl-forms.ts";
@@ -71,6 +71,9 @@ export const outputOf = (node: Node): number => (node.op === "pick" ? (node.attr
 
 export const elementsOf = (node: Node): Dim => product(node.type.shape);
 
+/** One 32-bit number: small enough for a uniform. */
+export const isScalar = (node: Node): boolean => elementsOf(node) === 1 && !isPacked(node.type.dtype);
+
 export const sameShape = (a: readonly Dim[], b: readonly Dim[]): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
 /** Leading axes are rows of one product unless the second operand has them too, or the first is transposed. */
@@ -98,6 +101,7 @@ export const printKernels = (graph: KernelGraph): string => {
       const value = kernel.loads.get(node);
       if (value !== undefined) return value;
       if (node.op === "constant") return String(node.attrs.value);
+      if (node.op === "input") return String(node.attrs.name);
       if (kernel.members.includes(node) || kernel.anchor === node || anchorOf(node) === kernel.anchor) return `%${node.id}`;
       return `${node.op}(${node.inputs.map(name).join(", ")})`;
     };

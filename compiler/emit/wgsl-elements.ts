@@ -33,6 +33,8 @@ export interface KernelScope {
   readonly kernel: FusedKernel;
   readonly bindings: Binding[];
   readonly symbols: Set<string>;
+  /** Scalars that lie in the uniform, by value: their dtype. */
+  readonly scalars: ReadonlyMap<string, DType>;
   readonly preludes: Set<string>;
   readonly size: (dim: Dim) => string;
   readonly bind: (value: string, dtype: DType, access: "read" | "write") => Binding;
@@ -41,7 +43,7 @@ export interface KernelScope {
   readonly loadFour: (value: string, dtype: DType, flatQuarter: string) => string;
 }
 
-export const createScope = (entry: string, kernel: FusedKernel): KernelScope => {
+export const createScope = (entry: string, kernel: FusedKernel, scalars: ReadonlyMap<string, DType> = new Map()): KernelScope => {
   const bindings: Binding[] = [];
   const symbols = new Set<string>();
   const bind: KernelScope["bind"] = (value, dtype, access) => {
@@ -57,10 +59,12 @@ export const createScope = (entry: string, kernel: FusedKernel): KernelScope => 
     kernel,
     bindings,
     symbols,
+    scalars,
     preludes: new Set(),
     size: (dim) => sizeText(dim, `${entry}_u`, symbols),
     bind,
     load: (value, dtype, flat) => {
+      if (scalars.has(value)) return `${entry}_u.x${[...scalars.keys()].indexOf(value)}`;
       const binding = bind(value, dtype, "read");
       binding.one = true;
       return `${binding.name}_at(${flat})`;
@@ -108,8 +112,9 @@ export const printDeclarations = (scope: KernelScope): string => {
     if (b.four) lines.push(`fn ${b.name}_four(i: u32) -> vec4<${register}> { return ${loadFour(b.name, b.dtype, "i")}; }`);
   });
   const symbols = [...scope.symbols].sort();
-  if (symbols.length) {
-    lines.push(`struct ${scope.entry}_Sizes { ${symbols.map((s) => `${s}: u32`).join(", ")} }`);
+  if (symbols.length || scope.scalars.size) {
+    const fields = [...symbols.map((s) => `${s}: u32`), ...[...scope.scalars.values()].map((dtype, i) => `x${i}: ${registerOf(dtype)}`)];
+    lines.push(`struct ${scope.entry}_Sizes { ${fields.join(", ")} }`);
     lines.push(`@group(0) @binding(${scope.bindings.length}) var<uniform> ${scope.entry}_u: ${scope.entry}_Sizes;`);
   }
   return lines.join("\n");

@@ -6,8 +6,8 @@
 // written one that has the same place (an update in place). Hence one binding per line, each name used nowhere else.
 
 import type { Kernel } from "../../spec/job.ts";
-import type { TensorType } from "../graph.ts";
-import type { FusedKernel, KernelGraph, KernelKind } from "../kernels.ts";
+import type { DType, TensorType } from "../graph.ts";
+import { type FusedKernel, isScalar, type KernelGraph, type KernelKind } from "../kernels.ts";
 import { printAttention } from "./wgsl-attention.ts";
 import { printGradientOfKeyValue, printGradientOfQuery, printGradientRows } from "./wgsl-attention-gradient.ts";
 import { printContraction } from "./wgsl-contraction.ts";
@@ -54,15 +54,14 @@ export const emitWgsl = (graph: KernelGraph): EmittedSegment => {
 };
 
 const emitKernel = (kernel: FusedKernel, graph: KernelGraph): { text: string; record: Kernel; functions: ReadonlySet<string> } => {
-  const scope = createScope(kernel.entry, kernel);
+  const scope = createScope(kernel.entry, kernel, spilled(kernel, graph));
   const printed = printers[kernel.kind](scope);
   const bindings = scope.bindings.map(({ value, access }) => ({ value, access }));
-  // A value that is replaced by its next one shares that one's binding on the device.
-  const shared = bindings.filter(
-    (read) => read.access === "read" && bindings.some((b) => b.access === "write" && graph.replaced.get(b.value) === read.value),
+  const count = storageBuffers(
+    bindings.map((b) => b.value),
+    graph,
   );
-  if (bindings.length - shared.length > graph.profile.storageBuffers)
-    throw new Error(`kernel ${kernel.entry} of ${graph.segment} binds ${bindings.length} buffers`);
+  if (count > graph.profile.storageBuffers) throw new Error(`kernel ${kernel.entry} of ${graph.segment} binds ${count} buffers`);
   const text = [
     `// kernel ${kernel.entry}`,
     printDeclarations(scope),
@@ -74,7 +73,24 @@ const emitKernel = (kernel: FusedKernel, graph: KernelGraph): { text: string; re
   ].filter((line) => line !== "");
   return {
     text: text.join("\n"),
-    record: { entry: kernel.entry, bindings, symbols: [...scope.symbols].sort(), workgroups: printed.workgroups },
+    record: {
+      entry: kernel.entry,
+      bindings,
+      symbols: [...scope.symbols].sort(),
+      ...(scope.scalars.size > 0 && { scalars: [...scope.scalars.keys()] }),
+      workgroups: printed.workgroups,
+    },
     functions: scope.preludes,
   };
+};
+
+/** How many bindings these values take: one that is replaced by its next one shares that one's on the device. */
+const storageBuffers = (values: readonly string[], graph: KernelGraph): number =>
+  values.length - values.filter((value) => values.some((other) => graph.replaced.get(other) === value)).length;
+
+/** Scalars that must go into the uniform because bindings run out. */
+const spilled = (kernel: FusedKernel, graph: KernelGraph): ReadonlyMap<string, DType> => {
+  const values = [...new Set([...kernel.loads.values(), ...kernel.stores.map((s) => s.value), ...kernel.extra.map((e) => e.value)])];
+  if (storageBuffers(values, graph) <= graph.profile.storageBuffers) return new Map();
+  return new Map([...kernel.loads].filter(([node]) => isScalar(node)).map(([node, value]) => [value, node.type.dtype]));
 };

@@ -11,4 +11,5 @@ export const add = mapOp({
   derivative: [(_, d) => d, (_, d) => d],
   onnx: "Add",
   wgsl: ([a, b]) => `${a} + ${b}`,
+  algebra: "sum",
 });

@@ -28,6 +28,8 @@ interface MapSpec {
   readonly wgsl: (args: readonly string[], attrs: Attrs) => string;
   /** WGSL functions that the expression calls. */
   readonly prelude?: string;
+  /** What a WGSL contraction may absorb of it. */
+  readonly algebra?: "sum" | "product";
 }
 
 export const mathOf = (graph: Graph): Math => ({
@@ -71,6 +73,11 @@ export const mapOp = (spec: MapSpec): Op => {
       return [{ shape, data }];
     },
     onnx: (write, names, node) => [typeof onnx === "string" ? write.node(onnx, names) : onnx(write, names, node)],
-    wgsl: { form: "map", expression: spec.wgsl, ...(spec.prelude === undefined ? {} : { prelude: spec.prelude }) },
+    wgsl: {
+      form: "map",
+      expression: spec.wgsl,
+      ...(spec.prelude === undefined ? {} : { prelude: spec.prelude }),
+      ...(spec.algebra && { algebra: spec.algebra }),
+    },
   };
 };

@@ -11,4 +11,5 @@ export const mul = mapOp({
   derivative: [(m, d, [, b]) => m.op("mul", d, b!), (m, d, [a]) => m.op("mul", d, a!)],
   onnx: "Mul",
   wgsl: ([a, b]) => `${a} * ${b}`,
+  algebra: "product",
 });

@@ -12,5 +12,10 @@ export const pow = mapOp({
     (m, d, [a], y) => m.op("mul", d, m.op("mul", y, m.op("log", a!))),
   ],
   onnx: "Pow",
-  wgsl: ([a, b]) => `pow(${a}, ${b})`,
+  // WGSL's pow is exp2(b * log2(a)), and undefined for a negative a, where a whole b still has a meaning.
+  wgsl: ([a, b]) => `pow_(${a}, ${b})`,
+  prelude: `fn pow_(a: f32, b: f32) -> f32 {
+  let p = pow(abs(a), b);
+  return select(p, -p, a < 0.0 && fract(abs(b) * 0.5) != 0.0);
+}`,
 });

@@ -31,12 +31,19 @@ interface Held extends Place {
   readonly buffer: GPUBuffer;
 }
 
+interface Copy {
+  readonly from: Held;
+  readonly to: GPUBuffer;
+  readonly at: number;
+  readonly bytes: number;
+}
+
 interface Dispatch {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
   readonly counts: readonly [number, number, number];
-  /** Values read from a copy, made before the dispatch. */
-  readonly copies: readonly (readonly [Held, GPUBuffer])[];
+  /** Made before the dispatch: values that are read from a copy, and scalars on their way into a uniform. */
+  readonly copies: readonly Copy[];
 }
 
 const whole = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
@@ -145,12 +152,13 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
     return made;
   };
 
-  const uniformOf = (symbols: readonly string[], dims: Dims): GPUBuffer => {
+  /** The sizes, and room for scalars after them; one that holds scalars is its kernel's own. */
+  const uniformOf = (symbols: readonly string[], dims: Dims, scalars: number): GPUBuffer => {
     const values = symbols.map((symbol) => sizeAt(symbol, dims));
-    const key = values.join();
+    const key = scalars ? `${values.join()} and scalars ${uniforms.size}` : values.join();
     const known = uniforms.get(key);
     if (known) return known;
-    const size = Math.ceil(values.length / 4) * 16;
+    const size = Math.ceil((values.length + scalars) / 4) * 16;
     const made = device.createBuffer({ size, usage: usage.uniform | usage.copyTarget });
     const data = new Uint32Array(size / 4);
     data.set(values);
@@ -189,6 +197,11 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
     }
     for (const [name, value] of Object.entries(segment.scratch))
       held.set(name, hold(value, { ...job.dims, ...programOf(program).dims }, `${call.segment}/${name}`));
+    const placeOf = (kernel: Kernel, value: string): Held => {
+      const place = held.get(value);
+      if (!place) throw new Error(`kernel ${kernel.entry} of ${call.segment} binds ${value}, which is no port and no scratch`);
+      return place;
+    };
     let module = modules.get(segment.wgsl);
     if (!module) {
       module = read(segment.wgsl).then((bytes) => new TextDecoder().decode(bytes));
@@ -198,15 +211,12 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
     return Promise.all(
       segment.kernels.map(async (kernel): Promise<Dispatch> => {
         const section = sectionOf(text, kernel.entry);
-        const places = kernel.bindings.map(({ value }) => {
-          const place = held.get(value);
-          if (!place) throw new Error(`kernel ${kernel.entry} of ${call.segment} binds ${value}, which is no port and no scratch`);
-          return place;
-        });
+        const places = kernel.bindings.map(({ value }) => placeOf(kernel, value));
         const access = accessOf(kernel.bindings, places, layoutsOf(section));
-        const sizes = kernel.symbols.length > 0;
+        const scalars = kernel.scalars ?? [];
+        const sizes = kernel.symbols.length + scalars.length > 0;
         const pipeline = await pipelineOf(variantOf(section, access), kernel.entry, access, sizes);
-        const copies: (readonly [Held, GPUBuffer])[] = [];
+        const copies: Copy[] = [];
         const entries: GPUBindGroupEntry[] = places.flatMap((place, binding) => {
           const kind = access[binding]!;
           if (typeof kind === "object") return [];
@@ -220,10 +230,16 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
               { binding, resource: { buffer: place.buffer, offset: place.offset, size: Math.min(size, place.buffer.size - place.offset) } },
             ];
           const beside = allocate(`beside ${call.segment}/${kernel.entry}/${binding}`, place.bytes);
-          copies.push([place, beside]);
+          copies.push({ from: place, to: beside, at: 0, bytes: Math.min(whole(place.bytes), place.buffer.size - place.offset) });
           return [{ binding, resource: { buffer: beside } }];
         });
-        if (sizes) entries.push({ binding: places.length, resource: { buffer: uniformOf(kernel.symbols, dims) } });
+        if (sizes) {
+          const uniform = uniformOf(kernel.symbols, dims, scalars.length);
+          entries.push({ binding: places.length, resource: { buffer: uniform } });
+          scalars.forEach((name, i) => {
+            copies.push({ from: placeOf(kernel, name), to: uniform, at: 4 * (kernel.symbols.length + i), bytes: 4 });
+          });
+        }
         const group = device.createBindGroup({ label: kernel.entry, layout: layoutOf(access, sizes).layout, entries });
         return { pipeline, group, counts: countsOf(kernel, dims), copies };
       }),
@@ -300,8 +316,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
         if (copies.length) {
           pass?.end();
           pass = undefined;
-          for (const [from, to] of copies)
-            encoder.copyBufferToBuffer(from.buffer, from.offset, to, 0, Math.min(whole(from.bytes), from.buffer.size - from.offset));
+          for (const { from, to, at, bytes } of copies) encoder.copyBufferToBuffer(from.buffer, from.offset, to, at, bytes);
         }
         pass ??= encoder.beginComputePass();
         pass.setPipeline(pipeline);

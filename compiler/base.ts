@@ -58,10 +58,10 @@ export const readBase = async (
   }
   for (const store of item.store)
     report(
-      diagnostics.unknown_definition(
+      diagnostics.unsupported_block(
         store.at,
-        { kind: "storage format", name: "this" },
-        { help: "weights are kept as the checkpoint stores them in this version" },
+        { what: "`store … as …`" },
+        { help: "remove it: weights are kept as the checkpoint stores them" },
       ),
     );
   const args = bindArguments({ what: kind, at: call.at, parameters: sources[kind]! }, call.args, scope, context);

@@ -119,9 +119,9 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
 
   // branch(D, g): D itself, with a gate on the way in. See associate.ts for what becomes of it.
   const branch = (call: tree.Call, scope: Scope, inner: Context): Value => {
-    const [first, second] = call.args.map((argument) => evaluate(argument.value, scope, inner));
-    if (!first || !second || first.kind === "unknown" || second.kind === "unknown") return unknown;
-    if (first.kind !== "tensor" || second.kind !== "op")
+    const [first, second, more] = call.args.map((argument) => evaluate(argument.value, scope, inner));
+    if (first?.kind === "unknown" || second?.kind === "unknown") return unknown;
+    if (first?.kind !== "tensor" || second?.kind !== "op" || more)
       return reportThrough(inner, call.at, (at, details) => diagnostics.bad_branch(at, details), {
         help: "write `branch(delta, dropout(p: …))`: a tensor, and an op that still waits for its tensor",
       });

@@ -2,7 +2,7 @@
 // sentence it means. The sentence is a function of the slip, so an answer is right or wrong at a glance; the trade is not
 // on the slip and has to come from what the base knows.
 
-import { between, colours, counted, hours, number_word, people, pick, places, type Random, wares, weather_names, weathers } from "./world.ts";
+import { between, colours, counted, hours, numberWord, people, pick, places, type Random, wares, weatherNames, weathers } from "./world.ts";
 
 export interface OrderRow {
   readonly slip: string;
@@ -11,25 +11,31 @@ export interface OrderRow {
 
 export const order = (next: Random): OrderRow => {
   const from = pick(people, next);
-  const to = pick(people.filter((person) => person !== from), next);
+  const to = pick(
+    people.filter((person) => person !== from),
+    next,
+  );
   const ware = pick(wares, next);
   const count = between(1, 9, next);
   const colour = next() < 0.6 ? pick(colours, next) : undefined;
   const place = next() < 0.7 ? pick(places, next) : undefined;
   const hour = next() < 0.7 ? pick(hours, next) : undefined;
-  const weather = next() < 0.4 ? pick(weather_names, next) : undefined;
+  const weather = next() < 0.4 ? pick(weatherNames, next) : undefined;
 
   const slots: [string, string | undefined][] = [
     ["from", from.name],
     ["to", to.name],
     ["item", ware.one],
-    ["count", number_word(count)],
+    ["count", numberWord(count)],
     ["kind", colour],
     ["place", place],
     ["hour", hour],
     ["sky", weather],
   ];
-  const slip = slots.filter(([, value]) => value !== undefined).map(([slot, value]) => `${slot}: ${value}`).join(" | ");
+  const slip = slots
+    .filter(([, value]) => value !== undefined)
+    .map(([slot, value]) => `${slot}: ${value}`)
+    .join(" | ");
 
   const goods = counted(count, ware, colour);
   const first = `${from.name} the ${ware.trade} takes ${goods} to ${to.name}${place ? ` at the ${place}` : ""}${hour ? ` at ${hour}` : ""}.`;

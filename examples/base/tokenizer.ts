@@ -80,7 +80,15 @@ const texts = (): string[] =>
 /** The tokenizer's files: path from `examples/` → content. */
 export const tokenizerFiles = (): Map<string, string> => {
   const { vocabulary, merges } = trainBpe(texts(), vocabularySize);
-  const added = special.map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }));
+  const added = special.map((content, id) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  }));
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
   const bos = { SpecialToken: { id: "<s>", type_id: 0 } };
   const tokenizer = {

@@ -41,20 +41,20 @@ export interface Ware {
   readonly verb: string;
 }
 
-const wares_of = (trade: string, verb: string, ...words: string[]): Ware[] =>
+const waresOf = (trade: string, verb: string, ...words: string[]): Ware[] =>
   words.map((word) => {
     const [one, many] = word.split("/") as [string, string?];
     return { one, many: many ?? `${one}s`, trade, verb };
   });
 
 export const wares: readonly Ware[] = [
-  ...wares_of("baker", "bakes", "loaf/loaves", "pie", "cake", "bun"),
-  ...wares_of("fisher", "catches", "crab", "eel", "trout/trout", "pike/pike"),
-  ...wares_of("potter", "makes", "bowl", "jug", "cup", "vase"),
-  ...wares_of("weaver", "weaves", "rug", "scarf/scarves", "blanket", "shawl"),
-  ...wares_of("smith", "forges", "nail", "key", "bell", "knife/knives"),
-  ...wares_of("gardener", "picks", "plum", "apple", "rose", "onion"),
-  ...wares_of("joiner", "builds", "stool", "chest", "ladder", "crate"),
+  ...waresOf("baker", "bakes", "loaf/loaves", "pie", "cake", "bun"),
+  ...waresOf("fisher", "catches", "crab", "eel", "trout/trout", "pike/pike"),
+  ...waresOf("potter", "makes", "bowl", "jug", "cup", "vase"),
+  ...waresOf("weaver", "weaves", "rug", "scarf/scarves", "blanket", "shawl"),
+  ...waresOf("smith", "forges", "nail", "key", "bell", "knife/knives"),
+  ...waresOf("gardener", "picks", "plum", "apple", "rose", "onion"),
+  ...waresOf("joiner", "builds", "stool", "chest", "ladder", "crate"),
 ];
 
 export const colours = ["red", "blue", "green", "white", "black", "small", "big"] as const;
@@ -70,13 +70,13 @@ export const weathers = {
   sun: "{they} sings a song",
 } as const;
 export type Weather = keyof typeof weathers;
-export const weather_names = Object.keys(weathers) as Weather[];
+export const weatherNames = Object.keys(weathers) as Weather[];
 
 const words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"] as const;
-export const number_word = (n: number): string => words[n]!;
+export const numberWord = (n: number): string => words[n]!;
 
 /** `three red bowls`, `one small eel`. */
 export const counted = (count: number, ware: Ware, colour?: string): string =>
-  [number_word(count), colour, count === 1 ? ware.one : ware.many].filter(Boolean).join(" ");
+  [numberWord(count), colour, count === 1 ? ware.one : ware.many].filter(Boolean).join(" ");
 
 export const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);

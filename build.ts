@@ -1,6 +1,7 @@
 // Sources -> dist/:
 //
-//   peft.js + chunks   the command line, split so that each command loads its own code
+//   peft.cjs           the executable: starts what the command needs
+//   main.js + chunks   the command line, split so that each command loads its own code
 //   check.cjs + .code  `peft check` alone as one script, and its compiled code (see cli/bin.ts)
 //   runtime.js         what a job bundle carries to run without the compiler
 //
@@ -35,13 +36,15 @@ const written = (value: unknown): string => {
   return JSON.stringify(value);
 };
 
-/** Leaves out every command but `check`; main never asks for them there. */
+/** Leaves out every command but `check`, and the emitters, which checking never asks for. */
 const checkOnly: Plugin = {
   name: "check-only",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/\w+\.ts$/ }, ({ path, importer, kind }) =>
-      importer.endsWith("commands.ts") && kind === "dynamic-import" && path !== "./check.ts" ? { path, external: true } : undefined,
-    );
+    onResolve({ filter: /\.ts$/ }, ({ path, importer, kind }) => {
+      if (kind !== "dynamic-import") return undefined;
+      const command = importer.endsWith("commands.ts") && path !== "./check.ts";
+      return command || path.startsWith("./emit/") ? { path, external: true } : undefined;
+    });
   },
 };
 
@@ -63,7 +66,19 @@ const shared: BuildOptions = {
 const buildRuntime = (outdir: string) => build({ ...shared, entryPoints: { runtime: `${root}cli/job-runner.ts` }, outdir });
 
 const buildCommandLine = (outdir: string) =>
-  build({ ...shared, entryPoints: { peft: `${root}cli/bin.ts` }, outdir, splitting: true, chunkNames: "chunks/[name]-[hash]" });
+  build({ ...shared, entryPoints: { main: `${root}cli/main.ts` }, outdir, splitting: true, chunkNames: "chunks/[name]-[hash]" });
+
+/** Finds main.js beside it. */
+const buildExecutable = (outdir: string) =>
+  build({
+    ...shared,
+    banner: {},
+    format: "cjs",
+    plugins: [{ name: "beside", setup: ({ onResolve }) => onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: "./main.js", external: true })) }],
+    entryPoints: { peft: `${root}cli/bin.ts` },
+    outExtension: { ".js": ".cjs" },
+    outdir,
+  });
 
 // One expression, a function of CommonJS's three: cli/bin.ts gives it to V8 as it is.
 const buildCheck = (outdir: string) =>
@@ -87,7 +102,7 @@ const keepCode = (folder: string): void => {
     const { readFileSync, writeFileSync } = require("node:fs");
     const { Script } = require("node:vm");
     const path = ${JSON.stringify(`${folder}check.cjs`)};
-    const script = new Script(readFileSync(path, "utf8"), { filename: path });
+    const script = new Script(readFileSync(path, "latin1"), { filename: path });
     const module_ = { exports: {} };
     script.runInThisContext()(module_.exports, require, module_);
     const quiet = { write() {}, terminal: false, columns() {}, colour: false };
@@ -105,7 +120,7 @@ export const buildDist = async (): Promise<void> => {
   rmSync(next, { recursive: true, force: true });
   mkdirSync(next);
   await buildRuntime(next);
-  await Promise.all([buildCommandLine(next), buildCheck(next)]);
+  await Promise.all([buildCommandLine(next), buildCheck(next), buildExecutable(next)]);
   keepCode(next);
   writeFileSync(`${next}built`, sourceHash());
   rmSync(dist, { recursive: true, force: true });

@@ -7,12 +7,14 @@ import { posix, resolve } from "node:path";
 import type { CompileHost } from "../compiler/host.ts";
 import type { DType } from "../spec/job.ts";
 import { std } from "./embedded/std.ts";
+import { trees } from "./embedded/trees.ts";
 
 const dtypes: Readonly<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
 /** `texts` holds files that are not read from disk: standard input, an editor's buffer, what was read already. */
 export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd = process.cwd()): CompileHost => ({
   std,
+  stdTrees: trees,
   read: (path) => texts.get(path) ?? orUndefined(() => readFileSync(resolve(cwd, path), "utf8").replace(/^\ufeff/, "")),
   list: (folder) => orUndefined(() => readdirSync(resolve(cwd, folder)).sort()),
   headers: async (folder) => {

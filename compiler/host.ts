@@ -11,6 +11,8 @@ export interface StoredTensor {
 export interface CompileHost {
   /** The standard library: path inside stdlib/ → text. */
   readonly std: ReadonlyMap<string, string>;
+  /** Its files as JSON of their trees (spans say `std/PATH`), where they were read ahead of time; what is not there is parsed. */
+  readonly stdTrees?: ReadonlyMap<string, string>;
   /** Text of a file, undefined when there is none. */
   readonly read: (path: string) => string | undefined;
   /** Names in a folder, undefined when there is none. */

@@ -109,7 +109,7 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
     else seen.set(key, item.name);
   }
 
-  const library = createLibrary(own, host.std, texts, report);
+  const library = createLibrary(own, host, texts, report);
   for (const definition of own)
     if (library.inStd(definition.kind, definition.name.text))
       report(
@@ -127,7 +127,7 @@ const declaration = /^(module|architecture|method|optimizer|schedule|format)\s+(
 
 const createLibrary = (
   own: readonly Definition[],
-  std: ReadonlyMap<string, string>,
+  { std, stdTrees }: Pick<CompileHost, "std" | "stdTrees">,
   texts: Map<string, string>,
   report: (diagnostic: Diagnostic) => void,
 ): Library & { readonly inStd: (kind: DefinitionKind, name: string) => boolean } => {
@@ -151,7 +151,8 @@ const createLibrary = (
       parsed.add(path);
       const file = `std/${path}`;
       texts.set(file, std.get(path)!);
-      const result = parse(std.get(path)!, file);
+      const ready = stdTrees?.get(path);
+      const result = ready === undefined ? parse(std.get(path)!, file) : { file: JSON.parse(ready) as tree.File, diagnostics: [] };
       for (const diagnostic of result.diagnostics) report(diagnostic);
       for (const item of result.file.items) {
         if (isDefinition(item) && !table.has(`${item.kind} ${item.name.text}`)) table.set(`${item.kind} ${item.name.text}`, item);

@@ -172,7 +172,8 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   ],
   contract: [
     { inputs: [x("b", "t", 4), x("b", "t", 5)], smooth: [0, 1] },
-    { inputs: [x("n", 4), x("n", 5)], smooth: [0, 1] },
+    { inputs: [x("n", 5), x("n", 4)], smooth: [0, 1] },
+    { inputs: [x("b", "t", 33), x("b", "t", 34)], smooth: [0, 1] },
   ],
   gather: [
     { inputs: [x(7, 4), whole({ below: 7 }, "b", "t")], smooth: [0] },

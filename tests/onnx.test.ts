@@ -187,6 +187,22 @@ group("onnx", (test) => {
     await agrees({ name: "ends", inputs: [{ name: "x", node: x }], outputs }, { x: { shape: ["b"] } }, sampleSizes);
   });
 
+  test("the gradient of slices that fill a tensor is one concatenation, and only then", async () => {
+    const build = (bounds: readonly (readonly [number, number])[]) => {
+      const graph = createGraph();
+      const x = graph.input("x", { dtype: "f32", shape: ["b", "t", 2] });
+      const pads = bounds.map(([before, after]) => graph.add("pad", [x], { axis: 2, before, after }));
+      const y = pads.reduce((a, b) => graph.add("add", [a, b]));
+      return { name: "joined", inputs: [{ name: "x", node: x }], outputs: [{ name: "y", node: y }] };
+    };
+    const spells = (segment: SegmentGraph, op: string) => Buffer.from(emitOnnx(segment)).includes(op);
+    const filled = build([[2, 2], [0, 4], [4, 0]]); // biome-ignore format: pairs
+    assert.ok(spells(filled, "Concat") && !spells(filled, "Pad"));
+    const others = [build([[0, 4], [4, 0]]), build([[0, 4], [2, 2], [2, 2], [4, 0]]), build([[0, 2], [1, 1]])]; // biome-ignore format: pairs
+    for (const other of others) assert.ok(!spells(other, "Concat") && spells(other, "Pad"));
+    for (const segment of [filled, ...others]) await agrees(segment, { x: { shape: ["b", "t", 2] } }, sampleSizes);
+  });
+
   test("the same graph gives the same bytes", () => {
     const build = () => emitOnnx(segmentOf("attention", samples.attention![1]!, [0, 1, 2]).segment);
     assert.equal(build(), build());

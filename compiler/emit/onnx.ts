@@ -1,6 +1,8 @@
 // Segment graph -> bytes of one ONNX model. Symbols become named dimensions; every weight is an input; outputs are the ports.
-// Each op prints itself (its `onnx`); what is here joins them.
+// Each op prints itself (its `onnx`); what is here joins them. One rewrite crosses ops: slices of one tensor (a fused
+// query-key-value product) have as gradient a sum of padded parts, which is their concatenation.
 
+import { add, type Dim } from "../dims.ts";
 import { type Node, reachable, type SegmentGraph } from "../graph.ts";
 import { ops } from "../ops/index.ts";
 import { encodeModel, type OnnxNode, type OnnxValue } from "./onnx-proto.ts";
@@ -22,8 +24,17 @@ export const emitOnnx = (segment: SegmentGraph): Uint8Array => {
   const names = new Map<Node, readonly string[]>();
   for (const { name, node } of segment.inputs) names.set(node, [name]);
   const nameOf = (node: Node): string => names.get(node)![0]!;
+  const { joins, absorbed } = findJoins(
+    order,
+    segment.outputs.map((o) => o.node),
+  );
   for (const node of order) {
-    if (names.has(node)) continue;
+    if (names.has(node) || absorbed.has(node)) continue;
+    const join = joins.get(node);
+    if (join) {
+      names.set(node, [writer.node("Concat", join.parts.map(nameOf), { axis: join.axis })]);
+      continue;
+    }
     if (node.op === "input") throw new Error(`input ${String(node.attrs.name)} is not a port of segment ${segment.name}`);
     if (node.op === "pick") names.set(node, [names.get(node.inputs[0]!)![node.attrs.index as number]!]);
     else names.set(node, ops.get(node.op)!.onnx(writer, node.inputs.map(nameOf), node));
@@ -48,6 +59,39 @@ export const emitOnnx = (segment: SegmentGraph): Uint8Array => {
       segment.outputs.map(({ name, node }) => ({ name, value: nameOf(node) })),
     ),
   });
+};
+
+/** Sums of padded tensors that lie side by side and fill the axis: node -> the tensors in order. What only they use is absorbed. */
+const findJoins = (order: readonly Node[], outputs: readonly Node[]) => {
+  const uses = new Map<Node, number>();
+  for (const node of [...order.flatMap((user) => user.inputs), ...outputs]) uses.set(node, (uses.get(node) ?? 0) + 1);
+  const joins = new Map<Node, { readonly parts: readonly Node[]; readonly axis: number }>();
+  const absorbed = new Set<Node>();
+  for (const node of [...order].reverse()) {
+    if (node.op !== "add" || absorbed.has(node)) continue;
+    const inner: Node[] = [];
+    const pads: Node[] = [];
+    const collect = (part: Node): boolean => {
+      if (part !== node && uses.get(part) !== 1) return false;
+      if (part !== node) inner.push(part);
+      if (part.op === "pad") pads.push(part);
+      else if (part.op !== "add" || !part.inputs.every(collect)) return false;
+      return true;
+    };
+    if (!collect(node)) continue;
+    const axis = pads[0]!.attrs.axis as number;
+    const parts: Node[] = [];
+    let end: Dim = 0;
+    const following = () => pads.find((pad) => pad.attrs.before === end && pad.attrs.axis === axis);
+    for (let next = following(); next && parts.length < pads.length; next = following()) {
+      parts.push(next.inputs[0]!);
+      end = add(end, next.inputs[0]!.type.shape[axis]!);
+    }
+    if (parts.length !== pads.length || end !== node.type.shape[axis]) continue;
+    joins.set(node, { parts, axis });
+    for (const gone of inner) absorbed.add(gone);
+  }
+  return { joins, absorbed };
 };
 
 /** Gives each output port's value the port's name; a value that is an input, a constant or already named is copied. */

@@ -54,7 +54,7 @@ const shared: BuildOptions = {
   platform: "node",
   target: "node20",
   minify: true,
-  sourcemap: "external",
+  sourcemap: "linked",
   legalComments: "none",
   external: ["webgpu", "onnxruntime-node", "ts-morph"],
   plugins: [embed],

@@ -12,6 +12,7 @@ import { Script } from "node:vm";
 type Main = Pick<typeof import("./main.ts"), "main" | "processIo">;
 
 const fromCode = (): Main | undefined => {
+  if (typeof __dirname === "undefined") return undefined; // run from source, as a module
   const path = join(__dirname, "check.cjs");
   try {
     // Latin-1, since the bundler writes ASCII and V8 keeps one byte per character of it.

@@ -12,6 +12,7 @@ export { processIo };
 
 export const main = async (argv: readonly string[], io: Io): Promise<ExitCode> => {
   const verbose = argv.includes("--verbose");
+  if (verbose) process.setSourceMapsEnabled(true);
   try {
     return await dispatch(argv, io);
   } catch (error) {

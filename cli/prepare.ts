@@ -1,6 +1,7 @@
 // What every command that works on one pipeline does first: read the file, compile it as far as needed, print what is wrong.
 
 import type { Compiled, CompileOptions } from "../compiler/compile.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ExitCode, Invocation } from "./command.ts";
 import { compileFile } from "./compile-file.ts";
 import { report } from "./report.ts";
@@ -16,8 +17,11 @@ export const prepare = async (call: Invocation, goal: CompileOptions["goal"]): P
   const source = name === "-" ? { file: standardInput, text: call.io.stdin() } : readSource(name.replace(/^\.\//, ""), call.io.cwd);
   if (!("text" in source)) return report(call, { found: [source], files: [], text: () => undefined, product: false });
   const compiled = await compileFile(source, call, goal);
+  const found = compiled.diagnostics;
+  // A file of definitions alone is a fine file, and there is nothing in it to build or run.
+  const idle = !compiled.job && !found.some(({ severity }) => severity === "error");
   const code = await report(call, {
-    found: compiled.diagnostics,
+    found: idle ? [...found, diagnostics.nothing_to_do(undefined, { what: `${source.file} declares no \`base\`` })] : found,
     files: [source.file],
     text: (file) => compiled.texts.get(file),
     product: false,

@@ -4,7 +4,8 @@
 import { readdirSync } from "node:fs";
 import { screenOf, slice } from "../../cli/render/columns.ts";
 import { linesOf } from "../../cli/render/position.ts";
-import { renderSummary, renderText } from "../../cli/render/text.ts";
+import { renderSummary } from "../../cli/render/summary.ts";
+import { renderText } from "../../cli/render/text.ts";
 import type { Span } from "../../grammar/tree.ts";
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { assert, group } from "../harness.ts";

@@ -17,12 +17,14 @@ export interface Seen {
 export interface Setting {
   readonly files?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Reading standard input throws: the one way to reach a fault of our own from outside. */
+  readonly stdinFails?: boolean;
   /** A terminal of this many columns, with colour. */
   readonly terminal?: number;
 }
 
 /** `command` is split at spaces; an argument with a space in it is not needed by any test. */
-export const peft = async (command: string, { files = {}, stdin = "", terminal }: Setting = {}): Promise<Seen> => {
+export const peft = async (command: string, { files = {}, stdin = "", stdinFails = false, terminal }: Setting = {}): Promise<Seen> => {
   const folder = mkdtempSync(join(tmpdir(), "peft-cli-"));
   try {
     for (const [name, text] of Object.entries(files)) {
@@ -31,7 +33,7 @@ export const peft = async (command: string, { files = {}, stdin = "", terminal }
     }
     const [out, readOut] = recorder(terminal);
     const [err, readErr] = recorder(terminal);
-    const io: Io = { cwd: folder, out, err, stdin: () => stdin, now: () => 0 };
+    const io: Io = { cwd: folder, out, err, stdin: () => (stdinFails ? fail() : stdin), now: () => 0 };
     const code = await main(command.split(" ").filter(Boolean), io);
     const left = new Map(
       readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -56,4 +58,8 @@ const recorder = (terminal: number | undefined): [Stream, () => string] => {
     colour: terminal !== undefined,
   };
   return [stream, () => parts.join("")];
+};
+
+const fail = (): never => {
+  throw new Error("planted");
 };

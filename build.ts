@@ -48,7 +48,7 @@ const checkOnly: Plugin = {
   },
 };
 
-const shared: BuildOptions = {
+const shared = {
   bundle: true,
   format: "esm",
   platform: "node",
@@ -61,9 +61,13 @@ const shared: BuildOptions = {
   logLevel: "warning",
   // CommonJS packages inside an ES module ask for Node's own modules by `require`.
   banner: { js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);" },
-};
+} satisfies BuildOptions;
 
-const buildRuntime = (outdir: string) => build({ ...shared, entryPoints: { runtime: `${root}cli/job-runner.ts` }, outdir });
+const buildRuntime = async (outdir: string): Promise<void> => {
+  const { metafile } = await build({ ...shared, entryPoints: { runtime: `${root}cli/job-runner.ts` }, outdir, metafile: true });
+  const compiler = Object.keys(metafile.inputs).find((file) => /^(compiler|grammar)\//.test(file));
+  if (compiler) throw new Error(`runtime.js would carry ${compiler}: a bundle runs without the compiler`);
+};
 
 const buildCommandLine = (outdir: string) =>
   build({ ...shared, entryPoints: { main: `${root}cli/main.ts` }, outdir, splitting: true, chunkNames: "chunks/[name]-[hash]" });
@@ -74,7 +78,9 @@ const buildExecutable = (outdir: string) =>
     ...shared,
     banner: {},
     format: "cjs",
-    plugins: [{ name: "beside", setup: ({ onResolve }) => onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: "./main.js", external: true })) }],
+    plugins: [
+      { name: "beside", setup: ({ onResolve }) => onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: "./main.js", external: true })) },
+    ],
     entryPoints: { peft: `${root}cli/bin.ts` },
     outExtension: { ".js": ".cjs" },
     outdir,

@@ -4,8 +4,7 @@
 import { parseArgs } from "node:util";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Command, Option } from "./command.ts";
-import { everywhere } from "./commands.ts";
+import { type Command, everywhere, type Option } from "./command.ts";
 
 export interface Arguments {
   readonly words: readonly string[];

@@ -33,3 +33,10 @@ export interface Command {
 }
 
 export const lastValue = (call: Invocation, name: string): string | undefined => call.values.get(name)?.at(-1);
+
+/** Accepted everywhere. */
+export const everywhere: Readonly<Record<string, Option>> = {
+  help: { type: "flag", short: "h", says: "this text" },
+  version: { type: "flag", short: "V", says: "the version" },
+  verbose: { type: "flag", says: "a stack trace when the fault is ours" },
+};

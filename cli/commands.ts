@@ -123,10 +123,3 @@ export const commands: readonly Command[] = [
     load: () => import("./explain.ts"),
   },
 ];
-
-/** Accepted everywhere. */
-export const everywhere: Readonly<Record<string, Option>> = {
-  help: { type: "flag", short: "h", says: "this text" },
-  version: { type: "flag", short: "V", says: "the version" },
-  verbose: { type: "flag", says: "a stack trace when the fault is ours" },
-};

@@ -1,7 +1,6 @@
 // `peft --help` and `peft COMMAND --help`, printed from the command table.
 
-import type { Command, Option } from "./command.ts";
-import { commands, everywhere } from "./commands.ts";
+import { type Command, everywhere, type Option } from "./command.ts";
 
 const columns = (rows: readonly (readonly [string, string])[]): string => {
   const width = Math.max(...rows.map(([left]) => left.length));
@@ -13,7 +12,9 @@ const optionRow = ([name, { short, value, says }]: [string, Option]): readonly [
   says,
 ];
 
-export const helpText = (): string => `peft: a language, compiler and runtime for parameter-efficient fine-tuning
+export const helpText = (
+  commands: readonly Command[],
+): string => `peft: a language, compiler and runtime for parameter-efficient fine-tuning
 
 usage: peft COMMAND [ARGUMENTS] [OPTIONS]
 

@@ -44,7 +44,7 @@ const dispatch = async (argv: readonly string[], io: Io): Promise<ExitCode> => {
   }
   if (first === undefined || first === "--help" || first === "-h" || first === "help") {
     const { helpText } = await import("./help.ts");
-    (first === undefined ? io.err : io.out).write(helpText());
+    (first === undefined ? io.err : io.out).write(helpText(commands));
     return first === undefined ? 2 : 0;
   }
   const command = commands.find(({ name }) => name === first);

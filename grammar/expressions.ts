@@ -374,12 +374,12 @@ export abstract class ExpressionParser extends Recovering {
       },
       {
         ALT: () => {
-          const from = this.CONSUME(NumberToken);
-          const to = this.OPTION(() => {
+          const numbers = [this.CONSUME(NumberToken)];
+          this.MANY(() => {
             this.CONSUME(DotDot);
-            return this.CONSUME1(NumberToken);
+            numbers.push(this.CONSUME1(NumberToken));
           });
-          return this.ACTION(() => this.indices(from, to));
+          return this.ACTION(() => this.indices(numbers));
         },
       },
       {
@@ -392,14 +392,16 @@ export abstract class ExpressionParser extends Recovering {
     ]);
   });
 
-  /** `3`, `3..7`; `3.4`, which the lexer reads as one number, is two places: `blocks.3.4`. */
-  private indices(from: IToken, to: IToken | undefined): PathSegment[] {
-    const places = [...this.placesOf(from), ...(to ? this.placesOf(to) : [])];
-    if (!to) return places;
-    const cut = this.placesOf(from).length;
-    const low = places[cut - 1]!;
-    const high = places[cut]!;
-    return [...places.slice(0, cut - 1), { ...low, to: high.from, at: { ...low.at, end: high.at.end } }, ...places.slice(cut + 1)];
+  /** `3`, `3..7`; and `3.4`, which the lexer reads as one number, is two places: `blocks.3.4`, `blocks.0..3.4..7`. */
+  private indices(numbers: readonly IToken[]): PathSegment[] {
+    const places: Extract<PathSegment, { kind: "index" }>[] = [];
+    for (const number of numbers) {
+      const [first, ...more] = this.placesOf(number);
+      const low = places.pop();
+      if (low?.to !== undefined) this.abandon(this.unexpected("`.` or the path's end", number));
+      places.push(low ? { ...low, to: first!.from, at: { ...low.at, end: first!.at.end } } : first!, ...more);
+    }
+    return places;
   }
 
   private placesOf(token: IToken): Extract<PathSegment, { kind: "index" }>[] {

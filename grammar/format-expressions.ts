@@ -1,27 +1,48 @@
 // Expressions and paths as text. Parentheses stand where precedence needs them and, around operators and conditions, where the
 // author put them.
 
-import { type Doc, fill, group, indent, line, softline } from "./document.ts";
-import { Margins } from "./margins.ts";
+import { type Doc, fill, group, hardline, indent, line, softline } from "./document.ts";
+import { type Element, Margins } from "./margins.ts";
 import { level, levelOf, unaryLevelOf } from "./operators.ts";
 import type { Argument, Binary, Expr, If, Index, Name, NumberLit, Path, PathSegment } from "./tree.ts";
 
 export abstract class ExpressionFormat extends Margins {
   protected expr(node: Expr): Doc {
-    const lead = this.before(node.at.start);
-    return [lead, this.kept(node) ? ["(", this.bare(node), ")"] : this.bare(node)];
+    return [this.amid(this.firstWord(node)), this.withoutLead(node)];
+  }
+
+  private withoutLead(node: Expr): Doc {
+    return this.kept(node) ? ["(", this.bare(node), ")"] : this.bare(node);
   }
 
   /** After `=` or `:`: on the same line if it fits there; else calls and lists break inside and the others move to the next line. */
   protected assigned(sign: string, node: Expr): Doc {
-    const moves = node.kind === "binary" || node.kind === "if" || node.kind === "unary";
+    const lead = this.before(this.firstWord(node));
     // A condition that moves puts its `else` on a line of its own, too.
-    const value = node.kind === "if" && !this.kept(node) ? [this.before(node.at.start), this.condition(node)] : this.expr(node);
-    return moves ? [sign, group(indent(line, value))] : [sign, " ", value];
+    const value = node.kind === "if" && !this.kept(node) ? this.condition(node) : this.withoutLead(node);
+    if (lead.length) return [sign, indent(hardline, lead, group(value))];
+    return node.kind === "binary" || node.kind === "if" || node.kind === "unary" ? [sign, group(indent(line, value))] : [sign, " ", value];
   }
 
   protected name({ text, at }: Name): Doc {
-    return [this.before(at.start), text];
+    return [this.amid(at.start), text];
+  }
+
+  /** Where an expression starts, its parentheses left out: comments between them and it go before both. */
+  private firstWord(node: Expr): number {
+    let at = node.at.start;
+    while (at < node.at.end && /[(\s]/.test(this.code[at]!)) at++;
+    return at;
+  }
+
+  protected inner(node: Expr): Element["at"] {
+    return { start: this.firstWord(node), end: node.at.end };
+  }
+
+  /** Comments between a thing and the `.` after it. */
+  private spaced(offset: number): Doc {
+    const comments = this.amid(offset);
+    return comments.length ? [" ", comments] : "";
   }
 
   /** Whether the author put this in parentheses that say something. */
@@ -36,7 +57,7 @@ export abstract class ExpressionFormat extends Margins {
 
   /** An operand: in parentheses unless `bare` would read the same. */
   protected operand(node: Expr, needs: boolean): Doc {
-    return needs && !this.kept(node) ? [this.before(node.at.start), "(", this.bare(node), ")"] : this.expr(node);
+    return needs && !this.kept(node) ? [this.amid(this.firstWord(node)), "(", this.bare(node), ")"] : this.expr(node);
   }
 
   private bare(node: Expr): Doc {
@@ -62,13 +83,16 @@ export abstract class ExpressionFormat extends Margins {
       case "call":
         return [this.head(node.callee), this.arguments(node.args, node.at.end)];
       case "member":
-        return [this.head(node.of), this.before(node.name.at.start), ".", node.name.text];
+        return [this.head(node.of), this.spaced(node.name.at.start), ".", node.name.text];
       case "index":
         return [
           this.head(node.of),
           this.sequence(
             "[",
-            node.items.map((item) => ({ at: item.at, print: () => (item.kind === "slice" ? this.slice(item) : this.expr(item)) })),
+            node.items.map((item) => ({
+              at: item.kind === "slice" ? item.at : this.inner(item),
+              print: () => (item.kind === "slice" ? this.slice(item) : this.expr(item)),
+            })),
             "]",
             node.at.end,
           ),
@@ -92,7 +116,7 @@ export abstract class ExpressionFormat extends Margins {
   }
 
   protected arguments(args: readonly Argument[], end: number): Doc {
-    const elements = args.map((arg) => ({ at: arg.at, print: () => this.argument(arg) }));
+    const elements = args.map((arg) => ({ at: arg.name ? arg.at : this.inner(arg.value), print: () => this.argument(arg) }));
     return this.sequence("(", elements, ")", end);
   }
 
@@ -101,7 +125,7 @@ export abstract class ExpressionFormat extends Margins {
   }
 
   protected list(items: readonly Expr[], end: number, open: "[" | "(" = "["): Doc {
-    const elements = items.map((item) => ({ at: item.at, print: () => this.expr(item) }));
+    const elements = items.map((item) => ({ at: this.inner(item), print: () => this.expr(item) }));
     const numbers =
       items.length > 8 && items.every((item) => item.kind === "number" || (item.kind === "unary" && item.value.kind === "number"));
     if (!numbers || this.pending(end)) return this.sequence(open, elements, open === "[" ? "]" : ")", end);
@@ -161,7 +185,11 @@ export abstract class ExpressionFormat extends Margins {
   }
 
   protected path({ segments }: Path): Doc {
-    return segments.map((segment, i) => [this.before(segment.at.start), i ? "." : "", this.segment(segment)]);
+    return segments.map((segment, i) => [
+      i ? this.spaced(segment.at.start) : this.amid(segment.at.start),
+      i ? "." : "",
+      this.segment(segment),
+    ]);
   }
 
   private segment(segment: PathSegment): Doc {

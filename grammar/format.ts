@@ -32,7 +32,7 @@ class Format extends ExpressionFormat {
         return [
           "import ",
           names?.length ? list : names ? "{} from " : "",
-          this.before(item.from.at.start),
+          this.amid(item.from.at.start),
           item.from.kind === "file" ? quoted(item.from.path) : item.from.path,
         ];
       }
@@ -98,7 +98,7 @@ class Format extends ExpressionFormat {
         ];
       case "architecture": {
         const name = this.name(item.name);
-        const classes = item.classes.map(({ text, at }) => [this.before(at.start), quoted(text)]);
+        const classes = item.classes.map(({ text, at }) => [this.amid(at.start), quoted(text)]);
         return ["architecture ", name, " for ", join(classes, ", "), " ", this.architecture(item.config, item.members, item.at.end)];
       }
       case "method": {
@@ -249,7 +249,7 @@ class Format extends ExpressionFormat {
     const head = [this.name(name), " = "];
     const repeated = repeat ? ["repeat ", this.expr(repeat.count), " as ", this.name(repeat.index), ":", line] : "";
     const call = this.expr(module);
-    const where = checkpoint ? [line, "@ ", this.before(checkpoint.at.start), quoted(checkpoint.text)] : "";
+    const where = checkpoint ? [line, "@ ", this.amid(checkpoint.at.start), quoted(checkpoint.text)] : "";
     const flipped = transposed ? [line, "transposed"] : "";
     const tie = tied
       ? [line, "tied ", this.name(tied.param), " = ", this.expr(tied.to), tied.when ? [" when ", this.expr(tied.when)] : ""]
@@ -265,12 +265,12 @@ class Format extends ExpressionFormat {
     const end = this.closing(")", inputs.at(-1)?.at.end ?? at.start);
     const head = ["forward", this.sequence("(", elements, ")", end), output ? [" -> ", this.shape(output, end)] : ""];
     if (!lets.length) return [head, this.assigned(" =", value)];
-    const body = [...lets.map(this.element), { at: value.at, print: () => this.expr(value) }];
+    const body = [...lets.map(this.element), { at: this.inner(value), print: () => this.expr(value) }];
     return [head, " ", this.block(body, at.end, false)];
   }
 
   private interop({ at, library, type, config, tensors }: InteropMember): Doc {
-    const head = ["interop ", this.name(library), " ", this.before(type.at.start), quoted(type.text), " "];
+    const head = ["interop ", this.name(library), " ", this.amid(type.at.start), quoted(type.text), " "];
     const entries: Element[] = [
       ...config.map((entry) => ({ at: entry.at, print: () => this.entry(entry) })),
       ...tensors.map((tensor) => ({ at: tensor.at, print: () => [quoted(tensor.key), this.assigned(":", tensor.value)] })),

@@ -1,7 +1,7 @@
 // Where comments and blank lines go when a tree is printed. The tree holds no comments inside its nodes, only their places, so
 // printing passes each node's start and end here in reading order and every comment comes out beside what it stood beside.
 
-import { blankline, type Doc, either, group, hardline, indent, line, mustBreak, softline, suffix } from "./document.ts";
+import { blankline, type Doc, either, group, hardline, indent, line, softline, suffix } from "./document.ts";
 import type { File, Span } from "./tree.ts";
 
 /** An element of a block: where it stands and how it is printed. `apart` wants blank lines around it. */
@@ -37,10 +37,15 @@ export abstract class Margins {
     return docs;
   }
 
+  /** The same in the middle of a line: what follows them continues one level deeper. */
+  protected amid(offset: number): Doc[] {
+    return this.before(offset).map((doc) => (doc === hardline ? indent(hardline) : doc));
+  }
+
   /** The comment that follows on the line where something ended, with at most a comma between. */
   protected trailing(end: number): Doc {
     const comment = this.comments[this.nextComment];
-    if (!comment || comment.at.start < end || !/^[ \t,]*$/.test(this.text.slice(end, comment.at.start))) return "";
+    if (!comment || !this.follows(end, comment.at.start)) return "";
     this.nextComment++;
     return suffix(` ${comment.text.trimEnd()}`);
   }
@@ -68,23 +73,31 @@ export abstract class Margins {
         apart = false;
       }
       const doc = element.print();
-      const rest = this.leftover(element.at.end);
-      add(element.at, [doc, rest, this.trailing(element.at.end)], apart, element.apart ?? false);
+      const [first, ...rest] = this.after(element.at.end);
+      // A doc comment that found no better place must not become the next item's.
+      const own = (element.apart ?? false) || rest.some((text) => text.startsWith("///"));
+      add(element.at, [doc, first === undefined ? "" : suffix(` ${first}`), rest.map((text) => [hardline, text])], apart, own);
     }
     for (let own = this.comments[this.nextComment]; own && own.at.start < end; own = this.comments[this.nextComment])
       add(own.at, this.take(end) ?? "", last?.apart ?? false, false);
     return docs;
   }
 
-  /** Comments inside something that found no place in it: at its end, so that none is ever lost. */
-  private leftover(end: number): Doc[] {
-    const docs: Doc[] = [];
-    for (let text = this.take(end); text !== undefined; text = this.take(end)) docs.push(docs.length ? hardline : " ", text);
-    return docs.length ? [...docs, mustBreak(docs) ? "" : suffix("")] : docs;
+  /** Comments inside something that found no place in it, and the one behind it. None is ever lost. */
+  private after(end: number): string[] {
+    const texts: string[] = [];
+    for (let text = this.take(end); text !== undefined; text = this.take(end)) texts.push(text);
+    const comment = this.comments[this.nextComment];
+    if (comment && this.follows(end, comment.at.start)) texts.push(this.take(comment.at.end) ?? "");
+    return texts;
+  }
+
+  private follows(end: number, start: number): boolean {
+    return start >= end && /^[ \t,]*$/.test(this.text.slice(end, start));
   }
 
   private blankBetween(from: number, to: number): boolean {
-    return (this.text.slice(from, to).match(/\n/g)?.length ?? 0) > 1;
+    return (this.text.slice(from, to).match(/\r\n|\n|\r/g)?.length ?? 0) > 1;
   }
 
   /** `{ … }`: on one line if it was and fits, with commas where they are allowed; `{}` when there is nothing in it. */

@@ -171,11 +171,14 @@ export class PeftParser extends DefinitionParser {
       else high = middle;
     }
     const lines: string[] = [];
-    // The comments between the token before the item and the item.
+    // The comments right above the item: between it and the token before it, up to the first empty line.
     const after = this.tokenBefore(start, tokens.length);
+    let below = start;
     for (let i = low - 1; i >= 0 && comments[i]!.at.start >= after; i--) {
-      const { text } = comments[i]!;
-      if (text.startsWith("///") && this.beginsLine(comments[i]!.at.start)) lines.unshift(text.slice(3).replace(/^ /, "").trimEnd());
+      const { text, at } = comments[i]!;
+      if ((this.source.text.slice(at.end, below).match(/\r\n|\n|\r/g)?.length ?? 0) > 1) break;
+      below = at.start;
+      if (text.startsWith("///") && this.beginsLine(at.start)) lines.unshift(text.slice(3).replace(/^ /, "").trimEnd());
     }
     return lines.length ? { doc: lines.join("\n") } : {};
   }

@@ -100,7 +100,7 @@ const operators = ["+", "++", "/", "<", "<=", ">", ">=", "==", "!="].map((text, 
 const unitNames =
   "KB MB GB TB KiB MiB GiB TiB step steps epoch epochs token tokens row rows second seconds minute minutes hour hours".split(" ");
 // A unit is not one when the word after the number starts something of its own: `{ r: 8 tokens: 4 }`, `state m = 0 step += 1`.
-const unit = `%|(?:${[...unitNames].sort((a, b) => b.length - a.length).join("|")})(?!\\w)(?![ \\t]*(?:[:(.]|\\+=|=(?!=)))`;
+const unit = `%|(?:${[...unitNames].sort((a, b) => b.length - a.length).join("|")})(?!\\w)(?![ \\t]*[(.]|\\s*(?:[:?]|\\+=|=(?!=)))`;
 
 export const NumberToken = createToken({
   name: "Number",
@@ -337,7 +337,7 @@ export const retag = (token: IToken, type: TokenType): void => {
   token.tokenTypeIdx = type.tokenTypeIdx!;
 };
 
-const startsOwn = (text: string, offset: number): boolean => /^[ \t]*(?:[:(.]|\+=|=(?!=))/.test(text.slice(offset, offset + 40));
+const startsOwn = (text: string, offset: number): boolean => /^(?:[ \t]*[(.]|\s*(?:[:?]|\+=|=(?!=)))/.test(text.slice(offset, offset + 40));
 
 const unitOf = (image: string): string | undefined => /[ \t]*(%|[A-Za-z]+)$/.exec(image)?.[1];
 

@@ -35,12 +35,14 @@ export interface Details {
 /** The name in `known` nearest to `name`, if it is near enough to be a slip (edit distance with transpositions, at most a third of the length). */
 export const nearest = (name: string, known: Iterable<string>): string | undefined => {
   let best: string | undefined;
+  let prefix: string | undefined; // `q` for q_proj
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
     const distance = candidate.toLowerCase() === name.toLowerCase() ? 0 : editDistance(name, candidate);
     if (distance < least) [best, least] = [candidate, distance];
+    prefix ??= name.startsWith(`${candidate}_`) ? candidate : undefined;
   }
-  return best;
+  return best ?? prefix;
 };
 
 const editDistance = (a: string, b: string): number => {
@@ -50,8 +52,7 @@ const editDistance = (a: string, b: string): number => {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
       rows[i]![j] = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, rows[i - 1]![j - 1]! + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        rows[i]![j] = Math.min(rows[i]![j]!, rows[i - 2]![j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) rows[i]![j] = Math.min(rows[i]![j]!, rows[i - 2]![j - 2]! + 1);
     }
   return rows[a.length]![b.length]!;
 };

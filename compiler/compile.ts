@@ -85,6 +85,12 @@ const requireFacts = (checked: Checked, job: Job | undefined, context: Context):
   );
   const fileBytes = (name: string): number =>
     adapterFileBytes(adapterFiles(checked.adapters.get(name)!, checked.base.root, context), shapes);
-  const facts = { base: checked.base, adapters: checked.adapters, declared: checked.declared, fileBytes, trainMemory: (name: string) => job?.plan[`train ${name}`] };
+  const facts = {
+    base: checked.base,
+    adapters: checked.adapters,
+    declared: checked.declared,
+    fileBytes,
+    trainMemory: (name: string) => job?.plan[`train ${name}`],
+  };
   for (const item of checked.requires) checkRequire(item, facts, checked.scope, context);
 };

@@ -112,8 +112,9 @@ const choose = (logits: Float32Array, settings: Generation, row: number, token: 
   if (settings.top_p !== undefined) {
     // The fewest ids whose probabilities reach top_p, the one that crosses it included.
     let mass = 0;
-    const count = weights.findIndex((weight) => (mass += weight / total) >= settings.top_p!) + 1;
-    if (count > 0) kept = kept.slice(0, count);
+    let count = 0;
+    while (count < weights.length && mass < settings.top_p * total) mass += weights[count++]!;
+    kept = kept.slice(0, Math.max(1, count));
     total = weights.slice(0, kept.length).reduce((a, b) => a + b, 0);
   }
   const words = new Uint32Array(4);

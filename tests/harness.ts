@@ -16,7 +16,10 @@ export interface Collected {
 export const collected: Collected[] = [];
 
 /** Declares tests: `group("dims", (test) => { test("adds", () => …) })`. `test(name, body, { skip })` reports a reason. */
-export const group = (name: string, declare: (test: (name: string, body: Body, options?: { skip?: string | undefined }) => void) => void): void => {
+export const group = (
+  name: string,
+  declare: (test: (name: string, body: Body, options?: { skip?: string | undefined }) => void) => void,
+): void => {
   declare((title, body, options) => collected.push({ group: name, name: title, body, skip: options?.skip }));
 };
 
@@ -42,4 +45,3 @@ export const runCollected = async (only?: string): Promise<{ passed: number; fai
   }
   return counts;
 };
-

@@ -4,7 +4,9 @@ import { readdirSync } from "node:fs";
 import { collected, runCollected } from "./harness.ts";
 
 const here = new URL("./", import.meta.url);
-const files = readdirSync(here, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".test.ts")).sort();
+const files = readdirSync(here, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".test.ts"))
+  .sort();
 for (const file of files) {
   const before = collected.length;
   await import(new URL(file, here).href);

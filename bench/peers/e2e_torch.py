@@ -73,13 +73,13 @@ def rows(path, count, tokenizer, eos):
 
 
 def batches(data, size, seed):
-    """Endless batches of rows of like length: shuffle, cut into pools of eight batches, sort each pool, shuffle its batches."""
+    """Endless batches of rows of like length: shuffle, cut into pools of 64 batches, as our runtime does, sort each pool, shuffle its batches."""
     shuffle = random.Random(seed)
     order = list(range(len(data)))
     while True:
         shuffle.shuffle(order)
-        for start in range(0, len(order) - size + 1, size * 8):
-            pool = sorted(order[start : start + size * 8], key=lambda i: len(data[i][0]) + len(data[i][1]))
+        for start in range(0, len(order) - size + 1, size * 64):
+            pool = sorted(order[start : start + size * 64], key=lambda i: len(data[i][0]) + len(data[i][1]))
             groups = [pool[at : at + size] for at in range(0, len(pool) - size + 1, size)]
             shuffle.shuffle(groups)
             for group in groups:
@@ -105,6 +105,8 @@ def loss_of(model, batch, reduction="mean"):
 
 @torch.no_grad()
 def evaluate(model, data):
+    if not data:
+        return None
     total = sum(loss_of(model, data[at : at + 32], "sum").item() for at in range(0, len(data), 32))
     return total / sum(len(answer) for _, answer in data)
 

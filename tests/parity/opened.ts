@@ -1,0 +1,105 @@
+// A pipeline's text, compiled and opened on a device in this process, for tests that look at logits, losses and tensors.
+
+import { compileHost } from "../../cli/compile-host.ts";
+import { compile } from "../../compiler/compile.ts";
+import { loadAdapter, saveAdapter } from "../../runtime/adapter-files.ts";
+import { loadParameters, openCheckpoint } from "../../runtime/checkpoint.ts";
+import { type Examples, readExamples } from "../../runtime/data/examples.ts";
+import type { Device, Session } from "../../runtime/devices/device.ts";
+import { evaluateSplit } from "../../runtime/evaluate.ts";
+import { generate } from "../../runtime/generate.ts";
+import { nodeHost } from "../../runtime/node-host.ts";
+import { openTokenizer } from "../../runtime/tokenizer.ts";
+import type { Evaluate, Job } from "../../spec/job.ts";
+
+export interface Opened {
+  readonly job: Job;
+  readonly session: Session;
+  /** Logits [at][vocabulary] of one row of ids (default: at every token), by the program that `evaluate SUBJECT { generate: … }` makes. */
+  readonly logits: (subject: string, ids: readonly number[], at?: readonly number[]) => Promise<number[][]>;
+  /** Greedy continuation of one row of ids; nothing stops it but the limit. */
+  readonly greedy: (subject: string, ids: readonly number[], count: number) => Promise<number[]>;
+  /** What the subject's `evaluate` block says its loss is. */
+  readonly loss: (subject: string) => Promise<number>;
+  readonly examples: (data: string, split: string, limit: number) => Promise<Examples>;
+  readonly save: (adapter: string, folder: string) => Promise<void>;
+  readonly load: (adapter: string, folder: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** `file` need not exist; relative paths in `text` start at its folder. Fails on any error the compiler reports. */
+export const open = async (text: string, file: string, device: Device): Promise<Opened> => {
+  const folder = file.slice(0, file.lastIndexOf("/") + 1);
+  const { job, files, diagnostics } = await compile({ file, goal: "build" }, compileHost(new Map([[file, text]])));
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (!job || !files || errors.length) throw new Error(errors.map(({ code, message, help }) => `${code} ${message} (${help})`).join("\n"));
+  const session = await device.open(job, async (path) => {
+    const content = files.get(path);
+    if (content === undefined) throw new Error(`the bundle has no ${path}`);
+    return typeof content === "string" ? new TextEncoder().encode(content) : content;
+  });
+  const base = await nodeHost.resolve(folder, job.base.path);
+  const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(nodeHost, base) : undefined;
+  await loadParameters(job, checkpoint, (parameter, values) =>
+    job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
+  );
+  await checkpoint?.close();
+
+  const evaluation = (subject: string): Evaluate => job.evaluate.find((item) => item.subject === subject)!;
+  const adapterOf = (name: string) => job.adapters.find((adapter) => adapter.name === name)!;
+  const examples: Opened["examples"] = async (data, split, limit) => {
+    const block = job.data.find(({ name }) => name === data)!;
+    const part = block.splits.find(({ name }) => name === split)!;
+    const encoded = await readExamples(nodeHost, block, part, folder, await openTokenizer(nodeHost, base), {
+      limit,
+      vocabulary: job.base.vocab_size,
+    });
+    return encoded.examples;
+  };
+  return {
+    job,
+    session,
+    examples,
+    logits: async (subject, ids, at = ids.map((_, i) => i)) => {
+      const program = evaluation(subject).generator!;
+      const { s } = job.programs[program]!.dims;
+      await session.write("ids", Int32Array.from(ids));
+      await session.write(
+        "positions",
+        Int32Array.from(ids, (_, i) => i),
+      );
+      const out: number[][] = [];
+      for (const i of at) {
+        await session.write("rows", Int32Array.of(i));
+        await session.run(program, { b: 1, t: ids.length, n: 1, s: s! });
+        out.push([...((await session.read("logits", program)) as Float32Array).subarray(0, job.base.vocab_size)]);
+      }
+      return out;
+    },
+    greedy: async (subject, ids, count) => {
+      const program = evaluation(subject).generator!;
+      const settings = { kind: "greedy", max_new_tokens: count } as const;
+      const options = { program, dims: job.programs[program]!.dims, vocabulary: job.base.vocab_size, settings, stops: [] };
+      return (await generate([ids], session, options))[0]!;
+    },
+    loss: async (subject) => {
+      const item = evaluation(subject);
+      return (await evaluateSplit(item, await examples(item.data, item.split, item.sequence_len), session, () => {})).loss!;
+    },
+    save: async (name, into) => {
+      const read = async (parameter: string) => (await session.read(parameter)) as Float32Array;
+      const extra = { base_model_name_or_path: base };
+      await saveAdapter(nodeHost, into, adapterOf(name), job.parameters, read, extra);
+    },
+    load: (name, from) =>
+      loadAdapter(nodeHost, from, adapterOf(name), job.parameters, (parameter, values) => session.write(parameter, values)),
+    close: () => session.close(),
+  };
+};
+
+/** The largest absolute difference of two nested lists of numbers of one shape. */
+export const apart = (a: unknown, b: unknown): number => {
+  if (typeof a === "number" && typeof b === "number") return Number.isFinite(a - b) ? Math.abs(a - b) : Number.POSITIVE_INFINITY;
+  if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return Number.POSITIVE_INFINITY;
+  return a.reduce((most: number, x, i) => Math.max(most, apart(x, b[i])), 0);
+};

@@ -102,7 +102,7 @@ export const trainAdapter = async (
     const names = { step, total };
     if (train.scalars.length > 0)
       await session.write(
-        "scalars",
+        `${train.adapter}.scalars`,
         Float32Array.from(train.scalars, (expr) => evaluateScalar(expr, names)),
       );
     await session.run(train.update, {});

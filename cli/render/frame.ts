@@ -69,17 +69,17 @@ const row = (frame: Frame, source: string, number: number, start: number, end: n
   return ` ${paint.edge(String(number).padStart(gutter))} ${bar} ${view.text}\n ${" ".repeat(gutter)} ${bar} ${" ".repeat(view.from)}${marks}\n`;
 };
 
-/** The part of a line that fits, with the mark in it. */
+/** The part of a line that fits with the mark and its label in it. */
 const window = (screen: Screen, from: number, width: number, label: string | undefined, room: number | undefined) => {
-  const whole = { text: screen.text.trimEnd(), from, width };
-  if (room === undefined || room < 20 || Math.max(screen.width, from + width) <= room) return whole;
-  // The mark, its label where it fits, and as much before it as after.
-  const wanted = Math.min(room, width + (label ? widthOf(label) + 1 : 0));
-  const left = Math.max(0, Math.min(from - Math.floor((room - wanted) / 2), screen.width - room + 1));
+  const wanted = width + (label ? widthOf(label) + 1 : 0);
+  if (room === undefined || room < 20 || Math.max(screen.width, from + wanted) <= room) return { text: screen.text.trimEnd(), from, width };
+  // As much before the mark as after it, and never so far left that the label is cut where it need not be.
+  const centred = from - Math.floor(Math.max(0, room - wanted) / 2);
+  const left = Math.max(0, Math.min(centred, Math.max(screen.width, from + wanted) - room + 1));
   const right = left + room;
   const cut = slice(screen.text, left + (left ? 1 : 0), right - (right < screen.width ? 1 : 0));
   return {
-    text: `${left ? "…" : ""}${cut}${right < screen.width ? "…" : ""}`,
+    text: `${left ? "…" : ""}${cut}${right < screen.width ? "…" : ""}`.trimEnd(),
     from: from - left,
     width: Math.min(width, right - from),
   };

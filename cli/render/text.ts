@@ -1,7 +1,7 @@
 // Diagnostics -> what a person reads: what is wrong, where, what was expected, one next step, and where to read more.
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
-import { safe } from "./columns.ts";
+import { safe, widthOf } from "./columns.ts";
 import { lastLine, renderFrame } from "./frame.ts";
 import { type Paint, paintFor } from "./paint.ts";
 
@@ -17,6 +17,8 @@ export const renderText = (found: readonly Diagnostic[], options: TextOptions): 
   return found.map((diagnostic) => renderOne(diagnostic, options, paint)).join("\n");
 };
 
+const apart = "       ";
+
 const renderOne = (diagnostic: Diagnostic, { text, columns }: TextOptions, paint: Paint): string => {
   const { code, severity, message, at, label, notes, help } = diagnostic;
   const mark = paint[severity];
@@ -30,7 +32,10 @@ const renderOne = (diagnostic: Diagnostic, { text, columns }: TextOptions, paint
     result += `${fact}${safe(note.message)}\n`;
     if (note.at) result += renderFrame({ at: note.at, text: text(note.at.file), arrow: ":::", paint, mark: paint.edge, gutter, columns });
   }
-  const more = paint.faint(`more: peft explain ${code}`);
-  result += help ? `${fact}${paint.help(`help: ${safe(help)}`)}       ${more}\n` : `${fact}${more}\n`;
+  const more = `more: peft explain ${code}`;
+  if (!help) return `${result}${fact}${paint.faint(more)}\n`;
+  const advice = `help: ${safe(help)}`;
+  const together = gutter + 4 + widthOf(advice) + apart.length + more.length <= (columns ?? Number.POSITIVE_INFINITY);
+  result += `${fact}${paint.help(advice)}${together ? apart : `\n${fact}`}${paint.faint(more)}\n`;
   return result;
 };

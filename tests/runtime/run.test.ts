@@ -1,0 +1,154 @@
+// Whole runs in a memory file system on the cpu device: the same bits twice, the same bits after being stopped and gone on
+// with, and what is left on the disk when something goes wrong.
+
+import { readFileSync } from "node:fs";
+import { emitOnnx } from "../../compiler/emit/onnx.ts";
+import { cpuDevice } from "../../runtime/devices/cpu.ts";
+import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
+import type { RunEvent } from "../../runtime/events.ts";
+import type { Host } from "../../runtime/host.ts";
+import { memoryHost } from "../../runtime/memory-host.ts";
+import { runJob } from "../../runtime/run.ts";
+import type { Result } from "../../spec/result.ts";
+import { type Built, build, llamaConfig } from "../compiler/support.ts";
+import { assert, group } from "../harness.ts";
+
+const config = { ...llamaConfig, vocab_size: 384, num_hidden_layers: 2 };
+const shape = new URL("../../examples/base/shape/", import.meta.url);
+
+const pipeline = (rate: string, more = ""): string => `peft 1
+base tiny = blank("base/", seed: 3)
+adapter some = lora(r: 2, alpha: 4, dropout: 0.1) into tiny.layers.**
+data rows { train = text("rows.txt")  answer = "{text}" }
+train some on rows {
+  optimizer: adamw(learning_rate: ${rate})
+  epochs: 2  micro_batch_size: 2  gradient_accumulation_steps: 2  sequence_len: 24  seed: 5
+  checkpoint: every 2 steps keep 2
+}
+evaluate some, tiny on rows.train { metrics: [loss, perplexity]  generate: greedy(max_new_tokens: 4)  micro_batch_size: 4  sequence_len: 24 }
+merge some into "merged/"
+${more}`;
+
+const rows = Array.from(
+  { length: 13 },
+  (_, i) => `Ada gives ${"two big ".repeat(i % 4)}buns to Felix at the ${i % 2 ? "bridge" : "farm"}.`,
+).join("\n");
+
+const prepare = async (host: Host): Promise<void> => {
+  const write = async (path: string, bytes: Uint8Array): Promise<void> => {
+    const file = await host.create(path);
+    await file.write(bytes);
+    await file.commit();
+  };
+  await host.makeFolder("/work/base");
+  await write("/work/rows.txt", new TextEncoder().encode(rows));
+  await write("/work/base/config.json", new TextEncoder().encode(JSON.stringify(config)));
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) await write(`/work/base/${name}`, readFileSync(new URL(name, shape)));
+};
+
+interface Ran {
+  readonly host: Host;
+  readonly result: Result;
+  readonly events: readonly RunEvent[];
+}
+
+const run = async (
+  built: Built,
+  host: Host,
+  stopAt?: number,
+  verbs: readonly ("train" | "evaluate" | "merge")[] = ["train", "evaluate", "merge"],
+): Promise<Ran> => {
+  const events: RunEvent[] = [];
+  const stop = new AbortController();
+  const result = await runJob(built.job, {
+    host,
+    choice: { device: await cpuDevice({ threads: 1 }), why: "a test" },
+    read: async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!),
+    folder: "/work",
+    out: "/work/out",
+    verbs: new Set(verbs),
+    inputs: {},
+    versions: { peft: "0", node: "0", platform: "test", engine: "test" },
+    listen: (event) => {
+      events.push(event);
+      if (event.kind === "step" && event.step === stopAt) stop.abort();
+    },
+    signal: stop.signal,
+    peakMemory: () => 0,
+  });
+  return { host, result, events };
+};
+
+const fresh = async (): Promise<Host> => {
+  const host = memoryHost();
+  await prepare(host);
+  return host;
+};
+
+const weights = (host: Host): Promise<Uint8Array> => host.read("/work/out/adapters/some/adapter_model.safetensors");
+
+group("run", (test) => {
+  test("the same run twice gives the same bits; stopped and gone on with, it gives them too", async () => {
+    const built = await build(pipeline("1e-2"), config);
+    const whole = await run(built, await fresh());
+    const again = await run(built, await fresh());
+    assert.equal(again.result.train[0]!.losses, whole.result.train[0]!.losses);
+    assert.equal(await weights(again.host), await weights(whole.host));
+    assert.is(whole.result.train[0]!.steps, 8);
+
+    const host = await fresh();
+    const first = await run(built, host, 3);
+    assert.is(first.result.outcome, "interrupted");
+    assert.is(await host.kind("/work/out/adapters/some/adapter_model.safetensors"), undefined);
+    const second = await run(built, host, 6);
+    assert.is(second.result.outcome, "interrupted");
+    const third = await run(built, host);
+    assert.is(third.result.outcome, "done");
+    assert.equal(third.result.train[0]!.losses, whole.result.train[0]!.losses, "the whole curve, as if never stopped");
+    assert.equal(await weights(host), await weights(whole.host), "and the same bits");
+    assert.is(await host.kind("/work/out/state/some-0"), undefined, "state is gone once the adapter is saved");
+  });
+
+  test("training learns, the adapter alone differs from the base, and the merged folder is the adapter's model", async () => {
+    const built = await build(pipeline("1e-2"), config);
+    const { host, result } = await run(built, await fresh());
+    const loss = (subject: string): number => result.evaluate.find((item) => item.subject === subject)!.metrics.loss!;
+    assert.ok(loss("some") < loss("tiny") - 0.05, `${loss("some")} against ${loss("tiny")}`);
+    assert.ok(result.evaluate.every((item) => item.samples!.length === 3));
+    const names = (await host.list("/work/out/merged")).map((entry) => entry.name);
+    assert.equal(names, ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
+
+    // The merged folder is a checkpoint: the base of another run, whose loss is the adapter's.
+    const later = pipeline("1e-2").replace('blank("base/", seed: 3)', 'blank("out/merged/", seed: 3)');
+    const { openCheckpoint } = await import("../../runtime/checkpoint.ts");
+    const checkpoint = await openCheckpoint(host, "/work/out/merged");
+    const again = await build(later.replace("out/merged/", "base/"), config);
+    const job = {
+      ...again.job,
+      base: { ...again.job.base, weights: "checkpoint" as const, path: "out/merged" },
+      parameters: again.job.parameters.map((parameter) =>
+        parameter.source.kind === "draw" && parameter.source.tensor !== undefined
+          ? { ...parameter, source: { kind: "checkpoint" as const, tensor: parameter.source.tensor, transposed: false } }
+          : parameter,
+      ),
+    };
+    await checkpoint.close();
+    const merged = await run({ ...again, job }, host, undefined, ["evaluate"]);
+    const of = (subject: string): number => merged.result.evaluate.find((item) => item.subject === subject)!.metrics.loss!;
+    assert.ok(Math.abs(of("tiny") - loss("some")) < 1e-5 * loss("some"), `${of("tiny")} is not ${loss("some")}`);
+  });
+
+  test("a loss that is not a number stops the run with a diagnostic, and no adapter is written", async () => {
+    const built = await build(pipeline("1e30"), config);
+    const host = await fresh();
+    try {
+      await run(built, host);
+      assert.unreachable("it went on");
+    } catch (error) {
+      assert.ok(error instanceof DiagnosticError, String(error));
+      assert.is(error.diagnostics[0]!.code, "PEFT0700");
+      assert.match(error.diagnostics[0]!.help!, /learning rate/);
+    }
+    assert.is(await host.kind("/work/out/adapters"), undefined);
+  });
+});

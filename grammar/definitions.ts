@@ -69,7 +69,7 @@ export abstract class DefinitionParser extends MemberParser {
       () =>
         this.choose("a member", [
           {
-            GATE: () => this.next(LeftBrace, 2),
+            GATE: () => this.next(LeftBrace, 2) || (this.next(Name, 2) && this.next(Colon, 3)),
             ALT: () => {
               const keys = this.SUBRULE(this.config);
               this.ACTION(() => void config.push(...keys));
@@ -82,8 +82,7 @@ export abstract class DefinitionParser extends MemberParser {
             },
           },
         ]),
-      "a member",
-      false,
+      { expected: "a member" },
     );
     return { kind: "architecture", at: this.span(start), ...this.doc(start), name, classes, config, members };
   });
@@ -157,7 +156,11 @@ export abstract class DefinitionParser extends MemberParser {
 
   private readonly config = this.RULE("config", (): ConfigKey[] => {
     this.CONSUME(Config);
-    return this.block(1, () => this.SUBRULE(this.configKey), "a key of config.json", true);
+    return this.block(1, () => this.SUBRULE(this.configKey), {
+      expected: "a key of config.json",
+      commas: true,
+      foreign: () => !(this.next(Colon, 2) || this.next(Question, 2)),
+    });
   });
 
   private readonly configKey = this.RULE("configKey", (): ConfigKey | undefined =>

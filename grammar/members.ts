@@ -54,7 +54,7 @@ const forms = {
 
 export abstract class MemberParser extends ExpressionParser {
   protected readonly body = this.RULE("body", (place: Place): Member[] =>
-    this.block(1, () => this.SUBRULE(this.member, { ARGS: [place] }), "a member", false),
+    this.block(1, () => this.SUBRULE(this.member, { ARGS: [place] }), { expected: "a member" }),
   );
 
   protected readonly member: ParserMethod<[place: Place], Member | undefined> = this.RULE("member", (place: Place): Member | undefined =>
@@ -276,8 +276,10 @@ export abstract class MemberParser extends ExpressionParser {
             },
           },
         ]),
-      "`let` or the value",
-      false,
+      {
+        expected: "`let` or the value",
+        foreign: () => this.next(Equals, 2) || (this.startsMember() && !this.next(Let)) || (this.next(Forward) && this.next(LeftParen, 2)),
+      },
     );
     return this.ACTION(() => {
       if (!value)
@@ -320,8 +322,7 @@ export abstract class MemberParser extends ExpressionParser {
             },
           },
         ]),
-      "an entry",
-      true,
+      { expected: "an entry", commas: true, foreign: () => !this.next(Colon, 2) },
     );
     return { kind: "interop", at: this.span(start), library, type, config, tensors };
   });

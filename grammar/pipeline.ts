@@ -254,7 +254,10 @@ export class PeftParser extends DefinitionParser {
     const name = this.nameOf(this.CONSUME(Name));
     this.CONSUME(Equals);
     const source = this.SUBRULE(this.expression);
-    const store = this.OPTION(() => this.block(1, () => this.SUBRULE(this.store), "`store … as …`", true)) ?? [];
+    const store =
+      this.OPTION(() =>
+        this.block(1, () => this.SUBRULE(this.store), { expected: "`store … as …`", commas: true, foreign: () => !this.next(Store) }),
+      ) ?? [];
     return { kind: "base", at: this.span(start), ...this.doc(start), name, source, store };
   });
 
@@ -329,7 +332,7 @@ export class PeftParser extends DefinitionParser {
     this.CONSUME(Compare);
     const name = this.nameOf(this.CONSUME(Name));
     const on = this.SUBRULE(this.on);
-    const entries = this.block(1, () => this.SUBRULE(this.candidate), "an entry", true);
+    const entries = this.block(1, () => this.SUBRULE(this.candidate), { expected: "an entry", commas: true });
     return { kind: "compare", at: this.span(start), name, on, entries };
   });
 
@@ -368,7 +371,7 @@ export class PeftParser extends DefinitionParser {
   private readonly require = this.RULE("require", (): Tree.Require => {
     const start = this.start();
     this.CONSUME(Require);
-    const constraints = this.block(1, () => this.SUBRULE(this.constraint), "a requirement", true);
+    const constraints = this.block(1, () => this.SUBRULE(this.constraint), { expected: "a requirement", commas: true });
     return { kind: "require", at: this.span(start), constraints };
   });
 
@@ -406,6 +409,6 @@ export class PeftParser extends DefinitionParser {
   });
 
   private readonly entries = this.RULE("entries", (): Tree.Entry[] =>
-    this.block(1, () => this.SUBRULE(this.entry), "an entry such as `epochs: 3`", true),
+    this.block(1, () => this.SUBRULE(this.entry), { expected: "an entry such as `epochs: 3`", commas: true }),
   );
 }

@@ -13,6 +13,7 @@ import {
 import { type Details, type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { lazyLookahead } from "./lookahead.ts";
+import { resumeAt } from "./resume.ts";
 import {
   Add,
   Colon,
@@ -53,7 +54,7 @@ const REACH = 400;
 
 const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Let, State, Interop];
 
-const nothing: Scanned = { text: "", file: "", tokens: [], first: [], column: [], comments: [], diagnostics: [], misread: [] };
+const nothing: Scanned = { text: "", file: "", tokens: [], first: [], column: [], indent: [], comments: [], diagnostics: [], misread: [] };
 
 export abstract class Recovering extends EmbeddedActionsParser {
   protected source = nothing;
@@ -63,6 +64,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
   private unitStart = 0;
   private unitForm: string | undefined;
   private unitReported = false;
+  private unitIsItem = false;
   /** Column of the present item, when it began its line: whatever stands left of it and looks like an item is one. */
   private itemColumn = 0;
 
@@ -264,12 +266,13 @@ export abstract class Recovering extends EmbeddedActionsParser {
   // ---- units ----------------------------------------------------------------------------------------------------------
 
   /** Reads one unit. If it cannot be read, reports why, skips to where the next one starts and returns nothing. */
-  protected unit<T>(form: string | undefined, read: () => T): T | undefined {
+  protected unit<T>(form: string | undefined, read: () => T, isItem = false): T | undefined {
     if (this.RECORDING_PHASE) return read();
-    const outer = { start: this.unitStart, form: this.unitForm, reported: this.unitReported, depth: this.depth };
+    const outer = { start: this.unitStart, form: this.unitForm, reported: this.unitReported, isItem: this.unitIsItem, depth: this.depth };
     this.unitStart = this.indexOf(this.LA(1));
     this.unitForm = form;
     this.unitReported = false;
+    this.unitIsItem = isItem;
     try {
       return read();
     } catch (error) {
@@ -280,6 +283,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
       this.unitStart = outer.start;
       this.unitForm = outer.form;
       this.unitReported = outer.reported;
+      this.unitIsItem = outer.isItem;
       this.depth = outer.depth;
     }
   }
@@ -291,7 +295,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
       const index = this.indexOf(this.LA(1));
       if (this.source.first[index]) this.itemColumn = this.source.column[index] ?? 0;
     });
-    const item = this.unit(form, read);
+    const item = this.unit(form, read, true);
     this.itemColumn = outer;
     return item;
   }
@@ -309,33 +313,11 @@ export abstract class Recovering extends EmbeddedActionsParser {
     return diagnostics.stray_bracket(this.spanOf(token), { close: token.image }, { help: "leave it out, or open it above" });
   }
 
-  /** Moves from inside the present unit to where the next one starts: see the file's head. */
+  /** Moves from inside the present unit to where the next one starts. */
   protected skip(): void {
-    const { tokens, first, column } = this.source;
-    const begun = this.unitStart;
-    const from = Math.max(this.indexOf(this.LA(1)), begun + 1);
-    const indent = first[begun] ? column[begun]! : undefined;
-    let open = 0;
-    let index = begun;
-    for (; index < tokens.length; index++) {
-      const token = tokens[index]!;
-      const type = token.tokenType;
-      if (index >= from) {
-        if (this.itemAt(index)) break;
-        if (type === RightBrace && (open <= 0 || (first[index] && indent !== undefined && column[index]! < indent))) break;
-        const begins = this.tokenIs(token, Name) || type === StringToken;
-        if (first[index] && begins && (open <= 0 ? indent === undefined || column[index]! <= indent : column[index] === indent)) break;
-        if (open <= 0 && !first[index] && this.tokenIs(token, Name) && this.signAt(index + 1)) break;
-      }
-      if (type === LeftBrace || type === LeftParen || type === LeftBracket) open++;
-      else if (type === RightBrace || type === RightParen || type === RightBracket) open--;
-    }
-    while (!this.ended() && this.indexOf(this.LA(1)) < index) this.consume(0, this.LA(1).tokenType);
-  }
-
-  private signAt(index: number): boolean {
-    const token = this.source.tokens[index];
-    return this.tokenIs(token, Colon) || this.tokenIs(token, Equals);
+    const from = Math.max(this.indexOf(this.LA(1)), this.unitStart + 1);
+    const to = resumeAt(this.source, this.unitStart, from, this.unitIsItem, (index) => this.itemAt(index));
+    while (!this.ended() && this.indexOf(this.LA(1)) < to) this.consume(0, this.LA(1).tokenType);
   }
 
   /** Chevrotain's OR with the alternatives' common type and the words for what was expected. One per rule. */
@@ -345,27 +327,50 @@ export abstract class Recovering extends EmbeddedActionsParser {
 
   // ---- brackets -------------------------------------------------------------------------------------------------------
 
-  /** `{ element element … }`, commas between them where `commas`. Elements recover on their own. */
-  protected block<T>(index: number, element: () => T | undefined, expected: string, commas: boolean): T[] {
-    const open = this.consume(index, LeftBrace);
+  /**
+   * `{ element element … }`, commas between them where `commas`. Elements recover on their own. What is `foreign`, and no further
+   * right than the line of the `{`, belongs to a block around this one, which then was not closed.
+   */
+  protected block<T>(
+    index: number,
+    element: () => T | undefined,
+    { expected, commas = false, foreign = () => false }: { expected: string; commas?: boolean; foreign?: () => boolean },
+  ): T[] {
+    const open = this.open(index);
     const elements: T[] = [];
+    const ends = (): boolean => this.startsItem() || (this.outdented(open) && foreign());
     do {
       this.many(index, {
-        GATE: () => !this.startsItem(),
+        GATE: () => !ends(),
         DEF: () => {
           const read = element();
           if (read !== undefined) elements.push(read);
           this.option(index, { GATE: () => commas, DEF: () => this.consume(index + 100, Comma) });
         },
       });
-    } while (this.strayElement(expected));
+    } while (this.strayElement(expected, ends));
     this.close(index + 50, RightBrace, open);
     return elements;
   }
 
+  private outdented(open: IToken): boolean {
+    const index = this.indexOf(this.LA(1));
+    const { first, column, indent } = this.source;
+    return first[index] === true && column[index]! <= (indent[this.indexOf(open)] ?? -1);
+  }
+
+  /** Reads a `{`. If the block goes on without it, on the next line or to a `}` further on, reports that and goes on, too. */
+  private open(index: number): IToken {
+    const here = this.LA(1);
+    if (this.RECORDING_PHASE || this.next(LeftBrace) || this.ended() || this.startsItem()) return this.consume(index, LeftBrace);
+    if (!(this.next(Name) || this.next(StringToken)) || !this.closesAhead(RightBrace)) return this.consume(index, LeftBrace);
+    this.repaired(this.unexpected("`{`", here));
+    return this.LA(0);
+  }
+
   /** In a block, at something that begins no element: reports it, skips it, and says so. */
-  private strayElement(expected: string): boolean {
-    if (this.RECORDING_PHASE || this.ended() || this.next(RightBrace) || this.startsItem()) return false;
+  private strayElement(expected: string, ends: () => boolean): boolean {
+    if (this.RECORDING_PHASE || this.ended() || this.next(RightBrace) || ends()) return false;
     this.unit(undefined, () => {
       const token = this.LA(1);
       const closing = this.tokenIs(token, RightParen) || this.tokenIs(token, RightBracket);

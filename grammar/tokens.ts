@@ -100,7 +100,7 @@ const operators = ["+", "++", "/", "<", "<=", ">", ">=", "==", "!="].map((text, 
 const unitNames =
   "KB MB GB TB KiB MiB GiB TiB step steps epoch epochs token tokens row rows second seconds minute minutes hour hours".split(" ");
 // A unit is not one when the word after the number starts something of its own: `{ r: 8 tokens: 4 }`, `state m = 0 step += 1`.
-const unit = `%|(?:${[...unitNames].sort((a, b) => b.length - a.length).join("|")})(?!\\w)(?![ \\t]*[(.]|\\s*(?:[:?]|\\+=|=(?!=)))`;
+const unit = `%|(?:${[...unitNames].sort((a, b) => b.length - a.length).join("|")})(?!\\w)(?![ \\t]*\\(|\\s*(?:[:?.]|\\+=|=(?!=)))`;
 
 export const NumberToken = createToken({
   name: "Number",
@@ -217,6 +217,8 @@ export interface Scanned {
   /** Nothing but blanks and comments precedes it on its line. */
   readonly first: readonly boolean[];
   readonly column: readonly number[];
+  /** The column of the first token on its line. */
+  readonly indent: readonly number[];
   readonly comments: File["comments"];
   readonly diagnostics: Diagnostic[];
   /** Offsets where something was misread, in order: a syntax error after one of them, in the same unit, is its echo. */
@@ -242,6 +244,7 @@ export const scan = (text: string, file: string): Scanned => {
   const tokens: IToken[] = [];
   const first: boolean[] = [];
   const column: number[] = [];
+  const indent: number[] = [];
   let lineStart = 0;
   let read = 0;
   let onLine = 0;
@@ -261,7 +264,10 @@ export const scan = (text: string, file: string): Scanned => {
         misreadAt(previous.startOffset, notANumber(span(previous.startOffset, read), whole, token.image));
         continue;
       }
-      const meant = types.has(token.image) || startsOwn(text, read) || unitOf(previous.image) ? undefined : nearest(token.image, unitNames);
+      const meant =
+        token.image.length < 2 || types.has(token.image) || startsOwn(text, read) || unitOf(previous.image)
+          ? undefined
+          : nearest(token.image, unitNames);
       if (meant) {
         const help = `did you mean \`${meant}\`?`;
         misreadAt(
@@ -309,6 +315,7 @@ export const scan = (text: string, file: string): Scanned => {
     tokens.push(token);
     first.push(onLine++ === 0);
     column.push(token.startOffset - lineStart);
+    indent.push(first.at(-1) ? token.startOffset - lineStart : (indent.at(-1) ?? 0));
   }
 
   for (const token of lexed.groups.errors ?? []) {
@@ -325,6 +332,7 @@ export const scan = (text: string, file: string): Scanned => {
     tokens,
     first,
     column,
+    indent,
     comments: (lexed.groups.comments ?? []).map((token) => ({ text: token.image, at: span(token.startOffset, endOf(token)) })),
     diagnostics: found,
     misread: misread.sort((a, b) => a - b),
@@ -337,7 +345,7 @@ export const retag = (token: IToken, type: TokenType): void => {
   token.tokenTypeIdx = type.tokenTypeIdx!;
 };
 
-const startsOwn = (text: string, offset: number): boolean => /^(?:[ \t]*[(.]|\s*(?:[:?]|\+=|=(?!=)))/.test(text.slice(offset, offset + 40));
+const startsOwn = (text: string, offset: number): boolean => /^(?:[ \t]*\(|\s*(?:[:?.]|\+=|=(?!=)))/.test(text.slice(offset, offset + 40));
 
 const unitOf = (image: string): string | undefined => /[ \t]*(%|[A-Za-z]+)$/.exec(image)?.[1];
 

@@ -23,6 +23,12 @@ export type RunEvent =
   | { readonly kind: "saved"; readonly what: string; readonly path: string; readonly bytes: number }
   | { readonly kind: "metrics"; readonly subject: string; readonly split: string; readonly metrics: Readonly<Record<string, number>> }
   | { readonly kind: "sample"; readonly subject: string; readonly prompt: string; readonly answer: string; readonly expected?: string }
-  | { readonly kind: "merged"; readonly adapter: string; readonly path: string; readonly rounding: number };
+  | {
+      readonly kind: "merged";
+      readonly adapter: string;
+      readonly path: string;
+      readonly rounding: number;
+      readonly check?: { readonly split: string; readonly unmerged: number; readonly merged: number };
+    };
 
 export type Listener = (event: RunEvent) => void;

@@ -154,6 +154,33 @@ const prepare = async (
     return made;
   };
   const adapterFolder = (name: string): string => joinPath(joinPath(out, "adapters"), name);
+  /**
+   * The written folder's tensors in place of the base's, evaluated as the base is, beside the adapter's own loss: on the first
+   * split that the file evaluates both on. The base is put back afterwards.
+   */
+  const compareMerged = async (item: Merge, folder: string): Promise<MergeResult["check"]> => {
+    const on = job.evaluate.find((own) => own.subject === item.adapter);
+    const plain = on && job.evaluate.find((other) => other.subject === job.base.name && other.data === on.data && other.split === on.split);
+    if (!plain) return undefined;
+    const places = item.tensors.flatMap((tensor) => {
+      const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor);
+      return parameter && job.values[parameter.name] ? [{ tensor, name: parameter.name }] : [];
+    });
+    const examples = await examplesOf(on.data, on.split, on.sequence_len);
+    const lossOf = async (evaluate: Evaluate): Promise<number> =>
+      (await evaluateSplit({ ...evaluate, metrics: ["loss"] }, examples, session, listen)).loss!;
+    const unmerged = await lossOf(on);
+    const written = await openCheckpoint(host, folder);
+    const originals: Float32Array[] = [];
+    for (const { tensor, name } of places) {
+      originals.push(await read(name));
+      await session.write(name, await written.read(tensor.tensor, tensor));
+    }
+    await written.close();
+    const merged = await lossOf(plain);
+    for (const [i, { name }] of places.entries()) await session.write(name, originals[i]!);
+    return { split: `${on.data}.${on.split}`, unmerged, merged };
+  };
   const read = async (value: string): Promise<Float32Array> => (await session.read(value)) as Float32Array;
 
   return {
@@ -236,7 +263,8 @@ const prepare = async (
       if (into.startsWith(`${await host.resolve(out, ".")}/`)) await host.remove(into);
       const base = checkpoint ? checkpointBase(checkpoint) : drawnBase(job, baseFolder);
       const report = await writeMerged(host, base, into, item.tensors, (tensor) => mergedValue(job, tensor, session, checkpoint), item.as);
-      listen({ kind: "merged", adapter: item.adapter, path: into, rounding: report.rounding.most });
+      const check = await compareMerged(item, into);
+      listen({ kind: "merged", adapter: item.adapter, path: into, rounding: report.rounding.most, ...(check && { check }) });
       return {
         adapter: item.adapter,
         path: into,
@@ -244,6 +272,7 @@ const prepare = async (
         seconds: (performance.now() - start) / 1000,
         tensors: report.merged,
         rounding: report.rounding.most,
+        ...(check && { check }),
       };
     },
 

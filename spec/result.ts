@@ -93,6 +93,8 @@ export interface MergeResult {
   readonly tensors: number;
   /** Largest difference that rounding to the stored dtype made to any weight. */
   readonly rounding: number;
+  /** Loss with the adapter applied as it runs, and of the written folder; when the file evaluates base and adapter on one split. */
+  readonly check?: { readonly split: string; readonly unmerged: number; readonly merged: number };
 }
 
 export interface PlanRow {

@@ -47,11 +47,17 @@ const linesOf = (event: Told, shown: (path: string) => string, paint: Paint): re
     case "merged":
       return [
         `${paint.strong("merged")} ${event.adapter} into ${shown(event.path)}; rounding moved a weight by ${event.rounding.toExponential(1)} at most`,
+        ...(event.check
+          ? [`  loss on ${event.check.split}: unmerged ${event.check.unmerged.toPrecision(6)}, merged ${event.check.merged.toPrecision(6)}`]
+          : []),
       ];
     case "sample":
       return sampleLines(event, paint);
   }
 };
+
+const rounded = (most: number): string =>
+  most === 0 ? "storing it rounded no weight" : `storing it rounded no weight by more than ${most.toExponential(1)}`;
 
 const metricsText = (metrics: Readonly<Record<string, number>>): string =>
   Object.entries(metrics)

@@ -1,4 +1,4 @@
-// The items of stdlib/: modules, architectures, methods, optimizers, schedules and formats (spec/language/definitions.md).
+// The items of stdlib/: modules, architectures, methods, optimizers, schedules and formats (spec/language/syntax-definitions.md).
 
 import { MemberParser } from "./members.ts";
 import {

@@ -1,4 +1,4 @@
-// Expressions and path patterns (spec/language/expressions.md, paths.md). Rules return tree nodes; whatever decides between two
+// Expressions and path patterns (spec/language/syntax-expressions.md). Rules return tree nodes; whatever decides between two
 // readings is a gate beside the alternative it guards.
 
 import type { IToken, ParserMethod } from "chevrotain";

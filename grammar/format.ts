@@ -1,5 +1,5 @@
 // Tree in, text out: one spelling for every file. The text that comes out parses to the same tree, holds every comment, and is
-// left alone when formatted again (spec/language/format.md).
+// left alone when formatted again (spec/language/syntax-format.md).
 
 import { type Doc, group, indent, join, layOut, line } from "./document.ts";
 import { ExpressionFormat, levelOfExpr, quoted } from "./format-expressions.ts";

@@ -1,4 +1,4 @@
-// Members: what a definition's body is made of (spec/language/definitions.md). Each is a unit that recovers on its own.
+// Members: what a definition's body is made of (spec/language/syntax-definitions.md). Each is a unit that recovers on its own.
 
 import type { ParserMethod } from "chevrotain";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
@@ -322,7 +322,7 @@ export abstract class MemberParser extends ExpressionParser {
             },
           },
         ]),
-      { expected: "an entry", commas: true, foreign: () => !this.next(Colon, 2) },
+      { expected: "an entry", commas: true, foreign: () => !(this.next(Colon, 2) || this.next(Equals, 2)) },
     );
     return { kind: "interop", at: this.span(start), library, type, config, tensors };
   });

@@ -1,4 +1,4 @@
-// Operands and operators in reading order, to a tree that obeys precedence (spec/language/expressions.md). Iterative, so a long
+// Operands and operators in reading order, to a tree that obeys precedence (spec/language/syntax-expressions.md). Iterative, so a long
 // chain costs no stack: the shunting yard of Dijkstra (1961).
 
 import type { BinaryOp, Expr, Span, Unary } from "./tree.ts";

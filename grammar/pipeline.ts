@@ -1,4 +1,4 @@
-// The items of a pipeline and the file around them (spec/language/pipeline.md). The outermost layer of the parser.
+// The items of a pipeline and the file around them (spec/language/syntax-pipelines.md). The outermost layer of the parser.
 
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";

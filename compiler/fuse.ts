@@ -105,13 +105,19 @@ export const fuse = (segment: SegmentGraph, profile: Profile): KernelGraph => {
     const reads = groupReads(group);
     let stored = 0;
     let shared = 0;
+    // Outputs per column are summed by kernels of their own, which read the row's statistics: those are stored instead.
+    const row = group.anchor && formOf(group.anchor);
+    const columns = row?.form === "row" ? row.outputs(group.anchor!.attrs) : [];
+    const isColumn = (node: Node): boolean => node.op === "pick" && columns[outputOf(node)]?.per === "column";
+    const statistics = row?.form === "row" && (users.get(group.anchor!) ?? []).some(isColumn) ? row.reductions.length : 0;
     for (const node of new Set([...group.registers, ...group.members])) {
+      if (node.inputs[0] === group.anchor && isColumn(node)) continue;
       if (outputNodes.has(node) || (users.get(node) ?? []).some((user) => !group.members.includes(user))) stored++;
       const before = replacedNodes.get(node);
       if (before && reads.has(before)) shared++;
     }
     // Scalars go into the uniform when bindings run out.
-    return [...reads].filter((node) => !isScalar(node)).length + Math.max(1, stored) - shared;
+    return [...reads].filter((node) => !isScalar(node)).length + Math.max(1, stored + statistics) - shared;
   };
 
   /** Whether an argument is read at the reader's own row-major position. */

@@ -98,6 +98,22 @@ const createFile = (path: string): Promise<WritableFile> =>
     };
   });
 
+/** As `mkdir -p`. Node's own recursive form never returns where a file system says that the parent is missing although it is there (/proc). */
+const makeWithParents = async (folder: string): Promise<void> => {
+  const make = (): Promise<"made" | "missing"> =>
+    fs.mkdir(folder).then(
+      () => "made" as const,
+      async (error: NodeJS.ErrnoException) => {
+        if (error.code === "EEXIST" && (await fs.stat(folder)).isDirectory()) return "made" as const;
+        if (error.code === "ENOENT" && dirname(folder) !== folder) return "missing" as const;
+        throw error;
+      },
+    );
+  if ((await make()) === "made") return;
+  await makeWithParents(dirname(folder));
+  if ((await make()) === "missing") throw Object.assign(new Error(`cannot make ${folder}`), { code: "ENOENT" });
+};
+
 export const nodeHost: Host = {
   kind: async (path) => {
     try {
@@ -130,10 +146,7 @@ export const nodeHost: Host = {
         )
       ).sort((a, b) => (a.name < b.name ? -1 : 1)),
     ),
-  makeFolder: (folder) =>
-    attempt("write", folder, async () => {
-      await fs.mkdir(folder, { recursive: true });
-    }),
+  makeFolder: (folder) => attempt("write", folder, () => makeWithParents(folder)),
   rename: (from, to) =>
     attempt("write", to, async () => {
       await fs.rename(from, to);

@@ -17,6 +17,7 @@ import { listenOn } from "./render/events.ts";
 import { renderResult } from "./render/result.ts";
 import { resultProblem } from "./validate.ts";
 import { version } from "./version.ts";
+import { makeFolder } from "./write.ts";
 
 export type Verb = "train" | "evaluate" | "merge";
 
@@ -43,6 +44,9 @@ export interface Execution extends Performance {
 
 export const execute = async (execution: Execution): Promise<ExitCode> => {
   const { io, json, output, complain } = execution;
+  // Before anything is trained: an hour of work that cannot be saved is the dearest mistake there is.
+  const unwritable = makeFolder(resolve(io.cwd, output), output);
+  if (unwritable) return complain([unwritable]);
   const shown = (path: string): string => relative(io.cwd, path) || ".";
   const { listen, say, end } = listenOn(io.err, io.now, shown);
   const interrupt = interruptible(say);

@@ -28,8 +28,9 @@ const writeText = async (stream: Stream, found: readonly Diagnostic[], files: nu
   const { colour, columns } = stream;
   if (found.length) {
     const { renderText } = await import("./render/text.ts");
-    stream.write(`${renderText(found, { text, colour, columns: columns() })}\n`);
+    stream.write(`${renderText(found, { text, colour, columns: columns() })}${files ? "\n" : ""}`);
   }
+  if (!files) return;
   const { renderSummary } = await import("./render/summary.ts");
   stream.write(renderSummary(found, files, colour));
 };

@@ -46,7 +46,7 @@ const linesOf = (event: Told, shown: (path: string) => string, paint: Paint): re
       return [`${paint.strong("evaluate")} ${event.subject} on ${event.split}: ${metricsText(event.metrics)}`];
     case "merged":
       return [
-        `${paint.strong("merged")} ${event.adapter} into ${shown(event.path)}; rounding moved a weight by ${event.rounding.toExponential(1)} at most`,
+        `${paint.strong("merged")} ${event.adapter} into ${shown(event.path)}; ${rounded(event.rounding)}`,
         ...(event.check
           ? [`  loss on ${event.check.split}: unmerged ${event.check.unmerged.toPrecision(6)}, merged ${event.check.merged.toPrecision(6)}`]
           : []),

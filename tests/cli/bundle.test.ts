@@ -118,12 +118,35 @@ group("bundle", (test) => {
       assert.equal(b.train[0].losses, a.train[0].losses);
       assert.equal(b.evaluate[0].metrics, a.evaluate[0].metrics);
 
+      const named = node(folder, executable, "generate", "menu.peft", "menue");
+      assert.equal([named.code, named.err.includes("did you mean") || named.err.includes("add `generate:")], [1, true]);
+
       const path = join(folder, "bundle/job.json");
       writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), extra: 1 }));
       const edited = node(folder, "bundle/job.js", "--device", "cpu");
       assert.is(edited.code, 1);
       assert.match(edited.err, "PEFT0914");
       assert.match(edited.err, "extra");
+    }));
+});
+
+group("output folders", (test) => {
+  test("one that cannot be written is found before anything is trained", () =>
+    inFolder((folder) => {
+      for (const output of ["menu.peft", "menu.peft/below"]) {
+        const { code, err } = node(folder, executable, "run", "menu.peft", "-o", output, "--device", "cpu");
+        assert.is(code, 1);
+        assert.match(err, "PEFT0502");
+        assert.not.match(err, "train menu");
+      }
+    }));
+
+  test("build refuses a folder of something else, and writes over a bundle", () =>
+    inFolder((folder) => {
+      const build = () => node(folder, executable, "build", "menu.peft", "-o", "shape");
+      assert.match(build().err, "PEFT0505");
+      assert.is(node(folder, executable, "build", "menu.peft", "-o", "bundle").code, 0);
+      assert.is(node(folder, executable, "build", "menu.peft", "-o", "bundle").code, 0);
     }));
 });
 

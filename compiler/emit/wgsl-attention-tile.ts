@@ -5,6 +5,7 @@
 import { type Dim, divide } from "../dims.ts";
 import type { Node } from "../graph.ts";
 import { type Block, fourths, type Index, type KernelScope } from "./wgsl-elements.ts";
+import { chosen, opaqueZero } from "./wgsl-map.ts";
 import { storedValue } from "./wgsl-reduce.ts";
 
 export const threads = 128;
@@ -61,7 +62,7 @@ export const fourOf = (block: Block, { node, row, head }: Source, line: string, 
 /** Fills `memory` with a chunk of a tile: 32 lines from c0, vectors of four along d. */
 export const loadChunk = (block: Block, memory: string, source: Source, d: number, c0: number): void => {
   const quads = Math.min(chunk, Math.ceil((d - c0) / 4) * 4) / 4;
-  block.line(`for (var slot = lane; slot < ${tile * quads}u; slot += ${threads}u) {`);
+  block.line(`for (var slot = lane; slot < ${tile * quads}u + zero; slot += ${threads}u) {`);
   const body = block.inner();
   const line = body.name(`min(${source.line0} + slot / ${quads}u, ${source.lines} - 1u)`);
   const c = body.name(`(slot % ${quads}u) * 4u + ${c0}u`);
@@ -85,7 +86,7 @@ export const printScores = (
     loadChunk(block, memory.a, lines, d, c0);
     loadChunk(block, memory.b, columns, d, c0);
     block.line("workgroupBarrier();");
-    block.line(`for (var q = 0u; q < ${quads}u; q++) {`);
+    block.line(`for (var q = 0u; q < ${quads}u + zero; q++) {`);
     for (let j = 0; j < perColumn; j++) block.line(`  let y${j} = ${memory.b}[(across + ${j * across}u) * ${stride}u + q];`);
     for (let i = 0; i < perLine; i++) {
       block.line(`  let x${i} = ${memory.a}[(down + ${i * down}u) * ${stride}u + q];`);
@@ -112,9 +113,9 @@ export const printAccumulate = (block: Block, result: string, scores: string, me
   let lines = tile;
   while (lines * quads > 2 * tile * stride) lines /= 2;
   if (lines < 1) throw new Error(`attention: a head of width ${d} does not fit in workgroup memory`);
-  block.line(`for (var k0 = 0u; k0 < ${tile}u; k0 += ${lines}u) {`);
+  block.line(`for (var k0 = 0u; k0 < ${tile}u + zero; k0 += ${lines}u) {`);
   const outer = block.inner();
-  outer.line(`for (var slot = lane; slot < ${lines * quads}u; slot += ${threads}u) {`);
+  outer.line(`for (var slot = lane; slot < ${lines * quads}u + zero; slot += ${threads}u) {`);
   const body = outer.inner();
   const line = body.name(`min(${source.line0} + k0 + slot / ${quads}u, ${source.lines} - 1u)`);
   const c = body.name(`(slot % ${quads}u) * 4u`);
@@ -122,7 +123,7 @@ export const printAccumulate = (block: Block, result: string, scores: string, me
   outer.lines.push(...body.lines);
   outer.line("}");
   outer.line("workgroupBarrier();");
-  outer.line(`for (var k = 0u; k < ${lines}u; k++) {`);
+  outer.line(`for (var k = 0u; k < ${lines}u + zero; k++) {`);
   for (let j = 0; j < vectorsOf(d); j++)
     outer.line(`  let y${j} = ${memory}[k * ${quads}u + min(across + ${j * across}u, ${quads - 1}u)];`);
   for (let i = 0; i < perLine; i++) {
@@ -135,7 +136,7 @@ export const printAccumulate = (block: Block, result: string, scores: string, me
   block.line("}");
 };
 
-/** Writes result_i_j to [row, line, head, ..]. */
+/** Writes result_i_j, each line times its factor, to [row, line, head, ..]. */
 export const printResult = (
   block: Block,
   scope: KernelScope,
@@ -149,18 +150,37 @@ export const printResult = (
   factor: (i: number) => string,
 ): void => {
   const binding = scope.bind(storedValue(scope, node), node.type.dtype, "write");
-  for (let i = 0; i < perLine; i++) {
-    const at = block.flat(place(node, row, `${line0}_${i}`, head, "0u"));
-    block.line(`if (${line0} + down + ${i * down}u < ${lines}) {`);
-    for (let j = 0; j < vectorsOf(d); j++) {
-      block.line(`  let c${j} = (across + ${j * across}u) * 4u;`);
-      for (let lane = 0; lane < 4; lane++)
-        block.line(
-          `  if (c${j} + ${lane}u < ${d}u) { ${binding.name}[${at} + c${j} + ${lane}u] = ${result}${i}_${j}.${"xyzw"[lane]} * ${factor(i)}; }`,
-        );
-    }
-    block.line("}");
-  }
+  const all = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+  block.line("{");
+  const outer = block.inner();
+  outer.line(`for (var i = 0u; i < ${perLine}u + zero; i++) {`);
+  const inner = outer.inner();
+  inner.line(`let line = ${line0} + down + i * ${down}u;`);
+  inner.line(`let factor = ${chosen("i", all(perLine, factor))};`);
+  for (let j = 0; j < vectorsOf(d); j++)
+    inner.line(
+      `let part${j} = ${chosen(
+        "i",
+        all(perLine, (i) => `${result}${i}_${j}`),
+      )};`,
+    );
+  const at = inner.flat(place(node, row, "line", head, "0u"));
+  inner.line(`for (var j = 0u; j < ${vectorsOf(d)}u + zero; j++) {`);
+  inner.line(`  let c = (across + j * ${across}u) * 4u;`);
+  inner.line(
+    `  let vector = ${chosen(
+      "j",
+      all(vectorsOf(d), (j) => `part${j}`),
+    )} * factor;`,
+  );
+  inner.line("  for (var k = 0u; k < 4u + zero; k++) {");
+  inner.line(`    if (line < ${lines} && c + k < ${d}u) { ${binding.name}[${at} + c + k] = vector[k]; }`);
+  inner.line("  }");
+  inner.line("}");
+  outer.lines.push(...inner.lines);
+  outer.line("}");
+  block.lines.push(...outer.lines);
+  block.line("}");
 };
 
 export const memoryOf = (scope: KernelScope) => {
@@ -219,6 +239,7 @@ export const printLimit = (
 };
 
 export const printPlaces = (block: Block): void => {
+  block.line(opaqueZero);
   block.line(`let across = lane % ${across}u;`);
   block.line(`let down = lane / ${across}u;`);
 };

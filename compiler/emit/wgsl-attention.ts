@@ -71,7 +71,7 @@ export const printAttention = (scope: KernelScope): Printed => {
     }
   loop.line("workgroupBarrier();");
   loop.line("var highest = -3.0e38;");
-  loop.line(`for (var k = part; k < ${tile}u; k += 4u) { highest = max(highest, ${memory.scores}[mine * ${scoreStride}u + k]); }`);
+  loop.line(`for (var k = part; k < ${tile}u + zero; k += 4u) { highest = max(highest, ${memory.scores}[mine * ${scoreStride}u + k]); }`);
   loop.line(`${memory.columns}[lane] = highest;`);
   loop.line("workgroupBarrier();");
   loop.line(`let first = mine * 4u;`);
@@ -81,7 +81,7 @@ export const printAttention = (scope: KernelScope): Printed => {
   loop.line("let fade = exp(top - newTop);");
   loop.line("top = newTop;");
   loop.line("total *= fade;");
-  loop.line(`for (var k = part; k < ${tile}u; k += 4u) {`);
+  loop.line(`for (var k = part; k < ${tile}u + zero; k += 4u) {`);
   loop.line(`  let score = ${memory.scores}[mine * ${scoreStride}u + k];`);
   // What is not seen has probability 0 even where nothing has been seen yet and exp(score - top) would be 1.
   loop.line("  let p = select(0.0, exp(score - top), score > -2.0e38);");

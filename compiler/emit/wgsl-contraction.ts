@@ -11,7 +11,7 @@ import type { Node } from "../graph.ts";
 import { formOf, isBatched, type ProductTerm } from "../kernels.ts";
 import { strideOf, threadsOf } from "./tiles.ts";
 import { type Block, contiguousAxis, createBlock, fourths, type Index, type KernelScope } from "./wgsl-elements.ts";
-import type { Printed } from "./wgsl-map.ts";
+import { chosen, opaqueZero, type Printed } from "./wgsl-map.ts";
 import { storedValue } from "./wgsl-reduce.ts";
 
 /** Where operand elements are: at (line, k), line being the output row or column. */
@@ -49,6 +49,7 @@ export const printContraction = (scope: KernelScope): Printed => {
   const outer = createBlock(scope, "  ");
   const M = outer.name(`u32(${scope.size(m)})`);
   const N = outer.name(`u32(${scope.size(n)})`);
+  outer.line(opaqueZero);
   outer.line(`let across = lane % ${across}u;`);
   outer.line(`let down = lane / ${across}u;`);
   outer.line(`let row0 = group.y * ${rows}u;`);
@@ -86,7 +87,7 @@ export const printContraction = (scope: KernelScope): Printed => {
   });
   if (terms.length > 1) loop.line("}");
   loop.line("workgroupBarrier();");
-  loop.line(`for (var q = 0u; q < ${depth / 4}u; q++) {`);
+  loop.line(`for (var q = 0u; q < ${depth / 4}u + zero; q++) {`);
   const inner = loop.inner();
   for (let j = 0; j < perColumn; j++) inner.line(`let b${j} = ${memoryB}[(across + ${j * across}u) * ${stride}u + q];`);
   for (let i = 0; i < perRow; i++) {
@@ -102,11 +103,21 @@ export const printContraction = (scope: KernelScope): Printed => {
   outer.lines.push(...loop.lines);
   outer.line("}");
 
-  // The epilogue is a function of the element; every thread calls it once per accumulator.
+  // The epilogue is a function of the element. It is called in one place, in a loop that picks the accumulator: written out for
+  // each, it would be most of the kernel's text and of its compilation.
   const store = printStore(scope, m, n, batched);
-  for (let i = 0; i < perRow; i++)
-    for (let j = 0; j < perColumn; j++)
-      outer.line(`${scope.entry}_store(row0 + down + ${i * down}u, column0 + across + ${j * across}u, group.z, c${i}_${j});`);
+  outer.line(`for (var i = 0u; i < ${perRow}u + zero; i++) {`);
+  for (let j = 0; j < perColumn; j++) outer.line(`  let line${j} = ${chosen("i", column(j, perRow))};`);
+  outer.line(`  for (var j = 0u; j < ${perColumn}u + zero; j++) {`);
+  outer.line(
+    `    let sum = ${chosen(
+      "j",
+      Array.from({ length: perColumn }, (_, j) => `line${j}`),
+    )};`,
+  );
+  outer.line(`    ${scope.entry}_store(row0 + down + i * ${down}u, column0 + across + j * ${across}u, group.z, sum);`);
+  outer.line("  }");
+  outer.line("}");
   return {
     declarations: [
       `var<workgroup> ${memoryA}: array<vec4<f32>, ${rows * stride}>;`,
@@ -122,6 +133,9 @@ export const printContraction = (scope: KernelScope): Printed => {
     ],
   };
 };
+
+/** The accumulators of one column of a thread's block. */
+const column = (j: number, rows: number): string[] => Array.from({ length: rows }, (_, i) => `c${i}_${j}`);
 
 const isBatchedNode = (node: Node): boolean => {
   const form = formOf(node);

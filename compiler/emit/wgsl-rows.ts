@@ -6,7 +6,7 @@ import { type Dim, product } from "../dims.ts";
 import type { Node } from "../graph.ts";
 import { formOf, outputOf } from "../kernels.ts";
 import { type Block, createBlock, type Index, type KernelScope } from "./wgsl-elements.ts";
-import { linearGroup, type Printed } from "./wgsl-map.ts";
+import { linearGroup, opaqueZero, type Printed } from "./wgsl-map.ts";
 import { lastAxes, storedValue } from "./wgsl-reduce.ts";
 
 const threads = 256;
@@ -27,6 +27,7 @@ export const printRow = (scope: KernelScope): Printed => {
   const memory = `${scope.entry}_partial`;
 
   const outer = createBlock(scope, "  ");
+  outer.line(opaqueZero);
   outer.line(`let part = lane % ${lanes}u;`);
   outer.line(`let wanted = (${linearGroup}) * ${perGroup}u + lane / ${lanes}u;`);
   outer.line(`let row = min(wanted, ${scope.size(rows)} - 1u);`);
@@ -61,7 +62,7 @@ export const printRow = (scope: KernelScope): Printed => {
   for (const [i, reduction] of form.reductions.entries()) {
     const total = `total${i}`;
     outer.line(`var ${total} = ${reduction.by === "sum" ? "0.0" : "-3.4028234663852886e38"};`);
-    outer.line(`for (var c = part; c < ${size}; c += ${lanes}u) {`);
+    outer.line(`for (var c = part; c < ${size} + zero; c += ${lanes}u) {`);
     const inner = outer.inner();
     const value = inner.name(`(${reduction.of({ args: argsAt(inner, "c"), reduced, column: "c", width, attrs: anchor.attrs })})`);
     inner.line(reduction.by === "sum" ? `${total} += ${value};` : `${total} = max(${total}, ${value});`);
@@ -98,7 +99,7 @@ export const printRow = (scope: KernelScope): Printed => {
   if (storesOf("element").length) {
     outer.line(`if (wanted < ${scope.size(rows)}) {`);
     const middle = outer.inner();
-    middle.line(`for (var c = part; c < ${size}; c += ${lanes}u) {`);
+    middle.line(`for (var c = part; c < ${size} + zero; c += ${lanes}u) {`);
     const inner = middle.inner();
     const index = indexAt(inner, "c");
     const at = inner.flat(index);

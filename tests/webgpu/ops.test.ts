@@ -34,6 +34,9 @@ const segmentOf = (
   return { segment: { name: op, inputs, outputs }, fills };
 };
 
+/** Ops whose gradients come from one node. */
+const several = new Set(["rms_norm", "layer_norm", "attention"]);
+
 /** Whether an op is only ever a leaf or looked through. */
 const bare = new Set(["input", "pick"]);
 
@@ -42,13 +45,15 @@ group("webgpu ops", (test) => {
     test(
       name,
       async () => {
-        for (const sample of list) {
+        for (const [i, sample] of list.entries()) {
           const { segment, fills } = segmentOf(name, sample, sample.smooth ?? []);
           await agrees(segment, fills, sampleSizes);
-          for (const one of sample.smooth ?? []) {
-            const part = segmentOf(name, sample, [one]);
-            if ((sample.smooth ?? []).length > 1) await agrees(part.segment, part.fills, sampleSizes.slice(0, 1));
-          }
+          // One gradient at a time: what is not wanted must not be computed, and need not be there.
+          if (i === 0 && several.has(name))
+            for (const one of sample.smooth!) {
+              const part = segmentOf(name, sample, [one]);
+              await agrees(part.segment, part.fills, sampleSizes.slice(0, 1));
+            }
         }
       },
       { skip: missing },

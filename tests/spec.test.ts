@@ -1,5 +1,5 @@
-// The specification runs: every block in spec/language/syntax-*.md parses, or gives the code it says; rule numbers are unique and in order;
-// and a rule cited in the code exists.
+// The specification runs: every block in spec/language/syntax-*.md parses, or gives the code it says; rules are numbered once each,
+// and a chapter the grammar names exists.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { parse } from "../grammar/parse.ts";

@@ -131,7 +131,8 @@ const hosts = [
   "deb." + "debian",
   "/home" + "/",
   "/root" + "/",
-  "/work" + "/",
+  "/work" + "/main",
+  "/work" + "/shared",
   "huggingface" + ".co/api",
 ];
 const hostComplaints = (files: readonly Text[]): readonly string[] =>

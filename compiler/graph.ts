@@ -3,10 +3,10 @@
 // are legal (levels.ts).
 
 import type { Span } from "../grammar/tree.ts";
-import type { DType, Dim, TensorType } from "../spec/job.ts";
+import type { Dim, DType, TensorType } from "../spec/job.ts";
 import { ops } from "./ops/index.ts";
 
-export type { DType, Dim, TensorType };
+export type { Dim, DType, TensorType };
 
 export type Attr = number | string | boolean | readonly (number | string)[];
 export type Attrs = Readonly<Record<string, Attr>>;
@@ -43,7 +43,13 @@ export const createGraph = (): Graph => {
   const table = new Map<string, Node>();
   const nodes: Node[] = [];
 
-  const intern = (op: string, inputs: readonly Node[], attrs: Attrs, origin: Origin, typed: () => TensorType | readonly TensorType[]): Node => {
+  const intern = (
+    op: string,
+    inputs: readonly Node[],
+    attrs: Attrs,
+    origin: Origin,
+    typed: () => TensorType | readonly TensorType[],
+  ): Node => {
     const key = `${op}(${inputs.map((n) => n.id)})${JSON.stringify(attrs, Object.keys(attrs).sort())}`;
     const known = table.get(key);
     if (known) return known;

@@ -9,7 +9,7 @@ import { translation } from "./other-tools.ts";
 import { asDim, describe, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
 interface Callee {
-  readonly what: string; // "method lora"
+  readonly what: string; // "method NAME"
   readonly at: tree.Span;
   readonly parameters: readonly tree.Parameter[];
 }

@@ -57,7 +57,7 @@ export const mergeProducts = (
         absorbed: [...total.absorbed, ...part.absorbed],
       };
       // Two buffers are left free, for what the kernel's epilogue may read or write.
-      if (joined && joined.terms.every((t) => fits(t, joined.terms[0]!)) && buffersOf(joined) <= profile.storageBuffers - 1) total = joined;
+      if (joined?.terms.every((t) => fits(t, joined.terms[0]!)) && buffersOf(joined) <= profile.storageBuffers - 1) total = joined;
       else {
         if (part && part.terms.length > 1) found.set(input, part);
         total = { ...total, addends: [...total.addends, input] };

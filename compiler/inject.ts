@@ -61,7 +61,7 @@ export const inject = (
 ): AdapterPlan | undefined => {
   const callee = item.method.kind === "call" ? item.method.callee : undefined;
   if (item.method.kind !== "call" || callee?.kind !== "ref") {
-    context.report(diagnostics.not_a_method(item.method.at, { help: "write a method and its settings, like `lora(r: 8)`" }));
+    context.report(diagnostics.not_a_method(item.method.at, { help: "write a method and its settings, like `NAME(setting: value)`" }));
     return undefined;
   }
   const method = library.find("method", callee.name);

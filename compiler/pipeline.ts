@@ -153,7 +153,7 @@ const findSplit = (
 };
 
 const trainTable: Record<string, Setting> = {
-  optimizer: { type: "call", required: true, doc: "say how parameters move, like `optimizer: adamw(learning_rate: 2e-4)`" },
+  optimizer: { type: "call", required: true, doc: "say how parameters move, like `optimizer: NAME(learning_rate: 2e-4)`" },
   schedule: { type: "call", doc: "how the learning rate changes, like `schedule: cosine(warmup: 3%)`" },
   epochs: { type: "int", atLeast: 1, doc: "how often every row is seen" },
   steps: { type: "int", atLeast: 1, doc: "optimizer steps" },

@@ -131,8 +131,8 @@ const createLibrary = (
   texts: Map<string, string>,
   report: (diagnostic: Diagnostic) => void,
 ): Library & { readonly inStd: (kind: DefinitionKind, name: string) => boolean } => {
-  const index = new Map<string, string>(); // "method lora" -> std path
-  const classes = new Map<string, string>(); // "LlamaForCausalLM" -> architecture name
+  const index = new Map<string, string>(); // "method NAME" -> std path
+  const classes = new Map<string, string>(); // "SomeForCausalLM" -> architecture name
   for (const [path, text] of std)
     for (const [, kind, name, classList] of text.matchAll(declaration)) {
       index.set(`${kind} ${name}`, path);
@@ -173,7 +173,7 @@ const createLibrary = (
   };
 };
 
-/** `import { lora } from std.methods`: names are checked though std is in scope anyway. */
+/** `import { NAME } from std.methods`: names are checked though std is in scope anyway. */
 const checkStdImports = (imports: readonly tree.Import[], library: Library, report: (diagnostic: Diagnostic) => void): void => {
   const known = ([...definitionKinds] as DefinitionKind[]).flatMap((kind) => library.names(kind));
   for (const name of imports.flatMap((item) => item.names ?? [])) {

@@ -106,7 +106,7 @@ export const readSettings = (
       const fits = setting.type === "call" ? entry.value.kind === "call" : entry.value.kind === setting.type;
       if (!fits) {
         const wanted = {
-          call: "a name with settings, like `adamw(learning_rate: 2e-4)`",
+          call: "a name with settings, like `NAME(learning_rate: 2e-4)`",
           every: "an interval, like `every 200 steps`",
           list: "a list, like `[loss]`",
         }[setting.type];

@@ -45,7 +45,7 @@ const mistakes: readonly [string, string, string, string, RegExp][] = [
   ["sequence_len: 16", "epochs: 3", "PEFT0302", "steps", /keep one of them/],
   ["sequence_len: 16", "micro_batch_size: 0", "PEFT0305", "0", /./],
   ["  steps: 10", "", "PEFT0301", "train some on rows", /epochs: 3/],
-  ["optimizer: adamw(learning_rate: 1e-3)", "", "PEFT0301", "train some on rows", /adamw/],
+  ["optimizer: adamw(learning_rate: 1e-3)", "", "PEFT0301", "train some on rows", /learning_rate/],
   ["adamw(learning_rate: 1e-3)", "adam(learning_rate: 1e-3)", "PEFT0322", "adam", /did you mean `adamw`/],
   ["adamw(learning_rate: 1e-3)", "adamw(lr: 1e-3)", "PEFT0306", "lr", /here it is `learning_rate`/],
   ["adamw(learning_rate: 1e-3)", "adamw()", "PEFT0307", "adamw()", /learning_rate/],

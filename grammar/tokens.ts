@@ -114,7 +114,7 @@ const Blank = createToken({ name: "Blank", pattern: /[\s\uFEFF]+/, group: Lexer.
 const Comment = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, group: "comments" });
 const Sign = createToken({ name: "Sign", pattern: /\+\+|\+=|->|\.\.|\*\*|[=!<>]=|&&|\|\||[{}()[\],:=+\-*/@^~?|.<>]/ });
 // Spellings of other languages: reported, then read as what was meant.
-const OtherComment = createToken({ name: "OtherComment", pattern: /#[^\r\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//, group: "errors" });
+const OtherComment = createToken({ name: "OtherComment", pattern: /#[^\r\n]*|\/\*(?:[^*]+|\*(?!\/))*(?:\*\/)?/, group: "errors" });
 const OtherString = createToken({ name: "OtherString", pattern: /'[^'\r\n]*'|[“”„][^“”\r\n]*[“”]/ });
 const OtherName = createToken({
   name: "OtherName",

@@ -153,7 +153,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
 
   const adapterParam = (param: AdapterParam): Value => {
     const [adapter, path] = param.name.split(":") as [string, string];
-    return tensorOf(addInput(`${adapter}:${local(path)}`, { dtype: "f32", shape: param.shape }, { kind: "adapter", param }));
+    return tensorOf(addInput(portOf(choice, adapter, local(path)), { dtype: "f32", shape: param.shape }, { kind: "adapter", param }));
   };
 
   const methodScope = (instance: Instance, amendment: Amendment, rebound: string, value: Value): Scope => {
@@ -275,7 +275,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         const entered = previous.entered;
         previous = { instance, signature, entered: carried };
         if (!current().outputs.includes(carried.node)) current().outputs.push(carried.node);
-        stages.push(rebind(current(), instance, entered, carried));
+        stages.push(rebind(current(), instance, entered, carried, choice));
         carried = tensorOf(carried.node);
         continue;
       }
@@ -335,8 +335,17 @@ const signatureOf = (instance: Instance, adapters: readonly string[]): string =>
   return `${instance.definition.name.text}[${sizes.join()}|${params.join()}|${amendments.join("/")}|${children.join()}]`;
 };
 
+/**
+ * What an adapter's parameter is called inside a stage. Its place among the adapters that are on, and not the adapter's own name: so
+ * adapters of one form give equal segments, and switching from one to the other is binding other tensors.
+ */
+const portOf = (choice: Choice, adapter: string, path: string): string => {
+  const place = choice.adapters.indexOf(adapter);
+  return `adapter${place > 0 ? place + 1 : ""}:${path}`;
+};
+
 /** A stage's graph bound to another, equal module. */
-const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried: TensorValue): Stage => {
+const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried: TensorValue, choice: Choice): Stage => {
   const params = new Map<string, ParamSpec>();
   const adapterParams = new Map<string, AdapterParam>();
   const below = (path: string): string => path.slice(instance.path.length + 1);
@@ -345,7 +354,7 @@ const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried:
     for (const amendment of module.amendments)
       for (const param of amendment.params.values()) {
         const [adapter, path] = param.name.split(":") as [string, string];
-        adapterParams.set(`${adapter}:${below(path)}`, param);
+        if (choice.adapters.includes(adapter)) adapterParams.set(portOf(choice, adapter, below(path)), param);
       }
   }
   const inputs: Stage["inputs"] = new Map();

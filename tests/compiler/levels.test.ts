@@ -56,4 +56,21 @@ group("levels", (test) => {
       1 + (await wide("lora(r: 2, alpha: 4) into tiny.layers.*.attn.{q, v}")),
     );
   });
+
+  test("adapters of one form share every segment: switching binds other tensors and loads nothing", async () => {
+    const two = pipeline.replace(
+      "data rows",
+      "adapter other = lora(r: 2, alpha: 4) into tiny.layers.*.attn.{q, v}\nevaluate some, other on rows.train\ndata rows",
+    );
+    const { job, diagnostics } = await compile(
+      { file: "main.peft", goal: "plan" },
+      memoryHost({ "main.peft": two, "base/config.json": JSON.stringify(llamaConfig) }),
+    );
+    assert.equal(diagnostics, []);
+    const segments = (name: string): readonly string[] => job!.programs[name]!.calls.map((call) => call.segment);
+    assert.equal(segments("evaluate.0"), segments("evaluate.1"));
+    const bound = (name: string): readonly string[] => job!.programs[name]!.calls.flatMap((call) => call.inputs);
+    assert.ok(bound("evaluate.0").includes("some:layers.1.attn.q.a") && bound("evaluate.1").includes("other:layers.1.attn.q.a"));
+    assert.is(bound("evaluate.0").join().replaceAll("some:", "other:"), bound("evaluate.1").join());
+  });
 });

@@ -26,7 +26,7 @@ export interface BasePlan {
   readonly headerHash?: string;
 }
 
-const sources: Readonly<Record<string, readonly tree.Parameter[]>> = {
+export const baseSources: Readonly<Record<string, readonly tree.Parameter[]>> = {
   /** A Hugging Face folder with weights. */
   checkpoint: [parameter("path", "path")],
   /** config.json and a tokenizer; the parameters are drawn as the modules say. */
@@ -45,8 +45,8 @@ export const readBase = async (
   const { report } = context;
   const call = item.source;
   const kind = call.kind === "call" && call.callee.kind === "ref" ? call.callee.name : "";
-  if (call.kind !== "call" || !sources[kind]) {
-    const near = nearest(kind, Object.keys(sources));
+  if (call.kind !== "call" || !baseSources[kind]) {
+    const near = nearest(kind, Object.keys(baseSources));
     report(
       diagnostics.unknown_definition(
         call.at,
@@ -64,7 +64,7 @@ export const readBase = async (
         { help: "remove it: weights are kept as the checkpoint stores them" },
       ),
     );
-  const args = bindArguments({ what: kind, at: call.at, parameters: sources[kind]! }, call.args, scope, context);
+  const args = bindArguments({ what: kind, at: call.at, parameters: baseSources[kind]! }, call.args, scope, context);
   const path = args.get("path");
   const seed = args.get("seed");
   if (path?.kind !== "text") return undefined;

@@ -46,20 +46,20 @@ export interface Facts {
   readonly trainMemory: (adapter: string) => number | undefined;
 }
 
-const known = ["trainable", "memory", "file"];
+export const knownFacts = ["trainable", "memory", "file"];
 
 /** Checks every constraint of a `require` block. */
 export const checkRequire = (item: tree.Require, facts: Facts, scope: Scope, context: Context): void => {
   for (const constraint of item.constraints) {
     const { report } = context;
     const name = constraint.fact.text;
-    if (!known.includes(name)) {
-      const near = nearest(name, known);
+    if (!knownFacts.includes(name)) {
+      const near = nearest(name, knownFacts);
       report(
         diagnostics.unknown_fact(
           constraint.fact.at,
           { name },
-          { notes: [{ message: `facts: ${known.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+          { notes: [{ message: `facts: ${knownFacts.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
         ),
       );
       continue;

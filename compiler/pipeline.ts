@@ -48,8 +48,14 @@ export interface MergePlan {
   readonly as?: DType;
 }
 
-const readers = ["jsonl", "json", "csv", "text"] as const;
-const metrics = ["loss", "perplexity"];
+export const readers = ["jsonl", "json", "csv", "text"] as const;
+export const metrics = ["loss", "perplexity"];
+
+export const dataTable: Record<string, Setting> = {
+  prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
+  answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
+  loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
+};
 
 /** Reads `data`: every `name = reader(path)` is a split; the rest are templates. */
 export const readData = (item: tree.Data, scope: Scope, context: Context): Data => {
@@ -94,12 +100,7 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
       ...(skip?.kind === "number" && { skip: skip.value }),
     });
   }
-  const table: Record<string, Setting> = {
-    prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
-    answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
-    loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
-  };
-  const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, table, scope, context);
+  const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, dataTable, scope, context);
   if (splits.length === 0)
     context.report(diagnostics.no_splits(item.name.at, { name: item.name.text }, { help: 'add one, like `train = jsonl("train.jsonl")`' }));
   const prompt = settings.text("prompt");
@@ -152,7 +153,7 @@ const findSplit = (
   return { data: name, split };
 };
 
-const trainTable: Record<string, Setting> = {
+export const trainTable: Record<string, Setting> = {
   optimizer: { type: "call", required: true, doc: "say how parameters move, like `optimizer: NAME(learning_rate: 2e-4)`" },
   schedule: { type: "call", doc: "how the learning rate changes, like `schedule: cosine(warmup: 3%)`" },
   epochs: { type: "int", atLeast: 1, doc: "how often every row is seen" },
@@ -252,7 +253,7 @@ const interval = (
   return { every: every.value, unit, ...(keep && { keep: keep.value }) };
 };
 
-const evaluateTable: Record<string, Setting> = {
+export const evaluateTable: Record<string, Setting> = {
   metrics: { type: "list", doc: "what is measured" },
   samples: { type: "int", atLeast: 1, doc: "rows that are generated and shown" },
   generate: { type: "call", doc: "how text is written, like `generate: greedy(max_new_tokens: 64)`" },
@@ -260,7 +261,7 @@ const evaluateTable: Record<string, Setting> = {
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
 };
 
-const generators: Readonly<Record<string, readonly tree.Parameter[]>> = {
+export const generators: Readonly<Record<string, readonly tree.Parameter[]>> = {
   greedy: [parameter("max_new_tokens", "int")],
   sample: [
     parameter("max_new_tokens", "int"),
@@ -360,7 +361,7 @@ const readGenerate = (entry: tree.Entry | undefined, scope: Scope, context: Cont
   };
 };
 
-const storedTypes = ["f32", "f16", "bf16"];
+export const storedTypes = ["f32", "f16", "bf16"];
 
 export const readMerge = (item: tree.Merge, subjects: ReadonlySet<string>, scope: Scope, context: Context): MergePlan | undefined => {
   const adapter = item.subject.text;

@@ -9,6 +9,7 @@ import type { Data } from "../spec/job.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
+import { checkTraining } from "./check-training.ts";
 import { elaborate } from "./elaborate.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost } from "./host.ts";
@@ -79,6 +80,7 @@ export const check = async (
     }
 
   const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
+  for (const plan of trains) checkTraining(plan, library, scope, context);
   for (const [i, plan] of trains.entries())
     if (trains.findIndex((other) => other.adapter === plan.adapter) < i)
       report(

@@ -14,10 +14,12 @@ import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
 import { type Checked, check } from "./check.ts";
 import type { Context } from "./expressions.ts";
-import { adapterFileBytes, checkRequire } from "./facts.ts";
+import type { RowFacts } from "./fact-table.ts";
+import { adapterFileBytes } from "./facts.ts";
 import type { CompileHost } from "./host.ts";
 import { type Lowered, lower } from "./lower.ts";
 import { printAmended, printMemory, printModel, printTraining } from "./print.ts";
+import { checkRequire, requireNeeds } from "./require.ts";
 import { resolve } from "./resolve.ts";
 
 export interface CompileOptions {
@@ -26,6 +28,8 @@ export interface CompileOptions {
   readonly inputs?: Readonly<Record<string, string>>;
   /** How far to go. */
   readonly goal: "check" | "plan" | "build";
+  /** What tokenizing told about the rows of each block (`train menu`), where that was done. */
+  readonly rows?: ReadonlyMap<string, RowFacts>;
 }
 
 export type Level = "model" | "amended" | "training" | "memory" | "kernels" | "bundle";
@@ -62,10 +66,10 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
 
   let lowered: Lowered | undefined;
-  const needsPlan =
-    options.goal !== "check" || checked.requires.some((item) => item.constraints.some((constraint) => constraint.fact.text === "memory"));
-  if (needsPlan && !failed()) lowered = lower(checked, host, context);
-  requireFacts(checked, lowered?.job, context);
+  const needs = requireNeeds(checked.requires, checked.trains);
+  if ((options.goal !== "check" || needs !== "check") && !failed()) lowered = lower(checked, host, context);
+  if (failed()) lowered = undefined;
+  await requireFacts(checked, lowered, needs === "kernels", options, context);
   if (!lowered || failed()) return { diagnostics, texts, checked, levels };
   levels.training = () => printTraining(lowered);
   levels.memory = () => printMemory(lowered.job);
@@ -79,18 +83,28 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   return { diagnostics, texts, checked, job, files, levels };
 };
 
-const requireFacts = (checked: Checked, job: Job | undefined, context: Context): void => {
+const requireFacts = async (
+  checked: Checked,
+  lowered: Lowered | undefined,
+  countKernels: boolean,
+  { rows }: CompileOptions,
+  context: Context,
+): Promise<void> => {
   const shapes = new Map(
     [...checked.adapters.values()].flatMap((adapter) => adapter.params.map((param) => [param.name, param.shape.map(Number)] as const)),
   );
-  const fileBytes = (name: string): number =>
-    adapterFileBytes(adapterFiles(checked.adapters.get(name)!, checked.base.root, context), shapes);
-  const facts = {
+  const kernels = lowered && countKernels ? (await import("./count-kernels.ts")).countKernels(lowered) : undefined;
+  const sources = {
     base: checked.base,
     adapters: checked.adapters,
-    declared: checked.declared,
-    fileBytes,
-    trainMemory: (name: string) => job?.plan[`train ${name}`],
+    trains: checked.trains,
+    evaluated: new Set(checked.evaluates.map(({ subject }) => subject)),
+    fileBytes: (name: string): number => adapterFileBytes(adapterFiles(checked.adapters.get(name)!, checked.base.root, context), shapes),
+    job: lowered?.job,
+    kernels,
+    rows,
   };
-  for (const item of checked.requires) checkRequire(item, facts, checked.scope, context);
+  const reached = kernels ? "kernels" : lowered ? "plan" : "check";
+  for (const item of checked.requires)
+    checkRequire(item, sources, { ...context, scope: checked.scope, declared: checked.declared, reached });
 };

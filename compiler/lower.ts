@@ -282,7 +282,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     values: Object.fromEntries(globals),
     segments: specs,
     programs: jobPrograms,
-    plan: memoryPlan(globals, arenas, adapters, largest, jobPrograms, jobTrains),
+    plan: memoryPlan(globals, arenas, adapters, largest, jobPrograms, jobTrains, jobEvaluates),
   };
   return { job, segments };
 };
@@ -398,6 +398,7 @@ const memoryPlan = (
   sizes: Readonly<Record<string, number>>,
   programs: Readonly<Record<string, Program>>,
   trains: readonly Train[],
+  evaluates: readonly Evaluate[],
 ): Record<string, number> => {
   const plan: Record<string, number> = { weights: 0, caches: 0, batch: arenas.batch ?? 0 };
   for (const [name, value] of globals)
@@ -411,6 +412,10 @@ const memoryPlan = (
       plan[`train ${train.adapter}`] ?? 0,
       programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!,
     );
+  }
+  for (const { subject, program, generator } of evaluates) {
+    plan[`evaluate ${subject}`] = Math.max(plan[`evaluate ${subject}`] ?? 0, programs[program]!.peak);
+    if (generator) plan[`generate ${subject}`] = Math.max(plan[`generate ${subject}`] ?? 0, programs[generator]!.peak);
   }
   plan.activations = arenas.activations ?? 0;
   return plan;

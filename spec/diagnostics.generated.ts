@@ -215,6 +215,12 @@ export const diagnostics = {
   checkpoint_config: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0534", "error", `\`${file}\` is not a JSON object: ${reason}`, at, details),
   /** `{tensor}` is stored as {dtype} and cannot be read as numbers to compute with */
   tensor_dtype: (at: Span | undefined, { tensor, dtype }: { readonly tensor: string | number; readonly dtype: string | number }, details: Details = {}): Diagnostic => make("PEFT0535", "error", `\`${tensor}\` is stored as ${dtype} and cannot be read as numbers to compute with`, at, details),
+  /** `{fact}` is asked as {form} */
+  require_verb: (at: Span | undefined, { fact, form }: { readonly fact: string | number; readonly form: string | number }, details: Details = {}): Diagnostic => make("PEFT0536", "error", `\`${fact}\` is asked as ${form}`, at, details),
+  /** `{fact}` is not checked: it needs the tokens of the data */
+  require_unchecked: (at: Span | undefined, { fact }: { readonly fact: string | number }, details: Details = {}): Diagnostic => make("PEFT0537", "warning", `\`${fact}\` is not checked: it needs the tokens of the data`, at, details),
+  /** `{fact}` is not there to be held */
+  require_no_block: (at: Span | undefined, { fact }: { readonly fact: string | number }, details: Details = {}): Diagnostic => make("PEFT0538", "error", `\`${fact}\` is not there to be held`, at, details),
   /** `{file}` is not a tokenizer that can be run: {reason} */
   tokenizer_invalid: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0550", "error", `\`${file}\` is not a tokenizer that can be run: ${reason}`, at, details),
   /** the tokenizer makes the id {id} (`{token}`), but the base model has only {size} rows of embedding */

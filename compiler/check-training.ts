@@ -12,17 +12,7 @@ import { number, type Scope, scopeOf } from "./values.ts";
 
 export const checkTraining = (plan: TrainPlan, library: Library, scope: Scope, context: Context): void => {
   // The update of one element has every mistake that the whole one has.
-  const update = buildUpdate(
-    plan.adapter,
-    1,
-    "gradients",
-    plan.optimizer,
-    plan.schedule,
-    plan.max_grad_norm,
-    library,
-    scope,
-    context,
-  );
+  const update = buildUpdate(plan.adapter, 1, "gradients", plan.optimizer, plan.schedule, plan.max_grad_norm, library, scope, context);
   const { steps, checkpoint, item } = plan;
   if (steps === undefined) return;
   if (checkpoint?.unit === "steps" && checkpoint.every > steps)

@@ -1,6 +1,10 @@
 // What an adapter's file weighs, from the names and shapes it will hold.
 
 import type { AdapterFiles } from "../spec/job.ts";
+import { factTable } from "./fact-table.ts";
+
+/** Names that `require` knows. */
+export const knownFacts = Object.keys(factTable);
 
 /** Bytes of adapter_model.safetensors: eight bytes of length, the padded header, the tensors. */
 export const adapterFileBytes = (files: AdapterFiles, shapes: ReadonlyMap<string, readonly number[]>): number => {

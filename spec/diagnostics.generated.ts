@@ -221,6 +221,12 @@ export const diagnostics = {
   require_unchecked: (at: Span | undefined, { fact }: { readonly fact: string | number }, details: Details = {}): Diagnostic => make("PEFT0537", "warning", `\`${fact}\` is not checked: it needs the tokens of the data`, at, details),
   /** `{fact}` is not there to be held */
   require_no_block: (at: Span | undefined, { fact }: { readonly fact: string | number }, details: Details = {}): Diagnostic => make("PEFT0538", "error", `\`${fact}\` is not there to be held`, at, details),
+  /** the learning rate of {adapter} never gets above {share} of what is given, in {steps} steps */
+  rate_never_reached: (at: Span | undefined, { adapter, share, steps }: { readonly adapter: string | number; readonly share: string | number; readonly steps: string | number }, details: Details = {}): Diagnostic => make("PEFT0539", "warning", `the learning rate of ${adapter} never gets above ${share} of what is given, in ${steps} steps`, at, details),
+  /** the schedule is {factor} at step {step} */
+  rate_out_of_range: (at: Span | undefined, { factor, step }: { readonly factor: string | number; readonly step: string | number }, details: Details = {}): Diagnostic => make("PEFT0540", "error", `the schedule is ${factor} at step ${step}`, at, details),
+  /** the state is saved every {every} steps, and there are only {steps} */
+  checkpoint_never: (at: Span | undefined, { every, steps }: { readonly every: string | number; readonly steps: string | number }, details: Details = {}): Diagnostic => make("PEFT0541", "warning", `the state is saved every ${every} steps, and there are only ${steps}`, at, details),
   /** `{file}` is not a tokenizer that can be run: {reason} */
   tokenizer_invalid: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0550", "error", `\`${file}\` is not a tokenizer that can be run: ${reason}`, at, details),
   /** the tokenizer makes the id {id} (`{token}`), but the base model has only {size} rows of embedding */

@@ -2,6 +2,7 @@
 // Where there is no such Python, `pythonMissing` says why and the tests that need one are skipped with that reason.
 
 import { spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const needed = ["torch", "transformers", "peft", "safetensors"];
@@ -47,4 +48,40 @@ export const python = (script: string, input: unknown, seconds = 120): Promise<u
     child.stdin.on("error", () => {});
     child.stdin.end(JSON.stringify(input));
   });
+};
+
+export interface PythonSession {
+  /** One line of JSON to the script, one back. Rejects with what the script says went wrong. */
+  readonly ask: (question: unknown) => Promise<unknown>;
+  readonly close: () => void;
+}
+
+/** A script that goes on answering, so that importing the libraries (seconds) is paid once. Questions are answered in turn. */
+export const openPython = (script: string): PythonSession => {
+  if ("missing" in found) throw new Error(found.missing);
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const environment = { ...process.env, TRANSFORMERS_VERBOSITY: "error", HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" };
+  const child = spawn(found.command, [path], { env: environment });
+  const said: string[] = [];
+  child.stderr.on("data", (chunk: Buffer) => said.push(chunk.toString("utf8")));
+  child.stdin.on("error", () => {});
+  const waiting: { resolve: (answer: unknown) => void; reject: (error: Error) => void }[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    const answer = JSON.parse(line) as { error?: string };
+    const next = waiting.shift()!;
+    if (answer.error === undefined) next.resolve(answer);
+    else next.reject(new Error(`${script}: ${answer.error}`));
+  });
+  child.on("close", (code) => {
+    const last = said.join("").trim().split("\n").slice(-12).join("\n");
+    for (const { reject } of waiting.splice(0)) reject(new Error(`${script} ended with ${code}:\n${last}`));
+  });
+  return {
+    ask: (question) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ resolve, reject });
+        child.stdin.write(`${JSON.stringify(question)}\n`);
+      }),
+    close: () => child.stdin.end(),
+  };
 };

@@ -1,0 +1,187 @@
+// Our side of a case: the same adapter compiled from a `.peft` file, started from PEFT's first tensors, trained on the same
+// batches on the cpu device, its first gradient taken by the interpreter in double precision; and how far apart both are.
+
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { compileHost } from "../../../cli/compile-host.ts";
+import { compile } from "../../../compiler/compile.ts";
+import { emitSegments } from "../../../compiler/emit/segments.ts";
+import { adapterFileBytes } from "../../../compiler/facts.ts";
+import { lower } from "../../../compiler/lower.ts";
+import { gradientOf } from "../../../compiler/programs.ts";
+import { loadAdapter, saveAdapter } from "../../../runtime/adapter-files.ts";
+import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
+import { fillBatch, planEpoch } from "../../../runtime/data/batches.ts";
+import type { Examples } from "../../../runtime/data/examples.ts";
+import type { Device, Session } from "../../../runtime/devices/device.ts";
+import { nodeHost } from "../../../runtime/node-host.ts";
+import { trainAdapter } from "../../../runtime/train.ts";
+import type { Adapter, Job } from "../../../spec/job.ts";
+import { referenceDevice } from "../../compiler/support.ts";
+import { bases, batches, type MethodCase, usual, writeBase } from "./case.ts";
+import { type Reference, writeFirst } from "./reference.ts";
+import { distances, readTensors, type Tensors, worst } from "./tensors.ts";
+
+export interface Apart {
+  /** Largest relative distance of a tensor's first gradient, and whose. */
+  readonly gradient: { readonly name: string; readonly far: number };
+  /** Largest relative difference of a step's loss. */
+  readonly sgdLoss: number;
+  readonly adamwLoss: number;
+  /** Largest relative distance of a trained tensor, and whose. */
+  readonly sgd: { readonly name: string; readonly far: number };
+  readonly adamw: { readonly name: string; readonly far: number };
+  /** How far PEFT's own tensors went from the first, relative: a comparison of what never moved says nothing. */
+  readonly moved: number;
+  /** Ours and theirs. */
+  readonly trainable: readonly [number, number];
+  readonly bytes: readonly [number, number];
+  /** Where ours was saved after SGD. */
+  readonly saved: string;
+  /** Our logits of the first row after SGD, [tokens][vocabulary]. */
+  readonly logits: readonly (readonly number[])[];
+}
+
+export interface Workshop {
+  readonly folder: string;
+  readonly device: Device;
+  readonly base: (name: keyof typeof bases) => string;
+  readonly close: () => void;
+}
+
+/** A temporary folder with both bases. */
+export const openWorkshop = async (device: Device): Promise<Workshop> => {
+  const folder = mkdtempSync(`${tmpdir()}/peft-methods-`);
+  for (const [name, config] of Object.entries(bases)) {
+    mkdirSync(`${folder}/${name}-shape`);
+    writeFileSync(`${folder}/${name}-shape/config.json`, JSON.stringify(config));
+    const file = `${folder}/${name}.peft`;
+    const text = `peft 1\nbase model = blank("${name}-shape/")\nadapter it = tune() into model.**\n`;
+    const { job } = await compile({ file, goal: "plan" }, compileHost(new Map([[file, text]])));
+    await writeBase(`${folder}/${name}`, config, job!.parameters);
+  }
+  return { folder, device, base: (name) => `${folder}/${name}`, close: () => rmSync(folder, { recursive: true, force: true }) };
+};
+
+const pipeline = ({ base, adapter, definitions = "", sgd = usual.sgd, adamw = usual.adamw }: MethodCase): string => `peft 1
+${definitions}
+base model = checkpoint("${base}/")
+adapter sgd = ${adapter}
+adapter adamw = ${adapter}
+data rows { train = text("rows.txt")  answer = "{text}" }
+train sgd on rows { optimizer: sgd(learning_rate: ${sgd})  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
+train adamw on rows { optimizer: adamw(learning_rate: ${adamw}, weight_decay: 0.01)  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
+evaluate sgd on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 1)  micro_batch_size: 16  sequence_len: 16 }
+`;
+
+const examples: Examples = (() => {
+  const rows = batches.flatMap(({ ids, labels }) => ids.map((row, i) => ({ row, labels: labels[i]! })));
+  const starts = [0];
+  for (const { row } of rows) starts.push(starts.at(-1)! + row.length);
+  return {
+    count: rows.length,
+    ids: Int32Array.from(rows.flatMap(({ row }) => row)),
+    labels: Uint8Array.from(rows.flatMap(({ labels }) => labels.map((label, i) => (i > 0 && label !== -100 ? 1 : 0)))),
+    starts: Int32Array.from(starts),
+    rows: Int32Array.from(rows, (_, i) => i + 1),
+  };
+})();
+
+/** `library` replaces the standard one, to show that a mistake in it is seen. */
+export const compare = async (
+  name: string,
+  one: MethodCase,
+  reference: Reference,
+  { folder, device, base }: Workshop,
+  library?: ReadonlyMap<string, string>,
+): Promise<Apart> => {
+  const file = `${folder}/${one.base}-case.peft`;
+  const place = `${folder}/${library ? "mistaken" : "ours"}/${name.replaceAll(/\W+/g, "-")}`;
+  const plain = compileHost(new Map([[file, pipeline(one)]]));
+  const { stdTrees: _, ...bare } = plain;
+  const host = library ? { ...bare, std: library } : plain;
+  const { checked, diagnostics } = await compile({ file, goal: "check" }, host);
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length || !checked) throw new Error(errors.map(({ code, message, help }) => `${code} ${message} (${help})`).join("\n"));
+  const lowered = lower(checked, host, { report: () => {}, through: [] })!;
+  const { job, files } = emitSegments(lowered);
+  const adapterOf = (own: string): Adapter => job.adapters.find((adapter) => adapter.name === own)!;
+  await writeFirst(`${place}/first`, reference, adapterOf("sgd").files.config);
+
+  const begin = async (session: Session): Promise<void> => {
+    const checkpoint = await openCheckpoint(nodeHost, base(one.base));
+    await loadParameters(job, checkpoint, (parameter, values) =>
+      job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
+    );
+    await checkpoint.close();
+    for (const own of ["sgd", "adamw"])
+      await loadAdapter(nodeHost, `${place}/first`, adapterOf(own), job.parameters, (parameter, values) =>
+        session.write(parameter, values),
+      );
+  };
+  /** The adapter's tensors as its file holds them, read through `read`. */
+  const stored = async (own: string, part: string, read: (parameter: string) => Promise<Float32Array>): Promise<Tensors> => {
+    await saveAdapter(nodeHost, `${place}/${part}`, adapterOf(own), job.parameters, read, { base_model_name_or_path: base(one.base) });
+    return readTensors(`${place}/${part}/adapter_model.safetensors`);
+  };
+
+  const interpreter = await referenceDevice(lowered.segments).open(job, async () => new Uint8Array());
+  await begin(interpreter);
+  const step = job.train.find(({ adapter }) => adapter === "sgd")!.step;
+  const [first] = planEpoch(examples, { size: 3, order: "file", seed: 0, epoch: 0 });
+  const batch = fillBatch(examples, first!, 16);
+  for (const part of ["ids", "positions", "rows", "targets"] as const) await interpreter.write(part, batch[part]);
+  await interpreter.write("scale", Float32Array.of(1 / batch.n));
+  await interpreter.run(step, { b: batch.b, t: batch.t, n: batch.n });
+  const gradients = await stored("sgd", "gradients", async (parameter) => {
+    const trained = job.parameters.find((candidate) => candidate.name === parameter)!;
+    return trained.trained
+      ? ((await interpreter.read(gradientOf(parameter))) as Float32Array)
+      : new Float32Array(trained.shape.reduce((a, b) => a * b, 1));
+  });
+  await interpreter.close();
+
+  const session = await device.open(job, async (path) => bytesOf(files.get(path)!));
+  await begin(session);
+  const train = async (own: "sgd" | "adamw") => {
+    const item = job.train.find(({ adapter }) => adapter === own)!;
+    const { losses } = await trainAdapter(job, item, examples, session, { listen: () => {}, history: new Float32Array(3 * usual.steps) });
+    return { losses, tensors: await stored(own, own, async (parameter) => (await session.read(parameter)) as Float32Array) };
+  };
+  const [sgd, adamw] = [await train("sgd"), await train("adamw")];
+  const logits = await logitsOf(job, session, batches[0]!.ids[0]!);
+  await session.close();
+
+  const shapes = new Map(job.parameters.map((parameter) => [parameter.name, parameter.shape]));
+  const lossApart = (ours: readonly number[], theirs: readonly number[]): number =>
+    Math.max(...theirs.map((loss, i) => Math.abs(loss - ours[i]!) / Math.abs(loss)));
+  return {
+    gradient: worst(distances(gradients, reference.gradients)),
+    sgdLoss: lossApart(sgd.losses, reference.sgd.losses),
+    adamwLoss: lossApart(adamw.losses, reference.adamw.losses),
+    sgd: worst(distances(sgd.tensors, reference.sgd.tensors)),
+    adamw: worst(distances(adamw.tensors, reference.adamw.tensors)),
+    moved: worst(distances(reference.first, reference.sgd.tensors)).far,
+    trainable: [adapterOf("sgd").trainable, reference.trainable],
+    bytes: [adapterFileBytes(adapterOf("sgd").files, shapes), reference.bytes],
+    saved: `${place}/sgd`,
+    logits,
+  };
+};
+
+const logitsOf = async (job: Job, session: Session, ids: readonly number[]): Promise<number[][]> => {
+  const program = job.evaluate[0]!.generator!;
+  const counting = Int32Array.from(ids, (_, i) => i);
+  await session.write("ids", Int32Array.from(ids));
+  await session.write("positions", counting);
+  await session.write("rows", counting);
+  await session.run(program, { b: 1, t: ids.length, n: ids.length, s: job.programs[program]!.dims.s! });
+  const flat = (await session.read("logits", program)) as Float32Array;
+  const wide = job.base.vocab_size;
+  return ids.map((_, i) => [...flat.subarray(i * wide, (i + 1) * wide)]);
+};
+
+const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content === "string" ? new TextEncoder().encode(content) : content);
+
+/** `plan` counts what the file holds; the file of a finished adapter is as large. */
+export const sizeOf = (saved: string): number => statSync(`${saved}/adapter_model.safetensors`).size;

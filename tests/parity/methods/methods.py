@@ -1,0 +1,154 @@
+"""PEFT's side of the comparison of methods: a process that answers one line of JSON with one line of JSON, until its input ends.
+
+{"do": "versions"}                  -> {"peft", "torch", "transformers"}
+{"do": "train", "base": folder, "out": folder, "config": {"peft_type", ...}, "noise": float, "seed": int,
+ "batches": [{"ids", "labels"}], labels -100 for no loss, "sgd": rate, "adamw": rate}
+    writes out/first (PEFT's own first tensors, with noise on what is trained, so that no gradient is zero by accident),
+    out/gradients.safetensors (of the first batch, computed in double precision, under the adapter's keys),
+    out/sgd, out/adamw (the adapter after every batch was one step, in single precision)
+    -> {"trainable": parameters, "losses": {"sgd": [...], "adamw": [...]}}
+{"do": "logits", "base": folder, "adapter": folder, "ids": [[int]]} -> {"logits": [[[float]]]}
+
+"config" without a peft_type holds "train": patterns of base parameters that are trained as they are; what is written is then
+those parameters under the checkpoint's own names.
+"""
+
+import contextlib
+import copy
+import json
+import os
+import re
+import sys
+
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what libraries print is not an answer
+
+import peft  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING  # noqa: E402
+from peft.utils import get_peft_model_state_dict  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
+torch.set_num_threads(1)
+bases = {}
+
+
+def base_of(folder):
+    if folder not in bases:
+        bases[folder] = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager"
+        )
+    return copy.deepcopy(bases[folder])
+
+
+class Selected(torch.nn.Module):
+    """A base of which some parameters are trained as they are."""
+
+    def __init__(self, base, patterns):
+        super().__init__()
+        self.base = base
+        matched = set()
+        for name, p in base.named_parameters():
+            hits = [pattern for pattern in patterns if re.fullmatch(pattern, name)]
+            matched.update(hits)
+            p.requires_grad_(bool(hits))
+        assert matched == set(patterns), f"patterns that match nothing: {set(patterns) - matched}"
+
+    def forward(self, **inputs):
+        return self.base(**inputs)
+
+    def tensors(self):
+        return {name: p.detach().clone().contiguous() for name, p in self.base.named_parameters() if p.requires_grad}
+
+    def save_pretrained(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        save_file(self.tensors(), os.path.join(folder, "adapter_model.safetensors"), metadata={"format": "pt"})
+
+
+def wrap(job):
+    base = base_of(job["base"])
+    config = dict(job["config"])
+    torch.manual_seed(job["seed"])
+    if "train" in config:
+        return Selected(base, config["train"])
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(config.pop("peft_type"))]
+    if isinstance(config.get("init_lora_weights"), str) and config["init_lora_weights"] in ("true", "false"):
+        config["init_lora_weights"] = config["init_lora_weights"] == "true"
+    return peft.get_peft_model(base, kind(task_type="CAUSAL_LM", **config))
+
+
+def tensors_of(model):
+    if isinstance(model, Selected):
+        return model.tensors()
+    state = get_peft_model_state_dict(model)
+    return {name: p.detach().clone().contiguous() for name, p in state.items()}
+
+
+def trained(model):
+    return [p for p in model.parameters() if p.requires_grad]
+
+
+def loss_of(model, batch):
+    ids = torch.tensor(batch["ids"])
+    labels = torch.tensor(batch["labels"])
+    return model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+
+
+def gradients(model, job, path):
+    double = copy.deepcopy(model).double()
+    loss_of(double, job["batches"][0]).backward()
+    for p in double.parameters():
+        p.data = p.grad.clone() if p.grad is not None else torch.zeros_like(p)
+    save_file({name: p.double() for name, p in tensors_of(double).items()}, path, metadata={"format": "pt"})
+
+
+def run(model, job, kind, out):
+    model = copy.deepcopy(model).train()
+    if kind == "sgd":
+        optimizer = torch.optim.SGD(trained(model), lr=job["sgd"])
+    else:
+        optimizer = torch.optim.AdamW(trained(model), lr=job["adamw"], weight_decay=0.01)
+    losses = []
+    for batch in job["batches"]:
+        optimizer.zero_grad()
+        loss = loss_of(model, batch)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    model.save_pretrained(out)
+    return losses
+
+
+def train(job):
+    model = wrap(job)
+    generator = torch.Generator().manual_seed(job["seed"] + 1)
+    for p in trained(model):
+        p.data += job["noise"] * torch.randn(p.shape, generator=generator)
+    out = job["out"]
+    model.save_pretrained(f"{out}/first")
+    gradients(model.train(), job, f"{out}/gradients.safetensors")
+    losses = {kind: run(model, job, kind, f"{out}/{kind}") for kind in ("sgd", "adamw")}
+    return {"trainable": sum(p.numel() for p in trained(model)), "losses": losses}
+
+
+def logits(job):
+    model = peft.PeftModel.from_pretrained(base_of(job["base"]), job["adapter"]).eval()
+    with torch.no_grad():
+        return {"logits": model(input_ids=torch.tensor(job["ids"])).logits.tolist()}
+
+
+def versions(_):
+    return {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
+
+
+verbs = {"versions": versions, "train": train, "logits": logits}
+for line in sys.stdin:
+    job = json.loads(line)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            answer = verbs[job["do"]](job)
+    except Exception as error:  # a case that fails is that case's failure, and not the process's
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()

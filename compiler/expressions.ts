@@ -200,32 +200,39 @@ const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
 };
 
 const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value => {
-  const { tensors, attrs: declared = {} } = op.call!;
+  const { tensors, optional = [], attrs: declared = {} } = op.call!;
   const attrNames = Object.keys(declared);
   const attrs: Record<string, Attr> = {};
   const values: Value[] = [];
+  const extra = new Map<string, Value>();
+  let missing = false;
   for (const [i, argument] of expr.args.entries()) {
     const value = evaluate(argument.value, scope, context);
-    if (value.kind === "unknown") return unknown;
+    missing ||= value.kind === "unknown";
     const slot = argument.name?.text ?? (i < tensors.length ? undefined : attrNames[i - tensors.length]);
     if (slot === undefined && i < tensors.length) {
       values.push(value);
       continue;
     }
+    if (slot !== undefined && optional.includes(slot)) {
+      if (value.kind !== "none") extra.set(slot, value);
+      continue;
+    }
     if (slot === undefined || !attrNames.includes(slot)) {
-      const near = slot === undefined ? undefined : nearest(slot, attrNames);
+      const near = slot === undefined ? undefined : nearest(slot, [...optional, ...attrNames]);
       return reportThrough(
         context,
         argument.at,
         (at, details) => diagnostics.unknown_argument(at, { callee: op.name, name: slot ?? `number ${i + 1}` }, details),
         {
-          notes: [{ message: `${op.name} takes ${[...tensors, ...attrNames.map((attr) => `${attr}:`)].join(", ")}` }],
+          notes: [{ message: `${op.name} takes ${[...tensors, ...[...optional, ...attrNames].map((attr) => `${attr}:`)].join(", ")}` }],
           ...(near && { help: `did you mean \`${near}\`?` }),
         },
       );
     }
     attrs[slot] = toAttr(value);
   }
+  if (missing) return unknown;
   for (const [attr, fallback] of Object.entries(declared)) {
     if (attrs[attr] !== undefined) continue;
     if (fallback === undefined)
@@ -243,6 +250,12 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
     const node = toNode(value, context);
     if (!node) return wrongKind(expr.args[i]!.at, op.name, value, context);
     nodes.push(node);
+  }
+  for (const name of optional) {
+    const value = extra.get(name);
+    const node = value && toNode(value, context);
+    if (value && !node) return wrongKind(expr.at, op.name, value, context);
+    if (node) nodes.push(node);
   }
   return context.stage ? apply(op.name, nodes, attrs, expr.at, context) : wrongKind(expr.at, op.name, values[0] ?? none, context);
 };

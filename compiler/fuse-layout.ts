@@ -114,12 +114,10 @@ export const layOut = (
     const form = formOf(anchor!);
     if (form?.form !== "attention_gradient") throw new Error("a gradient of attention needs its form");
     const wants = form.outputs(anchor!.attrs);
-    const [queries, rest] = [
-      stores.filter((s) => wants[outputOf(s.node)] === "query"),
-      stores.filter((s) => wants[outputOf(s.node)] !== "query"),
-    ];
+    const wanted = (...names: string[]) => stores.filter((s) => names.includes(wants[outputOf(s.node)]!));
+    const [queries, keys, values, biases] = [wanted("query"), wanted("key"), wanted("value"), wanted("bias")];
     // Both directions need lse and Σ dout·out of every query: one small kernel puts them side by side.
-    const [query, key, value, positions, out, lse, dout] = anchor!.inputs;
+    const [query, key, value, sees, out, lse, dout, bias] = anchor!.inputs;
     const rows = { role: "rows", value: temporary({ dtype: "f32", shape: [2, ...lse!.type.shape] }), write: false };
     add({
       kind: "attention_gradient_rows",
@@ -129,9 +127,15 @@ export const layOut = (
       stores: [],
       extra: [{ ...rows, write: true }],
     });
-    const read = keep(loads, [query!, key!, value!, positions!, dout!]);
-    if (rest.length) add({ kind: "attention_gradient_kv", ...anchored, domain, loads: read, stores: rest, extra: [rows] });
-    if (queries.length) add({ kind: "attention_gradient_q", ...anchored, domain, loads: read, stores: queries, extra: [rows] });
+    const read = keep(loads, [query!, key!, value!, sees!, dout!, ...(bias ? [bias] : [])]);
+    const each = (kernel: KernelKind, ours: typeof stores): void => {
+      if (ours.length) add({ kind: kernel, ...anchored, domain, loads: read, stores: ours, extra: [rows] });
+    };
+    // With a bias there is no binding left for two results.
+    if (bias) each("attention_gradient_kv", keys);
+    each("attention_gradient_kv", bias ? values : [...keys, ...values].sort((x, y) => outputOf(x.node) - outputOf(y.node)));
+    each("attention_gradient_q", queries);
+    each("attention_gradient_bias", biases);
     return;
   }
   add({ kind, ...anchored, domain, members, loads, stores });

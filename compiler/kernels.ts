@@ -19,7 +19,8 @@ export type KernelKind =
   | "attention_gradient"
   | "attention_gradient_rows"
   | "attention_gradient_kv"
-  | "attention_gradient_q";
+  | "attention_gradient_q"
+  | "attention_gradient_bias";
 
 /** One term of a contraction: operand a times operand b, times a scalar when there is one. */
 export interface ProductTerm {

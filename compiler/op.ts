@@ -28,9 +28,16 @@ export interface Op {
   readonly name: string;
   /** One line for docs and hover. */
   readonly doc: string;
-  /** How the language calls it: names of its tensor arguments, then attributes with defaults (undefined: required). Absent: not callable. */
-  readonly call?: { readonly tensors: readonly string[]; readonly attrs?: Readonly<Record<string, number | string | boolean | undefined>> };
-  /** For generation: inputs that persist over time ([b, t, …], kept as [b, s, …]) and the input that says each token's position. */
+  /**
+   * How the language calls it: names of its tensor arguments, of those that may be left out or be `none` (given by name), then
+   * attributes with defaults (undefined: required). Absent: not callable.
+   */
+  readonly call?: {
+    readonly tensors: readonly string[];
+    readonly optional?: readonly string[];
+    readonly attrs?: Readonly<Record<string, number | string | boolean | undefined>>;
+  };
+  /** For generation: inputs that persist over time ([b, t, …], kept as [b, s, …]) and the input that says each token's position (of several numbers, the last). */
   readonly cache?: { readonly inputs: readonly number[]; readonly positions: number };
   /** "token": each position of the leading axes for itself. "time": mixes positions; generation needs a cache. Default "token". */
   readonly mixes?: "token" | "time";

@@ -199,7 +199,7 @@ export const generationProgram = (model: Model, options: ProgramOptions): Progra
         const value = `cache(${p.stage.name}, ${caches.length})`;
         const old = p.graph.input(name, { dtype: input.type.dtype, shape: [input.type.shape[0]!, "s", ...input.type.shape.slice(2)] });
         ends.set(old, { name, value });
-        const next = p.graph.add("cache_write", [old, input, inputs[cache.positions]!]);
+        const next = p.graph.add("cache_write", [old, input, tokenPositions(p.graph, inputs[cache.positions]!)]);
         caches.push({ name: `${name}_next`, value, node: next });
         return next;
       });
@@ -211,6 +211,13 @@ export const generationProgram = (model: Model, options: ProgramOptions): Progra
     ]);
   }
   return record.finish(["logits"]);
+};
+
+/** Of what an op says about each query, its own position: [b, t], or the last of several numbers [b, t, n]. */
+const tokenPositions = (graph: Graph, node: Node): Node => {
+  const [b, t, n] = node.type.shape;
+  if (typeof n !== "number") return node;
+  return graph.add("reshape", [graph.add("slice", [node], { axis: 2, from: n - 1, to: n })], { shape: [b!, t!] });
 };
 
 export const trainingProgram = (model: Model, options: ProgramOptions): ProgramGraph => {

@@ -16,6 +16,7 @@ export type Fill =
   | { readonly distinct: Dim } // whole numbers in [0, distinct), no repeats along the last axis
   | { readonly targets: Dim } // whole numbers in [0, targets), every third one -1
   | { readonly ascending: Dim } // along the last axis, the last is distinct - 1: positions of tokens in a cache
+  | { readonly interval: Dim } // along the last axis: first <= last below interval, then any whole number below interval
   | { readonly value: number };
 
 export interface SampleInput {
@@ -52,10 +53,10 @@ export const sampleSizes: readonly Sizes[] = [
   { b: 3, t: 2, n: 5, s: 4 },
 ];
 
-const attention = (h: Dim, g: Dim, s: Dim, attrs: Attrs, positions: Fill): Sample => ({
-  inputs: [x("b", "t", h, 4), x("b", s, g, 4), x("b", s, g, 4), whole(positions, "b", "t")],
+const attention = (h: Dim, g: Dim, s: Dim, attrs: Attrs, sees: Fill, parts: Dim[] = [], bias: Dim[] = []): Sample => ({
+  inputs: [x("b", "t", h, 4), x("b", s, g, 4), x("b", s, g, 4), whole(sees, "b", "t", ...parts), ...bias.map((m) => x(h, m))],
   attrs,
-  smooth: [0, 1, 2],
+  smooth: [0, 1, 2, ...(bias.length ? [4] : [])],
 });
 
 export const samples: Readonly<Record<string, readonly Sample[]>> = {
@@ -211,6 +212,12 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     attention(4, 2, "t", { causal: true, scale: 0.3 }, { ascending: "t" }),
     attention(4, 2, "s", { causal: true }, { below: "s" }),
     attention(2, 1, "s", { causal: false, scale: 0.7 }, { below: "s" }),
+    attention(4, 2, "t", { causal: true, softcap: 0.8 }, { ascending: "t" }),
+    attention(2, 2, "s", { causal: true }, { interval: "s" }, [2]),
+    attention(4, 2, "s", { causal: true, softcap: 1.5 }, { interval: "s" }, [3]),
+    attention(4, 2, "t", { causal: true, zero: 3 }, { ascending: "t" }, [], [4]),
+    attention(2, 1, "s", { causal: true, zero: 2 }, { interval: "s" }, [3], [5]),
+    attention(2, 2, "s", { causal: false, zero: 1, softcap: 2 }, { below: "s" }, [], [3]),
   ],
   cache_write: [{ inputs: [x("b", "s", 2, 3), x("b", "t", 2, 3), whole({ distinct: "s" }, "b", "t")] }],
 };
@@ -247,7 +254,10 @@ export const fillInput = ({ shape, fill = "normal" }: SampleInput, sizes: Sizes,
     else if ("below" in fill) data[i] = Math.floor(next() * at(fill.below, sizes));
     else if ("targets" in fill) data[i] = i % 3 === 1 ? -1 : Math.floor(next() * at(fill.targets, sizes));
     else if ("ascending" in fill) data[i] = at(fill.ascending, sizes) - row + (i % row);
-    else if ("value" in fill) data[i] = fill.value;
+    else if ("interval" in fill) {
+      const end = at(fill.interval, sizes);
+      data[i] = i % row === 1 ? data[i - 1]! + Math.floor(next() * (end - data[i - 1]!)) : Math.floor(next() * end);
+    } else if ("value" in fill) data[i] = fill.value;
     else {
       if (i % row === 0) line = shuffled(at(fill.distinct, sizes));
       data[i] = line[i % row]!;

@@ -15,17 +15,20 @@ import {
   memoryOf,
   perColumn,
   perLine,
-  positionAt,
   printAccumulate,
   printLimit,
   printLines,
   printPlaces,
   printResult,
   printScores,
+  type Sight,
   type Source,
+  scoreOf,
   scoreStride,
+  seesSlot,
   shapesOf,
   shareChunks,
+  sightOf,
   threads,
   tile,
 } from "./wgsl-attention-tile.ts";
@@ -33,7 +36,7 @@ import { type Block, createBlock, type KernelScope } from "./wgsl-elements.ts";
 import { linearGroup, type Printed } from "./wgsl-map.ts";
 
 /** lse and δ of one query, from what the rows kernel left. */
-const printRowValues = (block: Block, scope: KernelScope, lse: Node, i: number, query: string): void => {
+export const printRowValues = (block: Block, scope: KernelScope, lse: Node, i: number, query: string): void => {
   const { shape } = lse.type;
   const value = scope.kernel.extra.find((e) => e.role === "rows")!.value;
   const at = block.flat({ shape, groups: ["row", query, "head"].map((text) => ({ rank: 1, at: text })) });
@@ -79,32 +82,33 @@ export const printGradientRows = (scope: KernelScope): Printed => {
   return { declarations: `var<workgroup> ${memory}: array<f32, 256>;`, workgroup: 256, body: block.lines, workgroups: [[count, 32]] };
 };
 
-const gradientParts = (scope: KernelScope) => {
+export const gradientParts = (scope: KernelScope) => {
   const anchor = anchorOf(scope.kernel.anchor!);
   const form = formOf(anchor);
   if (form?.form !== "attention_gradient") throw new Error(`${anchor.op} is not the gradient of attention`);
-  const [query, key, value, positions, out, lse, dout] = anchor.inputs as [Node, Node, Node, Node, Node, Node, Node];
+  const [query, key, value, sees, out, lse, dout, bias] = anchor.inputs as [Node, Node, Node, Node, Node, Node, Node, Node?];
   const shapes = shapesOf(query, key);
   const wants = form.outputs(anchor.attrs);
-  const stored = (what: "query" | "key" | "value"): Node | undefined =>
+  const stored = (what: "query" | "key" | "value" | "bias"): Node | undefined =>
     scope.kernel.stores.find(({ node }) => wants[outputOf(node)] === what)?.node;
   return {
     query,
     key,
     value,
-    positions,
+    sees,
     out,
     lse,
     dout,
+    bias,
     ...shapes,
     causal: form.causal(anchor.attrs),
-    scale: form.scale(anchor.attrs, shapes.d),
+    scoring: { scale: form.scale(anchor.attrs, shapes.d), softcap: form.softcap(anchor.attrs), bias, zero: anchor.attrs.zero as number },
     stored,
   };
 };
 
 export const printGradientOfQuery = (scope: KernelScope): Printed => {
-  const { query, key, value, positions, lse, dout, b, t, s, h, d, share, causal, scale, stored } = gradientParts(scope);
+  const { query, key, value, sees, lse, dout, bias, b, t, s, h, d, share, causal, scoring, stored } = gradientParts(scope);
   const memory = memoryOf(scope);
   const block = createBlock(scope, "  ");
   printPlaces(block);
@@ -115,13 +119,11 @@ export const printGradientOfQuery = (scope: KernelScope): Printed => {
   const kvHead = block.name(`head / ${scope.size(share)}`);
   const queries: Source = { node: query, row: "row", head: "head", line0: "query0", lines: T };
   printLines(block, "query0", T);
-  for (let i = 0; i < perLine; i++) {
-    printRowValues(block, scope, lse, i, `query0_${i}`);
-    if (causal) block.line(`let last${i} = ${positionAt(block, positions, "row", `query0_${i}`)};`);
-  }
-  printLimit(block, memory, positions, "row", "query0", T, S, causal);
+  for (let i = 0; i < perLine; i++) printRowValues(block, scope, lse, i, `query0_${i}`);
+  const sights = Array.from({ length: perLine }, (_, i) => (causal || bias ? sightOf(block, sees, "row", `query0_${i}`) : undefined));
+  const start = printLimit(block, memory, sees, "row", "query0", T, S, causal);
   eachResult(d, (i, j) => block.line(`var o${i}_${j} = vec4<f32>(0.0);`));
-  block.line(`for (var slot0 = 0u; slot0 < limit; slot0 += ${tile}u) {`);
+  block.line(`for (var slot0 = ${start}; slot0 < limit; slot0 += ${tile}u) {`);
   const loop = block.inner();
   const keys: Source = { node: key, row: "row", head: kvHead, line0: "slot0", lines: S };
   const chunks = { a: memory.chunks, b: `${memory.chunks}_b` };
@@ -130,16 +132,17 @@ export const printGradientOfQuery = (scope: KernelScope): Printed => {
   for (let i = 0; i < perLine; i++)
     for (let j = 0; j < perColumn; j++) {
       loop.line(`let slot${i}_${j} = slot0 + across + ${j * across}u;`);
-      const seen = `slot${i}_${j} < ${S}${causal ? ` && i32(slot${i}_${j}) <= last${i}` : ""}`;
+      const seen = `slot${i}_${j} < ${S}${causal ? ` && ${seesSlot(`slot${i}_${j}`, sights[i]!)}` : ""}`;
+      const { score, slope } = scoreOf(loop, scoring, `s${i}_${j}`, `slot${i}_${j}`, "head", sights[i]);
       loop.line(
-        `${memory.scores}[(down + ${i * down}u) * ${scoreStride}u + across + ${j * across}u] = select(0.0, exp(s${i}_${j} * ${scale} - lse${i}) * (g${i}_${j} - delta${i}), ${seen});`,
+        `${memory.scores}[(down + ${i * down}u) * ${scoreStride}u + across + ${j * across}u] = select(0.0, exp(${score} - lse${i}) * (g${i}_${j} - delta${i})${slope && ` * ${slope}`}, ${seen});`,
       );
     }
   loop.line("workgroupBarrier();");
   printAccumulate(loop, "o", memory.scores, memory.chunks, keys, d);
   block.lines.push(...loop.lines);
   block.line("}");
-  printResult(block, scope, stored("query")!, "o", "row", "head", "query0", T, d, () => `${scale}`);
+  printResult(block, scope, stored("query")!, "o", "row", "head", "query0", T, d, () => `${scoring.scale}`);
   return {
     declarations: memory.text,
     workgroup: threads,
@@ -153,7 +156,7 @@ export const printGradientOfQuery = (scope: KernelScope): Printed => {
 };
 
 export const printGradientOfKeyValue = (scope: KernelScope): Printed => {
-  const { query, key, value, positions, lse, dout, b, t, s, g, d, share, causal, scale, stored } = gradientParts(scope);
+  const { query, key, value, sees, lse, dout, bias, b, t, s, g, d, share, causal, scoring, stored } = gradientParts(scope);
   const [dkey, dvalue] = [stored("key"), stored("value")];
   const memory = memoryOf(scope);
   const block = createBlock(scope, "  ");
@@ -169,12 +172,13 @@ export const printGradientOfKeyValue = (scope: KernelScope): Printed => {
   block.line(`for (var query0 = 0u; query0 < ${T}; query0 += ${tile}u) {`);
   const walk = block.inner();
   // Queries that see none of these slots are passed over, all threads together.
-  printLimit(walk, memory, positions, "row", "query0", T, S, causal);
-  walk.line("if (limit <= slot0) { continue; }");
+  const start = printLimit(walk, memory, sees, "row", "query0", T, S, causal);
+  walk.line(`if (limit <= slot0${start === "0u" ? "" : ` || slot0 < ${start}`}) { continue; }`);
+  const sights: (Sight | undefined)[] = [];
   for (let j = 0; j < perColumn; j++) {
     walk.line(`let asked${j} = min(query0 + across + ${j * across}u, ${T} - 1u);`);
     walk.line(`let there${j} = query0 + across + ${j * across}u < ${T};`);
-    if (causal) walk.line(`let last${j} = ${positionAt(walk, positions, "row", `asked${j}`)};`);
+    sights.push(causal || bias ? sightOf(walk, sees, "row", `asked${j}`) : undefined);
   }
   walk.line(`for (var head = kvHead * ${scope.size(share)}; head < (kvHead + 1u) * ${scope.size(share)}; head++) {`);
   const loop = walk.inner();
@@ -184,10 +188,14 @@ export const printGradientOfKeyValue = (scope: KernelScope): Printed => {
   const tileAt = (i: number, j: number) => `${memory.scores}[(down + ${i * down}u) * ${scoreStride}u + across + ${j * across}u]`;
   printScores(loop, "s", chunks, keys, queries, d);
   for (let j = 0; j < perColumn; j++) printRowValues(loop, scope, lse, j, `asked${j}`);
+  const slopes = new Map<string, string>();
   for (let i = 0; i < perLine; i++)
     for (let j = 0; j < perColumn; j++) {
-      const seen = `there${j}${causal ? ` && i32(slot0 + down + ${i * down}u) <= last${j}` : ""}`;
-      loop.line(`let p${i}_${j} = select(0.0, exp(s${i}_${j} * ${scale} - lse${j}), ${seen});`);
+      const slot = `slot0 + down + ${i * down}u`;
+      const seen = `there${j}${causal ? ` && ${seesSlot(slot, sights[j]!)}` : ""}`;
+      const { score, slope } = scoreOf(loop, scoring, `s${i}_${j}`, slot, "head", sights[j]);
+      slopes.set(`${i}_${j}`, slope && ` * ${slope}`);
+      loop.line(`let p${i}_${j} = select(0.0, exp(${score} - lse${j}), ${seen});`);
     }
   if (dvalue) {
     for (let i = 0; i < perLine; i++) for (let j = 0; j < perColumn; j++) loop.line(`${tileAt(i, j)} = p${i}_${j};`);
@@ -197,7 +205,7 @@ export const printGradientOfKeyValue = (scope: KernelScope): Printed => {
   if (dkey) {
     printScores(loop, "g", chunks, { ...keys, node: value }, douts, d);
     for (let i = 0; i < perLine; i++)
-      for (let j = 0; j < perColumn; j++) loop.line(`${tileAt(i, j)} = p${i}_${j} * (g${i}_${j} - delta${j});`);
+      for (let j = 0; j < perColumn; j++) loop.line(`${tileAt(i, j)} = p${i}_${j} * (g${i}_${j} - delta${j})${slopes.get(`${i}_${j}`)};`);
     loop.line("workgroupBarrier();");
     printAccumulate(loop, "k", memory.scores, memory.chunks, queries, d);
   }
@@ -205,7 +213,7 @@ export const printGradientOfKeyValue = (scope: KernelScope): Printed => {
   walk.line("}");
   block.lines.push(...walk.lines);
   block.line("}");
-  if (dkey) printResult(block, scope, dkey, "k", "row", "kvHead", "slot0", S, d, () => `${scale}`);
+  if (dkey) printResult(block, scope, dkey, "k", "row", "kvHead", "slot0", S, d, () => `${scoring.scale}`);
   if (dvalue) printResult(block, scope, dvalue, "v", "row", "kvHead", "slot0", S, d, () => "1.0");
   return {
     declarations: memory.text,

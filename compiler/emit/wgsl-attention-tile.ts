@@ -4,6 +4,7 @@
 
 import { type Dim, divide } from "../dims.ts";
 import type { Node } from "../graph.ts";
+import { partsOf } from "../ops/attention.ts";
 import { type Block, fourths, type Index, type KernelScope } from "./wgsl-elements.ts";
 import { chosen, opaqueZero } from "./wgsl-map.ts";
 import { storedValue } from "./wgsl-reduce.ts";
@@ -195,47 +196,95 @@ export const memoryOf = (scope: KernelScope) => {
       `var<workgroup> ${entry}_chunks: array<vec4<f32>, ${2 * tile * stride}>;`,
       `var<workgroup> ${entry}_scores: array<f32, ${tile * scoreStride}>;`,
       `var<workgroup> ${entry}_columns: array<f32, ${threads}>;`,
-      `var<workgroup> ${entry}_limit: i32;`,
+      `var<workgroup> ${entry}_limit: vec2<i32>;`,
     ].join("\n"),
   };
 };
 
-export const positionAt = (block: Block, positions: Node, row: string, line: string): string =>
-  block.name(
-    `i32(${block.value(positions, {
-      shape: positions.type.shape,
-      groups: [
-        { rank: 1, at: row },
-        { rank: 1, at: line },
-      ],
-    })})`,
-  );
+/** What a query sees: names of its first slot (absent: 0), its last, and its own position. */
+export interface Sight {
+  readonly first?: string;
+  readonly last: string;
+  readonly position: string;
+}
 
-/** `limit` = 1 + the last slot that any of the 32 queries from query0 sees; the same for all threads, so that loops may end there. */
+export const sightOf = (block: Block, sees: Node, row: string, line: string): Sight => {
+  const parts = partsOf(sees.type);
+  const at = (part: number): string => {
+    const groups = [row, line, ...(parts.count > 1 ? [`${part}u`] : [])].map((text) => ({ rank: 1, at: text }));
+    return block.name(`i32(${block.value(sees, { shape: sees.type.shape, groups })})`);
+  };
+  return { ...(parts.first !== undefined && { first: at(parts.first) }), last: at(parts.last), position: at(parts.position) };
+};
+
+/** Whether a query of this sight sees a slot, both of them being there. */
+export const seesSlot = (slot: string, { first, last }: Sight): string =>
+  `i32(${slot}) <= ${last}${first === undefined ? "" : ` && i32(${slot}) >= ${first}`}`;
+
+/** How a product of query and key becomes a score. */
+export interface Scoring {
+  readonly scale: number;
+  readonly softcap: number;
+  readonly bias: Node | undefined;
+  /** Element of a bias that belongs to distance 0. */
+  readonly zero: number;
+}
+
+/** A score, and its slope in scale·q·k ("" when that is 1). */
+export const scoreOf = (
+  block: Block,
+  { scale, softcap, bias, zero }: Scoring,
+  product: string,
+  slot: string,
+  head: string,
+  sight: Sight | undefined,
+): { readonly score: string; readonly slope: string } => {
+  const turned = softcap ? block.name(`tanh(clamp(${product} * ${scale / softcap}, -15.0, 15.0))`) : "";
+  let score = softcap ? `${turned} * ${softcap.toFixed(6)}` : `${product} * ${scale}`;
+  if (bias) {
+    const end = block.scope.size(bias.type.shape[1]!);
+    const at = block.name(`u32(clamp(i32(${slot}) - ${sight!.position} + ${zero}, 0, i32(${end}) - 1))`);
+    const groups = [head, at].map((text) => ({ rank: 1, at: text }));
+    score = `${score} + ${block.value(bias, { shape: bias.type.shape, groups })}`;
+  }
+  return { score, slope: softcap ? `(1.0 - ${turned} * ${turned})` : "" };
+};
+
+/**
+ * `limit` = 1 + the last slot that any of the 32 queries from query0 sees; the same for all threads, so that loops may end there.
+ * Returns what the first tile of slots is, likewise.
+ */
 export const printLimit = (
   block: Block,
   memory: ReturnType<typeof memoryOf>,
-  positions: Node,
+  sees: Node,
   row: string,
   query0: string,
   queries: string,
   slots: string,
   causal: boolean,
-): void => {
+): string => {
   if (!causal) {
     block.line(`let limit = ${slots};`);
-    return;
+    return "0u";
   }
+  const from = partsOf(sees.type).first !== undefined;
   block.line("if (lane == 0u) {");
   block.line("  var furthest = 0;");
+  if (from) block.line(`  var nearest = i32(${slots});`);
   block.line(`  for (var i = ${query0}; i < min(${query0} + ${tile}u, ${queries}); i++) {`);
   const body = block.inner().inner();
-  body.line(`furthest = max(furthest, ${positionAt(body, positions, row, "i")} + 1);`);
+  const { first, last } = sightOf(body, sees, row, "i");
+  body.line(`furthest = max(furthest, ${last} + 1);`);
+  if (from) body.line(`nearest = min(nearest, max(${first}, 0));`);
   block.lines.push(...body.lines);
   block.line("  }");
-  block.line(`  ${memory.limit} = furthest;`);
+  block.line(`  ${memory.limit}[0] = furthest;`);
+  if (from) block.line(`  ${memory.limit}[1] = nearest;`);
   block.line("}");
-  block.line(`let limit = min(u32(workgroupUniformLoad(&${memory.limit})), ${slots});`);
+  block.line(`let ends = workgroupUniformLoad(&${memory.limit});`);
+  block.line(`let limit = min(u32(ends.x), ${slots});`);
+  return from ? `u32(ends.y) / ${tile}u * ${tile}u` : "0u";
 };
 
 export const printPlaces = (block: Block): void => {

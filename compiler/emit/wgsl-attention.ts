@@ -10,7 +10,6 @@ import {
   memoryOf,
   perColumn,
   perLine,
-  positionAt,
   printAccumulate,
   printLimit,
   printLines,
@@ -18,9 +17,12 @@ import {
   printResult,
   printScores,
   type Source,
+  scoreOf,
   scoreStride,
+  seesSlot,
   shapesOf,
   shareChunks,
+  sightOf,
   threads,
   tile,
   vectorsOf,
@@ -34,10 +36,10 @@ export const printAttention = (scope: KernelScope): Printed => {
   const anchor = kernel.anchor!;
   const form = formOf(anchor);
   if (form?.form !== "attention") throw new Error(`${anchor.op} is not attention`);
-  const [query, key, value, positions] = anchor.inputs as [Node, Node, Node, Node];
+  const [query, key, value, sees, bias] = anchor.inputs as [Node, Node, Node, Node, Node?];
   const { b, t, s, h, d, share } = shapesOf(query, key);
   const causal = form.causal(anchor.attrs);
-  const scale = form.scale(anchor.attrs, d);
+  const scoring = { scale: form.scale(anchor.attrs, d), softcap: form.softcap(anchor.attrs), bias, zero: anchor.attrs.zero as number };
   const memory = memoryOf(scope);
   const block = createBlock(scope, "  ");
   printPlaces(block);
@@ -48,15 +50,15 @@ export const printAttention = (scope: KernelScope): Printed => {
   const kvHead = block.name(`head / ${scope.size(share)}`);
   const queries: Source = { node: query, row: "row", head: "head", line0: "query0", lines: T };
   printLines(block, "query0", T);
-  if (causal) for (let i = 0; i < perLine; i++) block.line(`let last${i} = ${positionAt(block, positions, "row", `query0_${i}`)};`);
-  printLimit(block, memory, positions, "row", "query0", T, S, causal);
+  const sights = Array.from({ length: perLine }, (_, i) => (causal || bias ? sightOf(block, sees, "row", `query0_${i}`) : undefined));
+  const start = printLimit(block, memory, sees, "row", "query0", T, S, causal);
   // Four threads share a line of the score tile: each takes eight slots.
   block.line("let mine = lane / 4u;");
   block.line("let part = lane % 4u;");
   block.line("var top = -3.0e38;");
   block.line("var total = 0.0;");
   eachResult(d, (i, j) => block.line(`var o${i}_${j} = vec4<f32>(0.0);`));
-  block.line(`for (var slot0 = 0u; slot0 < limit; slot0 += ${tile}u) {`);
+  block.line(`for (var slot0 = ${start}; slot0 < limit; slot0 += ${tile}u) {`);
   const loop = block.inner();
   const keys: Source = { node: key, row: "row", head: kvHead, line0: "slot0", lines: S };
   const values: Source = { ...keys, node: value };
@@ -64,9 +66,10 @@ export const printAttention = (scope: KernelScope): Printed => {
   for (let i = 0; i < perLine; i++)
     for (let j = 0; j < perColumn; j++) {
       loop.line(`let slot${i}_${j} = slot0 + across + ${j * across}u;`);
-      const seen = `slot${i}_${j} < ${S}${causal ? ` && i32(slot${i}_${j}) <= last${i}` : ""}`;
+      const seen = `slot${i}_${j} < ${S}${causal ? ` && ${seesSlot(`slot${i}_${j}`, sights[i]!)}` : ""}`;
+      const { score } = scoreOf(loop, scoring, `s${i}_${j}`, `slot${i}_${j}`, "head", sights[i]);
       loop.line(
-        `${memory.scores}[(down + ${i * down}u) * ${scoreStride}u + across + ${j * across}u] = select(-3.0e38, s${i}_${j} * ${scale}, ${seen});`,
+        `${memory.scores}[(down + ${i * down}u) * ${scoreStride}u + across + ${j * across}u] = select(-3.0e38, ${score}, ${seen});`,
       );
     }
   loop.line("workgroupBarrier();");

@@ -131,18 +131,21 @@ export interface ScatterForm {
   readonly value: number;
 }
 
-/** query [b,t,h,d], key and value [b,s,g,d], positions [b,t] -> out, lse [b,t,h]. */
+/** query [b,t,h,d], key and value [b,s,g,d], sees [b,t] or [b,t,2 or 3], perhaps bias [h,m] -> out, lse [b,t,h]. */
 export interface AttentionForm {
   readonly form: "attention";
   readonly scale: (attrs: Attrs, width: number) => number;
-  /** Whether query i sees only slots up to positions[b, i]; else all. */
+  /** Bound of the scores; 0 is none. */
+  readonly softcap: (attrs: Attrs) => number;
+  /** Whether a query sees only what `sees` says; else all. */
   readonly causal: (attrs: Attrs) => boolean;
 }
 
-/** query, key, value, positions, out, lse, dout -> the wanted ones of dquery, dkey, dvalue. */
+/** query, key, value, sees, out, lse, dout, perhaps bias -> the wanted ones of dquery, dkey, dvalue, dbias. */
 export interface AttentionGradientForm {
   readonly form: "attention_gradient";
   readonly scale: (attrs: Attrs, width: number) => number;
+  readonly softcap: (attrs: Attrs) => number;
   readonly causal: (attrs: Attrs) => boolean;
-  readonly outputs: (attrs: Attrs) => readonly ("query" | "key" | "value")[];
+  readonly outputs: (attrs: Attrs) => readonly ("query" | "key" | "value" | "bias")[];
 }

@@ -9,6 +9,7 @@ import type { Kernel } from "../../spec/job.ts";
 import type { DType, TensorType } from "../graph.ts";
 import { type FusedKernel, isScalar, type KernelGraph, type KernelKind } from "../kernels.ts";
 import { printAttention } from "./wgsl-attention.ts";
+import { printGradientOfBias } from "./wgsl-attention-bias.ts";
 import { printGradientOfKeyValue, printGradientOfQuery, printGradientRows } from "./wgsl-attention-gradient.ts";
 import { printContraction } from "./wgsl-contraction.ts";
 import { createScope, type KernelScope, printDeclarations } from "./wgsl-elements.ts";
@@ -38,6 +39,7 @@ const printers: Readonly<Record<KernelKind, (scope: KernelScope) => Printed>> = 
   attention_gradient_rows: printGradientRows,
   attention_gradient_q: printGradientOfQuery,
   attention_gradient_kv: printGradientOfKeyValue,
+  attention_gradient_bias: printGradientOfBias,
 };
 
 export const emitWgsl = (graph: KernelGraph): EmittedSegment => {

@@ -114,6 +114,15 @@ export const commands: readonly Command[] = [
     load: () => import("./fmt.ts"),
   },
   {
+    name: "lsp",
+    says: "the language server, for editors, on standard input and output",
+    takes: "",
+    count: [0, 0],
+    options: { stdio: { type: "flag", says: "what it does anyway; editors say it" } },
+    examples: ["peft lsp"],
+    load: () => import("./lsp.ts"),
+  },
+  {
     name: "explain",
     says: "the page behind an error code",
     takes: "CODE",

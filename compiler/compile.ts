@@ -20,7 +20,7 @@ import type { CompileHost } from "./host.ts";
 import { type Lowered, lower } from "./lower.ts";
 import { printAmended, printMemory, printModel, printTraining } from "./print.ts";
 import { checkRequire, requireNeeds } from "./require.ts";
-import { resolve } from "./resolve.ts";
+import { type Resolved, resolve } from "./resolve.ts";
 
 export interface CompileOptions {
   readonly file: string;
@@ -38,6 +38,8 @@ export interface Compiled {
   readonly diagnostics: readonly Diagnostic[];
   /** Source text by file, for code frames. */
   readonly texts: ReadonlyMap<string, string>;
+  /** Absent only when the file could not be read. */
+  readonly resolved?: Resolved;
   readonly checked?: Checked;
   /** From `plan` on, when there is no error. Kernels and files only after `build`. */
   readonly job?: Job;
@@ -62,7 +64,7 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   if (!resolved) return { diagnostics, texts: new Map(), levels: {} };
   const { texts } = resolved;
   const checked = await check(resolved, options.inputs ?? {}, host, report);
-  if (!checked) return { diagnostics, texts, levels: {} };
+  if (!checked) return { diagnostics, texts, resolved, levels: {} };
   const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
 
   let lowered: Lowered | undefined;
@@ -70,17 +72,17 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   if ((options.goal !== "check" || needs !== "check") && !failed()) lowered = lower(checked, host, context);
   if (failed()) lowered = undefined;
   await requireFacts(checked, lowered, needs === "kernels", options, context);
-  if (!lowered || failed()) return { diagnostics, texts, checked, levels };
+  if (!lowered || failed()) return { diagnostics, texts, resolved, checked, levels };
   levels.training = () => printTraining(lowered);
   levels.memory = () => printMemory(lowered.job);
-  if (options.goal !== "build") return { diagnostics, texts, checked, job: lowered.job, levels };
+  if (options.goal !== "build") return { diagnostics, texts, resolved, checked, job: lowered.job, levels };
 
   const { emitSegments } = await import("./emit/segments.ts");
   const { job, files, kernels } = emitSegments(lowered);
   files.set("job.json", `${JSON.stringify(job, undefined, 1)}\n`);
   levels.kernels = () => kernels;
   levels.bundle = () => files.get("job.json") as string;
-  return { diagnostics, texts, checked, job, files, levels };
+  return { diagnostics, texts, resolved, checked, job, files, levels };
 };
 
 const requireFacts = async (

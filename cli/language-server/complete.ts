@@ -2,7 +2,7 @@
 // checkpoint at hand, files of the folder. Everything comes from where the checker looks it up.
 
 import { baseSources } from "../../compiler/base.ts";
-import { knownFacts } from "../../compiler/facts.ts";
+import { factTable } from "../../compiler/fact-table.ts";
 import type { Instance } from "../../compiler/instantiate.ts";
 import { modulesOf } from "../../compiler/instantiate.ts";
 import { ops } from "../../compiler/ops/index.ts";
@@ -74,7 +74,12 @@ const proposalsFor = (wanted: Wanted, analysis: Analysis, offset: number): reado
       return entries.map(({ key, value }) => ({ label: key.text, kind: "value", detail: textAt(analysis, value.at) }));
     }
     case "fact":
-      return knownFacts.map((label) => ({ label, kind: "function", insert: `${label}(\${1:adapter}) <= $0` }));
+      return Object.entries(factTable).map(([label, { says }]) => ({
+        label,
+        kind: "function",
+        insert: `${label}(\${1:adapter}) <= $0`,
+        markdown: says,
+      }));
     case "dtype":
       return storedTypes.map((label) => ({ label, kind: "value" }));
     case "module":

@@ -52,7 +52,7 @@ export const nist: TextMetric = {
         let score = 0;
         for (let n = 0; n < order; n++) if (sum[order + n]! > 0) score += sum[n]! / sum[order + n]!;
         const ratio = sum[2 * order]! / sum[2 * order + 1]!;
-        const brevity = ratio >= 1 ? 1 : ratio <= 0 ? 0 : Math.exp(beta * Math.log(ratio) ** 2);
+        const brevity = ratio >= 1 ? 1 : ratio > 0 ? Math.exp(beta * Math.log(ratio) ** 2) : 0;
         return { nist: score * brevity };
       },
     };

@@ -52,7 +52,7 @@ group("metrics against the original scripts", (test) => {
       const all = systems();
       assert.is(all.length, 8);
       let exact = 0;
-      for (const { folder, theirs, items } of all) {
+      for (const [i, { folder, theirs, items }] of all.entries()) {
         const bleu = score("bleu", items, { tokenize: "mteval" }).bleu! / 100;
         const nist = score("nist", items).nist!;
         near(`${folder} BLEU`, bleu, theirs.bleu!, 1e-4);
@@ -60,6 +60,7 @@ group("metrics against the original scripts", (test) => {
         if (bleu.toFixed(4) === theirs.bleu!.toFixed(4)) exact++;
         near(`${folder} ROUGE-L`, score("rouge_l", items).rouge_l!, theirs.rouge!, 5e-4);
         near(`${folder} CIDEr`, score("cider", items).cider!, theirs.cider!, 0.01);
+        if (i > 1) continue; // the search for alignments takes a second per system
         // Without synonyms and paraphrases METEOR must come out lower, and not by much.
         const meteor = score("meteor", items).meteor!;
         assert.ok(

@@ -3,7 +3,7 @@
 
 import { at } from "../compiler/dims.ts";
 import { adapterFileBytes } from "../compiler/facts.ts";
-import type { AdapterPlan } from "../compiler/inject.ts";
+import { type AdapterPlan, methodNames } from "../compiler/inject.ts";
 import type { Job, Program, Train } from "../spec/job.ts";
 import type { Prepared } from "./prepare.ts";
 
@@ -73,7 +73,7 @@ const adapterFacts = (adapter: AdapterPlan, job: Job): AdapterFacts => {
   const covered = adapter.targets.flatMap(({ params }) => [...params.values()]);
   return {
     name: adapter.name,
-    method: adapter.method.name.text,
+    method: methodNames(adapter),
     trainable: adapter.trainable,
     covered: covered.reduce((sum, param) => sum + (param && !param.tiedTo ? size(param.shape) : 0), 0),
     file: adapterFileBytes(written.files, shapes),

@@ -1,11 +1,16 @@
 // How an adapter is stored: the other library's configuration and tensor names, as the method's `interop` block gives them.
-// A selective method stores the parameters it trained under the checkpoint's own names.
+// Lines of one method are one configuration whose exceptions stand under `pattern(…)` entries. What the other library has no
+// word for is stored in this project's own way: trained copies under the checkpoint's names, all else under ours.
 
+import type * as tree from "../grammar/tree.ts";
 import type { AdapterFiles } from "../spec/job.ts";
+import type { AdapterParam } from "./amend.ts";
 import { type Context, evaluate } from "./expressions.ts";
-import type { AdapterPlan } from "./inject.ts";
+import type { AdapterPlan, InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
 import { scopeOf, type Value } from "./values.ts";
+
+type Interop = Extract<tree.Member, { kind: "interop" }>;
 
 const plain = (value: Value): unknown =>
   value.kind === "number" || value.kind === "text" || value.kind === "bool"
@@ -15,44 +20,79 @@ const plain = (value: Value): unknown =>
       : null;
 
 export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Context): AdapterFiles => {
-  const { method, settings, params } = adapter;
-  if (!method.amends)
-    return {
-      library: "none",
-      config: { format: "peft-lang", method: method.name.text },
-      tensors: params.map((param) => {
-        const base = param.module.params.get(param.local)!;
-        return { key: base.tensor, parameter: param.name, transposed: base.transposed };
-      }),
-    };
-  const interop = method.members.find((member) => member.kind === "interop");
-  if (interop?.kind !== "interop")
-    return {
-      library: "none",
-      config: {
-        format: "peft-lang",
-        method: method.name.text,
-        ...Object.fromEntries([...settings].map(([name, value]) => [name, plain(value)])),
-      },
-      tensors: params.map((param) => ({ key: `${param.module.checkpoint}.${param.local}`, parameter: param.name, transposed: false })),
-    };
-  const config: Record<string, unknown> = { peft_type: interop.type.text, task_type: "CAUSAL_LM", bias: "none", inference_mode: true };
-  for (const entry of interop.config) config[entry.key.text] = plain(evaluate(entry.value, scopeOf(settings), context));
-  config.target_modules = targetModules(adapter, root);
-  config.fan_in_fan_out = adapter.targets.some((target) => [...target.params.values()].some((param) => param?.transposed));
-  const tensors = interop.tensors.flatMap(({ key, value }) =>
-    params
-      .filter((param) => value.kind === "ref" && param.local === value.name)
-      .map((param) => ({ key: `base_model.model.${param.module.checkpoint}.${key}`, parameter: param.name, transposed: false })),
-  );
-  return { library: "peft", config, tensors: tensors.sort((a, b) => (a.key < b.key ? -1 : 1)) };
+  const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
+  const interop = first.method.members.find((member): member is Interop => member.kind === "interop");
+  const one = others.every(({ method }) => method === first.method);
+  const config = interop && one ? configOf(interop, adapter, root, context) : undefined;
+  return interop && config ? { library: "peft", config, tensors: tensorsOf(interop, adapter.params) } : own(adapter);
 };
 
-/** The shortest names that select exactly the targets: last parts where no other module ends the same way, else whole names. */
-const targetModules = (adapter: AdapterPlan, root: Instance): string[] => {
-  const targets = new Set(adapter.targets);
+const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
+  const described = injections.map(({ method, settings }) => ({
+    method: method.name.text,
+    ...(method.amends && Object.fromEntries([...settings].map(([name, value]) => [name, plain(value)]))),
+  }));
+  return {
+    library: "none",
+    config: { format: "peft-lang", ...(described.length === 1 ? described[0] : { injections: described }) },
+    tensors: params.map((param) => {
+      const base = "copyOf" in param.source ? param.module.params.get(param.local) : undefined;
+      if (base) return { key: base.tensor, parameter: param.name, transposed: base.transposed };
+      return { key: param.shared ? param.local : `${param.module.checkpoint}.${param.local}`, parameter: param.name, transposed: false };
+    }),
+  };
+};
+
+const tensorsOf = (interop: Interop, params: readonly AdapterParam[]): AdapterFiles["tensors"] =>
+  interop.tensors
+    .flatMap(({ key, value }) =>
+      params
+        .filter((param) => value.kind === "ref" && param.local === value.name)
+        .map((param) => ({
+          key: param.shared ? `base_model.${key}` : `base_model.model.${param.module.checkpoint}.${key}`,
+          parameter: param.name,
+          transposed: false,
+        })),
+    )
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+
+/** Undefined when lines differ in something that has no pattern of exceptions. */
+const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, context: Context): Record<string, unknown> | undefined => {
+  const config: Record<string, unknown> = { peft_type: interop.type.text, task_type: "CAUSAL_LM", bias: "none", inference_mode: true };
+  const covered = new Set<string>();
+  const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
+  const at = (expr: tree.Expr, { settings }: InjectionPlan): unknown => plain(evaluate(expr, scopeOf(settings), context));
+  for (const { key, value } of interop.config) {
+    if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "pattern") {
+      const of = value.args[0]!.value;
+      if (of.kind === "ref") covered.add(of.name);
+      config[key.text] = exceptions(adapter, at(of, first), (injection) => at(of, injection));
+    } else config[key.text] = at(value, first);
+  }
+  for (const injection of others)
+    for (const { value } of interop.config)
+      if (value.kind === "ref" && !covered.has(value.name) && JSON.stringify(at(value, injection)) !== JSON.stringify(at(value, first)))
+        return undefined;
+  config.target_modules = names(new Set(adapter.targets), modulesOf(root));
+  config.fan_in_fan_out = adapter.targets.some((target) => [...target.params.values()].some((param) => param?.transposed));
+  return config;
+};
+
+/** `{"q_proj": 16}`: the value of each target that differs from the first line's. */
+const exceptions = (adapter: AdapterPlan, usual: unknown, of: (injection: InjectionPlan) => unknown): Record<string, unknown> => {
+  const byValue = new Map<unknown, Set<Instance>>();
+  for (const injection of adapter.injections) {
+    const value = of(injection);
+    if (value === usual) continue;
+    byValue.set(value, new Set([...(byValue.get(value) ?? []), ...injection.targets]));
+  }
+  return Object.fromEntries([...byValue].flatMap(([value, targets]) => names(targets, adapter.targets).map((name) => [name, value])));
+};
+
+/** The shortest names that select exactly these modules: last parts where no other module ends the same way, else whole names. */
+const names = (targets: ReadonlySet<Instance>, among: Iterable<Instance>): string[] => {
   const last = (module: Instance): string => module.checkpoint.split(".").at(-1)!;
   const clean = new Set([...targets].map(last));
-  for (const module of modulesOf(root)) if (module.checkpoint !== "" && !targets.has(module)) clean.delete(last(module));
+  for (const module of among) if (module.checkpoint !== "" && !targets.has(module)) clean.delete(last(module));
   return [...new Set([...targets].map((target) => (clean.has(last(target)) ? last(target) : target.checkpoint)))].sort();
 };

@@ -2,9 +2,9 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { amend } from "./amend.ts";
 import { elaborate } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
-import { amend } from "./inject.ts";
 import { build, type Instance } from "./instantiate.ts";
 import type { Definition, Library } from "./resolve.ts";
 import { bool, number, size, type Value } from "./values.ts";
@@ -63,6 +63,6 @@ const checkMethod = (method: tree.MethodDef, library: Library, context: Context)
     return;
   }
   const module = symbolic(definition, library, context);
-  amend("it", undefined, method, symbols(method.parameters), module, context);
+  amend({ adapter: "it", at: undefined, method, settings: symbols(method.parameters) }, [module], context);
   checkForward(module, ["it"], context);
 };

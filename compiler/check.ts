@@ -72,9 +72,10 @@ export const check = async (
   // Without a readable base, patterns cannot be checked, and its own diagnostic says why.
   if (base || baseNames.size === 0)
     for (const item of of("adapter")) {
-      const method =
-        item.method.kind === "call" && item.method.callee.kind === "ref" ? library.find("method", item.method.callee.name) : undefined;
-      if (method && wrong.has(method)) continue;
+      const uses = item.injections.map(({ method }) =>
+        method.kind === "call" && method.callee.kind === "ref" ? library.find("method", method.callee.name) : undefined,
+      );
+      if (uses.some((method) => method && wrong.has(method))) continue;
       const plan = inject(item, bases, library, settingsScope, context);
       if (plan) adapters.set(plan.name, plan);
     }

@@ -5,9 +5,10 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { AdapterParam, Amendment } from "./amend.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
-import type { AdapterParam, Amendment } from "./inject.ts";
+
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 
@@ -153,7 +154,9 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
 
   const adapterParam = (param: AdapterParam): Value => {
     const [adapter, path] = param.name.split(":") as [string, string];
-    return tensorOf(addInput(portOf(choice, adapter, local(path)), { dtype: "f32", shape: param.shape }, { kind: "adapter", param }));
+    // What all targets share keeps one name wherever it is read.
+    const port = portOf(choice, adapter, param.shared ? `*.${path}` : local(path));
+    return tensorOf(addInput(port, { dtype: "f32", shape: param.shape }, { kind: "adapter", param }));
   };
 
   const methodScope = (instance: Instance, amendment: Amendment, rebound: string, value: Value): Scope => {
@@ -212,9 +215,10 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     if (!owner) return undefined;
     for (const adapter of choice.adapters) {
       const holder = find(root, owner);
-      const taken = holder?.amendments.find((amendment) => amendment.adapter === adapter && !amendment.method.amends);
-      const param =
-        taken && [...taken.params.values()].find((candidate) => "copyOf" in candidate.source && candidate.source.copyOf === owner.path);
+      const param = holder?.amendments
+        .filter((amendment) => amendment.adapter === adapter && !amendment.method.amends)
+        .flatMap((amendment) => [...amendment.params.values()])
+        .find((candidate) => "copyOf" in candidate.source && candidate.source.copyOf === owner.path);
       if (param) return adapterParam(param);
     }
     return undefined;
@@ -326,7 +330,7 @@ const signatureOf = (instance: Instance, adapters: readonly string[]): string =>
     .filter((amendment) => adapters.includes(amendment.adapter))
     .map(
       (amendment) =>
-        `${amendment.adapter} ${[...amendment.settings.values()].map(describe).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`,
+        `${amendment.adapter} ${amendment.method.name.text} ${[...amendment.settings.values()].map(describe).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`,
     );
   const children = [...instance.children].map(
     ([name, child]) =>
@@ -353,6 +357,7 @@ const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried:
     for (const param of module.params.values()) if (param && !param.tiedTo) params.set(below(param.path), param);
     for (const amendment of module.amendments)
       for (const param of amendment.params.values()) {
+        if (param.shared) continue;
         const [adapter, path] = param.name.split(":") as [string, string];
         if (choice.adapters.includes(adapter)) adapterParams.set(portOf(choice, adapter, below(path)), param);
       }

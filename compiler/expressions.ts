@@ -71,7 +71,7 @@ export const evaluate = (expr: tree.Expr, scope: Scope, context: Context): Value
     case "member":
       return member(expr, evaluate(expr.of, scope, context), context);
     case "index":
-      return index(expr, evaluate(expr.of, scope, context), context);
+      return index(expr, evaluate(expr.of, scope, context), scope, context);
     case "ellipsis":
     case "every":
     case "path":
@@ -306,11 +306,11 @@ const childOf = (of: Value & { kind: "module" }, name: string): Value | undefine
 };
 
 /** `x[:, none]`, `x[0]`, `x[1:3]`: views of a tensor; an item of a list. */
-const index = (expr: tree.Index, of: Value, context: Context): Value => {
+const index = (expr: tree.Index, of: Value, scope: Scope, context: Context): Value => {
   if (of.kind === "unknown") return unknown;
   if (of.kind === "list") {
     const item = expr.items[0];
-    const i = item && item.kind !== "slice" ? evaluate(item, { find: () => undefined, names: () => [] }, context) : unknown;
+    const i = item && item.kind !== "slice" ? evaluate(item, scope, context) : unknown;
     return (i.kind === "number" ? of.items[i.value] : undefined) ?? wrongKind(expr.at, "[ ]", of, context);
   }
   const node = of.kind === "tensor" ? toNode(of, context) : undefined;
@@ -330,8 +330,8 @@ const index = (expr: tree.Index, of: Value, context: Context): Value => {
       );
     if (item.kind === "slice") {
       if (item.from || item.to) {
-        const from = item.from ? asDim(evaluate(item.from, { find: () => undefined, names: () => [] }, context)) : 0;
-        const to = item.to ? asDim(evaluate(item.to, { find: () => undefined, names: () => [] }, context)) : width;
+        const from = item.from ? asDim(evaluate(item.from, scope, context)) : 0;
+        const to = item.to ? asDim(evaluate(item.to, scope, context)) : width;
         if (from === undefined || to === undefined) return wrongKind(item.at, "[ : ]", of, context);
         const cut = apply("slice", [current], { axis, from, to }, expr.at, context);
         if (cut.kind !== "tensor") return unknown;

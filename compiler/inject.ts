@@ -1,38 +1,17 @@
-// The module tree + adapters -> what each adapter amends and trains. Every pattern must match, and what it matches must fit.
+// The module tree + adapters -> what each adapter amends and trains. An adapter is a list of injections, each a method and where it
+// goes; on one module they amend in the order they are written. Every pattern must match, and what it matches must fit.
 
 import type * as tree from "../grammar/tree.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { type AdapterParam, type Applied, amend, take } from "./amend.ts";
 import { bindArguments } from "./arguments.ts";
-import { type Dim, product } from "./dims.ts";
-import { type Context, reportThrough } from "./expressions.ts";
-import { type Draw, evaluateDraw, evaluateShape, type Instance, modulesOf } from "./instantiate.ts";
+import { product } from "./dims.ts";
+import type { Context } from "./expressions.ts";
+import { type Instance, modulesOf } from "./instantiate.ts";
 import { alternatives, match, type Pattern, type Target, whereItStops } from "./paths.ts";
 import type { Library } from "./resolve.ts";
-import { scopeOf, type Value } from "./values.ts";
-
-/** A parameter that an adapter adds or takes over. */
-export interface AdapterParam {
-  /** "menu:layers.0.attn.q.a". */
-  readonly name: string;
-  readonly shape: readonly Dim[];
-  readonly trained: boolean;
-  readonly source: Draw | { readonly copyOf: string };
-  /** Module it sits on and its name there. */
-  readonly module: Instance;
-  readonly local: string;
-}
-
-/** What one adapter does to one module. */
-export interface Amendment {
-  readonly adapter: string;
-  /** The method's call in the user's file; undefined while the method is checked by itself. */
-  readonly at: tree.Span | undefined;
-  readonly method: tree.MethodDef;
-  readonly settings: ReadonlyMap<string, Value>;
-  /** Parameters by the name the method gives them; for a selective method by the module's own names. */
-  readonly params: ReadonlyMap<string, AdapterParam>;
-}
+import type { Value } from "./values.ts";
 
 export interface Coverage {
   readonly pattern: string;
@@ -40,17 +19,31 @@ export interface Coverage {
   readonly matches: readonly string[];
 }
 
-export interface AdapterPlan {
-  readonly name: string;
+/** One line of an adapter. */
+export interface InjectionPlan {
   readonly at: tree.Span;
-  readonly base: string;
   readonly method: tree.MethodDef;
   readonly settings: ReadonlyMap<string, Value>;
   readonly params: readonly AdapterParam[];
   readonly targets: readonly Instance[];
   readonly coverage: readonly Coverage[];
+}
+
+export interface AdapterPlan {
+  readonly name: string;
+  readonly at: tree.Span;
+  readonly base: string;
+  readonly injections: readonly InjectionPlan[];
+  /** Of all injections, in their order. */
+  readonly params: readonly AdapterParam[];
+  readonly targets: readonly Instance[];
+  readonly coverage: readonly Coverage[];
   readonly trainable: number;
 }
+
+/** The method's name, or `first + second` for a combination. */
+export const methodNames = (adapter: AdapterPlan): string =>
+  [...new Set(adapter.injections.map(({ method }) => method.name.text))].join(" + ");
 
 export const inject = (
   item: tree.Adapter,
@@ -59,6 +52,61 @@ export const inject = (
   scope: Value & { kind: "record" },
   context: Context,
 ): AdapterPlan | undefined => {
+  const name = item.name.text;
+  const plans = item.injections.map((injection) => planInjection(name, injection, bases, library, scope, context));
+  if (item.injections.length === 0)
+    context.report(diagnostics.nothing_to_train(item.at, { adapter: name }, { help: "write a method and where it goes in the block" }));
+  if (plans.length === 0 || plans.some((plan) => !plan)) return undefined;
+  const injections = plans as InjectionPlan[];
+  const params = injections.flatMap((plan) => plan.params);
+  if (!namesAreUnique(item, injections, context)) return undefined;
+  const trainable = params.filter((param) => param.trained).reduce((sum, param) => sum + Number(product(param.shape)), 0);
+  if (trainable === 0) context.report(diagnostics.nothing_to_train(item.at, { adapter: name }));
+  const first = item.injections[0]!.into[0]?.segments[0];
+  return {
+    name,
+    at: item.at,
+    base: first?.kind === "name" ? first.text : "",
+    injections,
+    params,
+    targets: [...new Set(injections.flatMap((plan) => plan.targets))],
+    coverage: injections.flatMap((plan) => plan.coverage),
+    trainable,
+  };
+};
+
+/** Two lines of one adapter may amend one module, but each parameter has one name. */
+const namesAreUnique = (item: tree.Adapter, injections: readonly InjectionPlan[], context: Context): boolean => {
+  const seen = new Map<string, InjectionPlan>();
+  for (const injection of injections)
+    for (const param of injection.params) {
+      const earlier = seen.get(param.name);
+      if (earlier) {
+        context.report(
+          diagnostics.injected_twice(
+            injection.at,
+            { adapter: item.name.text, parameter: param.name.slice(param.name.indexOf(":") + 1) },
+            {
+              notes: [{ message: "the line before is here", at: earlier.at }],
+              help: "let each place be covered by one line: narrow one of the patterns",
+            },
+          ),
+        );
+        return false;
+      }
+      seen.set(param.name, injection);
+    }
+  return true;
+};
+
+const planInjection = (
+  name: string,
+  item: tree.Injection,
+  bases: ReadonlyMap<string, Instance>,
+  library: Library,
+  scope: Value & { kind: "record" },
+  context: Context,
+): InjectionPlan | undefined => {
   const callee = item.method.kind === "call" ? item.method.callee : undefined;
   if (item.method.kind !== "call" || callee?.kind !== "ref") {
     context.report(diagnostics.not_a_method(item.method.at, { help: "write a method and its settings, like `NAME(setting: value)`" }));
@@ -91,9 +139,7 @@ export const inject = (
   const baseName = item.into[0]?.segments[0];
   const base = baseName?.kind === "name" ? bases.get(baseName.text) : undefined;
   if (item.into.length === 0) {
-    context.report(
-      diagnostics.missing_target(item.at, { adapter: item.name.text }, { help: "say where it goes, like `into tiny.layers.**`" }),
-    );
+    context.report(diagnostics.missing_target(item.at, { adapter: name }, { help: "say where it goes, like `into tiny.layers.**`" }));
     return undefined;
   }
   const targets: Target[] = [];
@@ -139,29 +185,16 @@ export const inject = (
     context.report(
       diagnostics.overlapping_patterns(
         item.at,
-        { adapter: item.name.text, count: targets.length - unique.length },
+        { adapter: name, count: targets.length - unique.length },
         { help: "each place is amended once; drop the pattern that repeats" },
       ),
     );
-  const name = item.name.text;
+  const applied: Applied = { adapter: name, at: item.method.at, method, settings };
+  const modules = unique.flatMap((target) => (target.kind === "module" ? [target.module] : []));
   const params = method.amends
-    ? unique.flatMap((target) =>
-        amend(name, item.method.at, method, settings, target.module, { ...context, through: [...context.through, item.method.at] }),
-      )
-    : unique.flatMap((target) => (target.kind === "param" ? take(name, item.method.at, method, settings, target) : []));
-  const trainable = params.filter((param) => param.trained).reduce((sum, param) => sum + Number(product(param.shape)), 0);
-  if (trainable === 0) context.report(diagnostics.nothing_to_train(item.at, { adapter: name }));
-  return {
-    name,
-    at: item.at,
-    base: baseName!.kind === "name" ? baseName!.text : "",
-    method,
-    settings,
-    params,
-    targets: [...new Set(unique.map((target) => target.module))],
-    coverage,
-    trainable,
-  };
+    ? amend(applied, modules, { ...context, through: [...context.through, item.method.at] })
+    : unique.flatMap((target) => (target.kind === "param" ? [take(applied, target)] : []));
+  return { at: item.at, method, settings, params, targets: [...new Set(unique.map((target) => target.module))], coverage };
 };
 
 /** The targets that the method fits; undefined after a report. */
@@ -232,87 +265,4 @@ const fit = (
     return undefined;
   }
   return fits;
-};
-
-/** Adds the method's parameters to one module. */
-export const amend = (
-  adapter: string,
-  at: tree.Span | undefined,
-  method: tree.MethodDef,
-  settings: ReadonlyMap<string, Value>,
-  module: Instance,
-  context: Context,
-): AdapterParam[] => {
-  const scope = scopeOf(settings, scopeOf(module.sizes));
-  const params = new Map<string, AdapterParam>();
-  for (const member of method.members) {
-    const beyond = notYet(member);
-    if (beyond) reportThrough(context, member.at, (place, details) => diagnostics.unsupported_block(place, { what: beyond }, details));
-    if (member.kind === "bind" && member.target.length === 1) checkRebinding(method, member, module, context);
-    if (member.kind !== "param") continue;
-    for (const name of member.names)
-      params.set(name.text, {
-        name: `${adapter}:${module.path}.${name.text}`,
-        shape: evaluateShape(member.shape, scope, context),
-        trained: !member.modifiers.includes("frozen"),
-        source: member.draw ? evaluateDraw(member.draw, scope, context) : { distribution: "zeros", args: [] },
-        module,
-        local: name.text,
-      });
-  }
-  module.amendments.push({ adapter, at, method, settings, params });
-  return [...params.values()];
-};
-
-/** What the grammar reads and this version does not compute: refused, never passed over. */
-const notYet = (member: tree.Member): string | undefined => {
-  if (member.kind === "param" && member.value) return "a parameter that starts from an expression";
-  if (member.kind === "param" && member.modifiers.includes("shared")) return "a shared parameter";
-  if (member.kind === "bind" && (member.target.length > 1 || member.sign === "+="))
-    return `\`${member.target.map((name) => name.text).join(".")} ${member.sign}\``;
-  return member.kind === "state" || member.kind === "forward" || member.kind === "child" ? `\`${member.kind}\` in a method` : undefined;
-};
-
-/** A rebound name must be the module's: a parameter, a `let` of its forward, or `out`, its result. */
-const checkRebinding = (method: tree.MethodDef, member: tree.BindMember, module: Instance, context: Context): void => {
-  const forward = module.definition.members.find((own) => own.kind === "forward");
-  const lets = forward?.kind === "forward" ? forward.lets.map((own) => own.name.text) : [];
-  const names = [...module.params.keys(), ...lets, "out"];
-  const name = member.target[0]!;
-  if (names.includes(name.text)) return;
-  const near = nearest(name.text, names);
-  reportThrough(
-    context,
-    name.at,
-    (at, details) =>
-      diagnostics.unused_rebinding(at, { method: method.name.text, name: name.text, module: module.definition.name.text }, details),
-    {
-      notes: [{ message: `${module.definition.name.text} names: ${names.join(", ")}` }],
-      ...(near && { help: `did you mean \`${near}\`?` }),
-    },
-  );
-};
-
-/** A selective method takes over a parameter of the base: a trained copy of it. */
-const take = (
-  adapter: string,
-  at: tree.Span,
-  method: tree.MethodDef,
-  settings: ReadonlyMap<string, Value>,
-  target: Target & { kind: "param" },
-): AdapterParam[] => {
-  const { param, module } = target;
-  const local = [...module.params].find(([, own]) => own === param)![0];
-  const taken: AdapterParam = {
-    name: `${adapter}:${param.path}`,
-    shape: param.shape,
-    trained: true,
-    source: { copyOf: param.path },
-    module,
-    local,
-  };
-  const existing = module.amendments.find((amendment) => amendment.adapter === adapter);
-  if (existing) (existing.params as Map<string, AdapterParam>).set(local, taken);
-  else module.amendments.push({ adapter, at, method, settings, params: new Map([[local, taken]]) });
-  return [taken];
 };

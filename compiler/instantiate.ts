@@ -4,10 +4,10 @@
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { DType } from "../spec/job.ts";
+import type { Amendment } from "./amend.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
-import type { Amendment } from "./inject.ts";
 import type { Library } from "./resolve.ts";
 import { asDim, describe, number, type Scope, scopeOf, type Value } from "./values.ts";
 

@@ -3,15 +3,16 @@
 
 import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, Segment, Train, Value } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
+import type { AdapterParam } from "./amend.ts";
 import type { Checked } from "./check.ts";
 import { add, type Dim, multiply, product } from "./dims.ts";
 import { elaborate, type Model } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
 import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import type { CompileHost } from "./host.ts";
-import type { AdapterParam, AdapterPlan } from "./inject.ts";
-import { parametersOf } from "./instantiate.ts";
-import { unmergeable } from "./merging.ts";
+import { type AdapterPlan, methodNames } from "./inject.ts";
+import { type Instance, parametersOf } from "./instantiate.ts";
+import { reboundNames, unmergeable } from "./merging.ts";
 import { ops } from "./ops/index.ts";
 import { aligned, bytesOf, layOut, peakOf, place } from "./place.ts";
 import { evaluationProgram, generationProgram, gradientOf, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
@@ -226,7 +227,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     const reason = unmergeable(adapter);
     return {
       name: adapter.name,
-      method: adapter.method.name.text,
+      method: methodNames(adapter),
       parameters: adapter.params.map((param) => param.name),
       trainable: adapter.trainable,
       files,
@@ -363,28 +364,30 @@ const mergeTensors = (
   context: Context,
 ): MergedTensor[] | undefined => {
   const tensors: MergedTensor[] = [];
-  if (!adapter.method.amends)
-    return adapter.params.map((param) => {
-      const own = param.module.params.get(param.local)!;
-      return { tensor: own.tensor, transposed: own.transposed, shape: param.shape.map(Number), output: param.name };
-    });
-  const rebound = new Set(
-    adapter.method.members.flatMap((member) => (member.kind === "bind" && member.target.length === 1 ? [member.target[0]!.text] : [])),
-  );
-  for (const module of adapter.targets)
-    for (const name of rebound) {
+  const rebound = new Map<Instance, Set<string>>();
+  for (const { method, targets } of adapter.injections)
+    for (const module of targets)
+      for (const name of reboundNames(method)) rebound.set(module, (rebound.get(module) ?? new Set()).add(name));
+  for (const param of adapter.params) {
+    if (!("copyOf" in param.source) || rebound.get(param.module)?.has(param.local)) continue;
+    const own = param.module.params.get(param.local)!;
+    tensors.push({ tensor: own.tensor, transposed: own.transposed, shape: param.shape.map(Number), output: param.name });
+  }
+  for (const [module, names] of rebound)
+    for (const name of names) {
       const own = module.params.get(name);
       if (!own) continue;
       const model = elaborate(checked.base.root, { adapters: [adapter.name], training: false }, { module, param: name }, context);
       if (!model) return undefined;
       const program = `merge(${adapter.name}).${own.path}`;
-      programs.set(program, { graph: mergeProgram(model, own.path), dims: {} });
+      const graph = mergeProgram(model, own.path);
+      programs.set(program, { graph, dims: {} });
       tensors.push({
         tensor: own.tensor,
         transposed: own.transposed,
         shape: own.shape.map(Number),
         program,
-        base: "base",
+        ...(graph.inputs.includes("base") && { base: "base" }),
         output: "merged",
       });
     }

@@ -6,6 +6,7 @@ import type { Checked } from "./check.ts";
 import { elaborate } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
 import { reachable } from "./graph.ts";
+import { methodNames } from "./inject.ts";
 import { modulesOf } from "./instantiate.ts";
 import type { Lowered } from "./lower.ts";
 import { printSegment } from "./segments.ts";
@@ -23,7 +24,7 @@ export const printModel = ({ base, adapters }: Checked): string => {
     );
   }
   for (const adapter of adapters.values()) {
-    lines.push(`adapter ${adapter.name}: ${adapter.method.name.text}, ${adapter.trainable} trained`);
+    lines.push(`adapter ${adapter.name}: ${methodNames(adapter)}, ${adapter.trainable} trained`);
     for (const { pattern, matches } of adapter.coverage)
       lines.push(`  ${pattern}: ${matches.length} (${matches.slice(0, 3).join(", ")}${matches.length > 3 ? ", …" : ""})`);
   }

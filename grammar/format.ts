@@ -5,7 +5,20 @@ import { type Doc, group, indent, join, layOut, line } from "./document.ts";
 import { ExpressionFormat, levelOfExpr, quoted } from "./format-expressions.ts";
 import type { Element } from "./margins.ts";
 import { level } from "./operators.ts";
-import type { ConfigKey, Entry, Expr, File, ForwardMember, InteropMember, Item, Member, Parameter, Path } from "./tree.ts";
+import type {
+  Adapter,
+  ConfigKey,
+  Entry,
+  Expr,
+  File,
+  ForwardMember,
+  Injection,
+  InteropMember,
+  Item,
+  Member,
+  Parameter,
+  Path,
+} from "./tree.ts";
 
 const WIDTH = 120;
 
@@ -51,12 +64,7 @@ class Format extends ExpressionFormat {
         ];
       }
       case "adapter":
-        return [
-          "adapter ",
-          this.name(item.name),
-          this.assigned(" =", item.method),
-          item.into.length ? [" into ", this.paths(item.into)] : "",
-        ];
+        return ["adapter ", this.name(item.name), item.block ? this.injections(item) : this.injection(item.injections[0]!, true)];
       case "data":
         return ["data ", this.name(item.name), " ", this.entries(item.entries, item.at.end)];
       case "train":
@@ -125,6 +133,16 @@ class Format extends ExpressionFormat {
         return ["schedule ", this.name(item.name), this.parameters(item.parameters, item.name.at.end), this.assigned(" =", item.value)];
     }
   }
+
+  private injections({ injections, at }: Adapter): Doc {
+    const elements = injections.map((injection) => ({ at: injection.at, print: () => this.injection(injection, false) }));
+    return [" ", this.block(elements, at.end, false)];
+  }
+
+  private injection({ method, into }: Injection, assigned: boolean): Doc {
+    return [assigned ? this.assigned(" =", method) : this.expr(method), into.length ? [" into ", this.paths(into)] : ""];
+  }
+
   private entries(entries: readonly (Entry & { into?: readonly Path[] })[], end: number): Doc {
     return this.block(
       entries.map((entry) => ({ at: entry.at, print: () => this.entry(entry) })),

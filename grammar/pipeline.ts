@@ -276,7 +276,28 @@ export class PeftParser extends DefinitionParser {
     const start = this.start();
     this.CONSUME(Adapter);
     const name = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Equals);
+    const { injections, block } = this.choose<Pick<Tree.Adapter, "injections" | "block">>("`=` or `{`", [
+      {
+        ALT: () => {
+          this.CONSUME(Equals);
+          return { injections: [this.SUBRULE(this.injection)], block: false };
+        },
+      },
+      { ALT: () => ({ injections: this.SUBRULE(this.injections), block: true }) },
+    ]);
+    return { kind: "adapter", at: this.span(start), ...this.doc(start), name, injections, block };
+  });
+
+  private readonly injections = this.RULE("injections", (): Tree.Injection[] =>
+    this.block(1, () => this.SUBRULE(this.injectionUnit), { expected: "a method and where it goes" }),
+  );
+
+  private readonly injectionUnit = this.RULE("injectionUnit", (): Tree.Injection | undefined =>
+    this.unit("a line of an adapter is written `lora(r: 8) into tiny.layers.*.attn.{q, v}`", () => this.SUBRULE(this.injection)),
+  );
+
+  private readonly injection = this.RULE("injection", (): Tree.Injection => {
+    const start = this.start();
     const method = this.SUBRULE(this.expression);
     this.slip(Into);
     const into =
@@ -284,7 +305,7 @@ export class PeftParser extends DefinitionParser {
         this.CONSUME(Into);
         return this.paths(1);
       }) ?? [];
-    return { kind: "adapter", at: this.span(start), ...this.doc(start), name, method, into };
+    return { at: this.span(start), method, into };
   });
 
   private readonly data = this.RULE("data", (): Tree.Data => {

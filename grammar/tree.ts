@@ -72,12 +72,20 @@ export interface Base {
   readonly store: readonly { readonly paths: readonly Path[]; readonly format: Expr; readonly at: Span }[];
 }
 
-/** `adapter menu = lora(r: 8) into tiny.layers.*.attn.{q, v}, tiny.head`. `into` is absent for `load("dir/")`. */
+/** `adapter menu = lora(r: 8) into tiny.layers.*.attn.{q, v}, tiny.head`, or a block of such injections under one name. */
 export interface Adapter {
   readonly kind: "adapter";
   readonly at: Span;
   readonly doc?: string;
   readonly name: Name;
+  readonly injections: readonly Injection[];
+  /** Written `{ … }`, whatever the number of injections. */
+  readonly block: boolean;
+}
+
+/** `lora(r: 8) into tiny.layers.*.attn.{q, v}`. `into` is empty for `load("dir/")`. */
+export interface Injection {
+  readonly at: Span;
   readonly method: Expr;
   readonly into: readonly Path[];
 }

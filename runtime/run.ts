@@ -307,9 +307,11 @@ const mergedValue = async (
   checkpoint: Checkpoint | undefined,
 ): Promise<Float32Array> => {
   if (!tensor.program) return (await session.read(tensor.output)) as Float32Array;
-  const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor)!;
-  const base = checkpoint ? await checkpoint.read(tensor.tensor, tensor) : ((await session.read(parameter.name)) as Float32Array);
-  await session.write(tensor.base!, base, tensor.program);
+  if (tensor.base !== undefined) {
+    const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor)!;
+    const base = checkpoint ? await checkpoint.read(tensor.tensor, tensor) : ((await session.read(parameter.name)) as Float32Array);
+    await session.write(tensor.base, base, tensor.program);
+  }
   await session.run(tensor.program, {});
   return (await session.read(tensor.output, tensor.program)) as Float32Array;
 };

@@ -175,6 +175,10 @@ export const diagnostics = {
   bad_tie: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0412", "error", `\`${name}\` cannot be tied to that`, at, details),
   /** `{method}` rebinds `{name}`, and {module} has no such value */
   unused_rebinding: (at: Span | undefined, { method, name, module }: { readonly method: string | number; readonly name: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0413", "error", `\`${method}\` rebinds \`${name}\`, and ${module} has no such value`, at, details),
+  /** two lines of `{adapter}` put a parameter on `{parameter}` */
+  injected_twice: (at: Span | undefined, { adapter, parameter }: { readonly adapter: string | number; readonly parameter: string | number }, details: Details = {}): Diagnostic => make("PEFT0420", "error", `two lines of \`${adapter}\` put a parameter on \`${parameter}\``, at, details),
+  /** `{name}` is not the same for every target */
+  sizes_differ: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0421", "error", `\`${name}\` is not the same for every target`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

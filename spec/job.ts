@@ -220,7 +220,7 @@ export interface MergedTensor {
   readonly transposed: boolean;
   readonly shape: readonly number[];
   readonly program?: string;
-  /** Value name in the program. */
+  /** Value name in the program; absent where the merged tensor does not depend on the base's. */
   readonly base?: string;
   readonly output: string;
 }

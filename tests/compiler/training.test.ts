@@ -12,7 +12,7 @@ import { type Built, build, drawAll, gptConfig, llamaConfig, randomBatch, refere
 
 const pipeline = (adapter: string, more = ""): string => `peft 1
 base tiny = blank("base/", seed: 3)
-adapter some = ${adapter}
+adapter some ${adapter.startsWith("{") ? adapter : `= ${adapter}`}
 data rows { train = text("rows.txt")  answer = "{text}" }
 train some on rows {
   optimizer: adamw(learning_rate: 1e-2, weight_decay: 0.1)
@@ -77,6 +77,11 @@ const cases: readonly [string, string, object][] = [
   ["norms of a gpt2", "tune() into tiny.**.{attn_norm, mlp_norm}", gptConfig],
   ["all parameters of a gpt2", "tune() into tiny.**", gptConfig],
   ["lora on a fused projection", "lora(r: 2) into tiny.layers.*.attn.qkv", gptConfig],
+  [
+    "a block of ranks, and norms beside",
+    "{ lora(r: 2) into tiny.layers.*.attn.{q, v}  lora(r: 3) into tiny.layers.*.mlp.up  tune() into tiny.**.mlp_norm }",
+    llamaConfig,
+  ],
 ];
 
 group("training graph", (test) => {

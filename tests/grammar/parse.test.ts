@@ -135,7 +135,8 @@ group("parse", (test) => {
   });
 
   test("paths", () => {
-    const { into } = item('adapter a = m() into t.layers.4..7.{q, v}.**.3.4, *."x.*".0..1.2..3, t', "adapter");
+    const { injections } = item('adapter a = m() into t.layers.4..7.{q, v}.**.3.4, *."x.*".0..1.2..3, t', "adapter");
+    const { into } = injections[0]!;
     assert.equal(into.map(pathShown), ["t layers #4-7 {q v} ** #3 #4", '* "x.*" #0-1 #2-3', "t"]);
     assert.is(expression("f(a.b.*.c, **.d, e.4..5) + g.{h}"), "(+ f(<a b * c> <** d> <e #4-5>) <g {h}>)");
     const { entries } = item("compare c on d { full: tune() into t.**, t.head, lora: menu }", "compare");
@@ -177,11 +178,26 @@ group("parse", (test) => {
 
   test("spans mark what they name", () => {
     const text = "adapter menu = (lora(r: 8) + 1) into tiny.layers.{q, v}";
-    const { name, method, into } = item(text, "adapter");
+    const { name, injections } = item(text, "adapter");
+    const { method, into } = injections[0]!;
     const at = ({ at: { start, end } }: { at: { start: number; end: number } }) => text.slice(start, end);
     assert.equal([name, method, into[0]!, into[0]!.segments[2]!].map(at), ["menu", "(lora(r: 8) + 1)", "tiny.layers.{q, v}", "{q, v}"]);
     assert.ok(method.kind === "binary");
     assert.equal([method.left, method.right].map(at), ["lora(r: 8)", "1"]);
+  });
+
+  test("an adapter is one injection, or a block of them", () => {
+    const { injections, block } = item("adapter a { m(r: 8) into t.x, t.y n() into t.z load(d) }", "adapter");
+    assert.is(block, true);
+    assert.equal(
+      injections.map(({ method, into }) => [method.kind, into.map(pathShown)]),
+      [
+        ["call", ["t x", "t y"]],
+        ["call", ["t z"]],
+        ["call", []],
+      ],
+    );
+    assert.equal([item("adapter a = m()", "adapter").block, item("adapter a {}", "adapter").injections.length], [false, 0]);
   });
 
   test("one slip is one mistake, and the item is there", () => {
@@ -190,6 +206,7 @@ group("parse", (test) => {
       ["adapter menu = lora(r = 8) into t.x", 'PEFT0110 "="'],
       ["adapter menu = lora(r: 8 alpha: 16) into t.x", 'PEFT0100 "alpha"'],
       ["adapter menu = lora(r: 8) int t.x", 'PEFT0100 "int"'],
+      ["adapter menu { lora(r: 8) int t.x }", 'PEFT0100 "int"'],
       ["adapter menu = lora(r: 8 into t.x\nmerge a into b", 'PEFT0106 "("'],
       ["train menu n orders { epochs: 3 }", 'PEFT0100 "n"'],
       ["train menu on orders {\n epochs: 3\n\nmerge a into b", 'PEFT0106 "{"'],
@@ -240,7 +257,7 @@ merge menu into "n"
 
   test("every mistake says what to do", () => {
     const { diagnostics } = parse("adapter menu lora(r: 8) into t.x", "x.peft");
-    assert.is(diagnostics[0]?.message, "expected `=`, found `lora`");
+    assert.is(diagnostics[0]?.message, "expected `=` or `{`, found `lora`");
     assert.is(diagnostics[0]?.help, "an adapter is written `adapter menu = lora(r: 8) into tiny.layers.*.attn.{q, v}`");
     const [near] = parse("merge a inot b", "x.peft").diagnostics;
     assert.is(near?.help, "did you mean `into`?");

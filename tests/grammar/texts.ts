@@ -37,6 +37,10 @@ base tiny = checkpoint("base/") {              // a Hugging Face folder
 adapter menu = lora(r: rank, alpha: 16, dropout: 0.05) into tiny.layers.*.attn.{q, v}, tiny.head
 adapter bias = tune() into tiny.**.bias        // selective
 adapter old = load("dir/")
+adapter mixed {                                // several injections under one name
+  lora(r: 8) into tiny.layers.*.attn.{q, v}
+  tune() into tiny.**.bias, tiny.head          // beside
+}
 adapter one = lora() into tiny.layers.4.5.attn, tiny."model.layers.*.self_attn.q_proj"
 
 data orders {
@@ -257,6 +261,7 @@ const item: fc.Arbitrary<Words> = fc.oneof(
   words(say("input"), one(name), say(":", "int"), maybe(words(say("="), expr))),
   words(say("base"), one(name), say("="), called, maybe(block(words(say("store"), paths, say("as"), expr), [[]]))),
   words(say("adapter"), one(name), say("="), called, maybe(words(say("into"), paths))),
+  words(say("adapter"), one(name), block(words(called, say("into"), paths), [[]])),
   words(say("data"), one(name), entries),
   words(say("train"), one(name), say("on"), pathOf, entries),
   words(say("evaluate"), some(one(name), [","], 1), say("on"), pathOf, maybe(entries)),

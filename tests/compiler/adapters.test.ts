@@ -1,0 +1,71 @@
+// What an adapter's lines become: parameters, names, configuration, refusals.
+
+import { compile } from "../../compiler/compile.ts";
+import { assert, group } from "../harness.ts";
+import { build, llamaConfig, memoryHost } from "./support.ts";
+
+const head = 'peft 1\nbase tiny = blank("base/")\n';
+const compiled = (text: string) =>
+  compile({ file: "main.peft", goal: "plan" }, memoryHost({ "main.peft": head + text, "base/config.json": JSON.stringify(llamaConfig) }));
+
+const adapterOf = async (text: string) => {
+  const { job } = await build(head + text, llamaConfig);
+  return { ...job.adapters[0]!, parametersOf: job.parameters.filter(({ name }) => name.startsWith("menu:")) };
+};
+
+group("adapters", (test) => {
+  test("lines of one method are one configuration with exceptions by target", async () => {
+    const { files, parameters, trainable } = await adapterOf(`adapter menu {
+      lora(r: 2) into tiny.layers.*.attn.{q, v}, tiny.layers.2.mlp.up
+      lora(r: 4, alpha: 16) into tiny.layers.0..1.mlp.up, tiny.layers.*.mlp.down
+    }`);
+    assert.is(files.library, "peft");
+    const { config } = files;
+    assert.equal([config.r, config.lora_alpha], [2, 2]);
+    const up = ["model.layers.0.mlp.up_proj", "model.layers.1.mlp.up_proj"];
+    assert.equal(config.rank_pattern, { down_proj: 4, ...Object.fromEntries(up.map((name) => [name, 4])) });
+    assert.equal(config.alpha_pattern, { down_proj: 16, ...Object.fromEntries(up.map((name) => [name, 16])) });
+    assert.equal(config.target_modules, ["down_proj", "q_proj", "up_proj", "v_proj"]);
+    assert.is(parameters.length, 2 * (7 + 5));
+    assert.is(trainable, 3 * 2 * (16 + 16) + 3 * 2 * (16 + 8) + 2 * (16 + 24) + 2 * 4 * (16 + 24) + 3 * 4 * (24 + 16));
+    assert.is(files.tensors.length, parameters.length);
+  });
+
+  test("lines that differ in what has no exceptions there, and lines of different methods, are stored in our own layout", async () => {
+    const dropped = await adapterOf(
+      "adapter menu { lora(r: 2) into tiny.layers.*.attn.q  lora(r: 2, dropout: 0.5) into tiny.layers.*.attn.v }",
+    );
+    assert.is(dropped.files.library, "none");
+    const { files, mergeable, method } = await adapterOf("adapter menu { lora(r: 2) into tiny.layers.*.attn.q  tune() into tiny.norm }");
+    assert.is(files.library, "none");
+    assert.is(method, "lora + tune");
+    assert.ok(mergeable);
+    assert.ok(files.tensors.some(({ key }) => key === "model.norm.weight"));
+    assert.ok(files.tensors.some(({ key }) => key === "model.layers.0.self_attn.q_proj.a"));
+  });
+
+  test("a line that covers a place again is refused at its own line", async () => {
+    const { diagnostics } = await compiled("adapter menu { lora(r: 2) into tiny.layers.**  lora(r: 4) into tiny.layers.*.mlp.up }");
+    assert.equal(
+      diagnostics.map(({ code }) => code),
+      ["PEFT0420"],
+    );
+    assert.match(diagnostics[0]!.message, "layers.0.mlp.up.a");
+    assert.is(diagnostics[0]!.notes.length, 1);
+  });
+
+  test("a shared parameter is one tensor, as large as the largest target", async () => {
+    const banked = `method banked(r: int = 4) amends Linear {
+      shared frozen param a: [r, max(in)] ~ normal(1)
+      shared param b: [max(out), min(r, 3)] ~ normal(1)
+      param d: [min(r, 3), r] ~ zeros
+      weight = base.weight + b[0:out, :] @ d @ a[:, 0:in]
+    }
+    adapter menu = banked() into tiny.layers.*.attn.q, tiny.layers.*.mlp.**`;
+    const { parametersOf } = await adapterOf(banked.replaceAll("min(r, 3)", "3"));
+    const shapes = Object.fromEntries(parametersOf.map(({ name, shape, trained }) => [name, [shape, trained]]));
+    assert.equal(shapes["menu:a"], [[4, 24], false]);
+    assert.equal(shapes["menu:b"], [[24, 3], true]);
+    assert.is(parametersOf.length, 2 + 3 * 4);
+  });
+});

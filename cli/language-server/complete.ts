@@ -227,7 +227,7 @@ const children = ({ segments }: Wanted & { kind: "path" }, analysis: Analysis): 
 const patternOf = (written: string): Path["segments"] => {
   const { file } = parse(`adapter a = b() into base.${written}`, "");
   const [item] = file.items;
-  return (item?.kind === "adapter" ? item.into[0]?.segments : undefined) ?? [];
+  return (item?.kind === "adapter" ? item.injections[0]?.into[0]?.segments : undefined) ?? [];
 };
 
 const matched = (root: Instance, segments: readonly PathSegment[]): readonly Instance[] =>

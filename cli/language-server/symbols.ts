@@ -177,8 +177,10 @@ export const occurrences = (tree: File, items: readonly Item[], library: Library
           if (entry.value.kind === "call") use(entry.key.at, { kind: "split", name: entry.key.text, at: entry.key.at, item, part: entry });
       // A subject that a sweep, a comparison or a budget names is an adapter; so is a bare name among a comparison's entries.
       if (item.kind === "adapter") {
-        visit(item.method, pipeline, undefined, "method");
-        visit(item.into, pipeline, undefined);
+        for (const { method, into } of item.injections) {
+          visit(method, pipeline, undefined, "method");
+          visit(into, pipeline, undefined);
+        }
       } else if (item.kind === "base") {
         visit(item.source, pipeline, undefined);
         for (const { paths, format } of item.store) {

@@ -6,6 +6,7 @@
 // over forward and backward together. A gated branch must be distributed: that is what it means. (RunLoRA, arXiv 2312.03415,
 // lists the cases for one method; here they follow from the rules.)
 
+import { isRowwise, multiplyRows } from "./associate-rows.ts";
 import { differentiate } from "./differentiate.ts";
 import { at, product } from "./dims.ts";
 import { createGraph, type Graph, type Node, reachable } from "./graph.ts";
@@ -48,6 +49,12 @@ export const associate = (graph: Graph, roots: readonly Node[], options: Associa
         ? graph.pick(inputs[0]!, node.attrs.index as number)
         : graph.add(node.op, inputs, node.attrs, node.origin);
     if (result.op === "matmul" && result.inputs[1]!.type.shape.length === 2) result = linear(graph, result, options);
+    else if (isRowwise(result))
+      result = multiplyRows(graph, result, {
+        ...options,
+        shared: (x, weight, transposed) =>
+          linear(graph, graph.add("matmul", [x, weight], { transpose_b: transposed }, result.origin), options),
+      });
     memo.set(node, result);
     return result;
   };

@@ -3,6 +3,7 @@
 import type { OnnxWriter } from "./emit/onnx-writer.ts";
 import type { WgslForm } from "./emit/wgsl-forms.ts";
 import type { Attrs, Dim, Graph, Node, TensorType } from "./graph.ts";
+import type { LiftContext } from "./lift.ts";
 
 /** A tensor of the reference interpreter: row-major, double precision (ids are whole numbers in it too). */
 export interface Tensor {
@@ -44,6 +45,8 @@ export interface Op {
   readonly type: (inputs: readonly TensorType[], attrs: Attrs) => TensorType | readonly TensorType[] | Problem;
   /** The gradient, as nodes. Absent: the op is not differentiable and nothing may ask. */
   readonly gradient?: (context: GradientContext) => readonly (Node | undefined)[];
+  /** How a batch of rows computes it, each row with inputs of its own where `lifted` says so. Absent, or undefined: it cannot. */
+  readonly lift?: (context: LiftContext) => Node | undefined;
   /** The meaning. Written to be read; loops and no tricks. `types` are the concrete output types. */
   readonly eval: (inputs: readonly Tensor[], attrs: Attrs, types: readonly TensorType[]) => readonly Tensor[];
   /** Floating-point operations of one evaluation; default: one per output element. */

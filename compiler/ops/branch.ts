@@ -2,12 +2,14 @@
 // f(x, W + branch(D, g)) = f(x, W) + f(g(x), D). It lives only until associate.ts has distributed the product over it; its
 // meaning elsewhere (merging, evaluation) is D.
 
+import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
 
 export const branch: Op = {
   name: "branch",
   doc: "a weight's delta whose input is gated in training",
   type: ([delta]) => delta!,
+  lift: liftLast,
   eval: ([delta]) => [delta!],
   wgsl: { form: "flat" },
   onnx: (_, [delta]) => [delta!],

@@ -1,5 +1,6 @@
 // Repeats a tensor to a larger shape, aligned at the last axis.
 
+import { widen } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { broadcastShape, broadcastStrides, dimsOf, numbers, positions, refuse, sameShape, show, sumTo } from "./shape.ts";
 
@@ -15,6 +16,10 @@ export const broadcast: Op = {
     return { dtype: x.dtype, shape };
   },
   gradient: ({ graph, node, d, wants }) => [wants[0] && d[0] ? sumTo(graph, d[0], node.inputs[0]!.type.shape) : undefined],
+  lift: ({ graph, node, inputs: [x], rows }) => {
+    const shape = node.type.shape;
+    return graph.add("broadcast", [widen(graph, x!.node, shape.length)], { shape: [rows, ...shape] }, node.origin);
+  },
   eval: ([x], _attrs, types) => {
     const shape = numbers(types[0]!.shape);
     const from = positions(shape, broadcastStrides(x!.shape, shape));

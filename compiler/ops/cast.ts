@@ -1,6 +1,7 @@
 // The same numbers in another dtype. To a whole-number dtype fractions are cut towards zero.
 
 import type { DType } from "../graph.ts";
+import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { isFloat, refuse } from "./shape.ts";
 
@@ -20,6 +21,7 @@ export const cast: Op = {
     const from = node.inputs[0]!.type;
     return [wants[0] && d[0] && isFloat(from) && isFloat(node.type) ? graph.add("cast", [d[0]], { dtype: from.dtype }) : undefined];
   },
+  lift: liftLast,
   eval: ([x], _attrs, types) => {
     const round = isFloat(types[0]!) ? (v: number) => v : Math.trunc;
     return [{ shape: x!.shape, data: x!.data.map(round) }];

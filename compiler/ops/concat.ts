@@ -29,6 +29,13 @@ export const concat: Op = {
       return wants[i] && d[0] ? graph.add("slice", [d[0]], { axis, from: start, to: from }) : undefined;
     });
   },
+  lift: ({ graph, node, inputs, rows }) => {
+    const axis = axisOf(node.attrs.axis ?? -1, node.type.shape.length)! + 1;
+    const parts = inputs.map((input) =>
+      input.lifted ? input.node : graph.add("broadcast", [input.node], { shape: [rows, ...input.node.type.shape] }),
+    );
+    return graph.add("concat", parts, { ...node.attrs, axis }, node.origin);
+  },
   eval: (inputs, attrs, types) => {
     const out = zeros(types[0]!);
     const strides = stridesOf(numbers(types[0]!.shape));

@@ -3,6 +3,7 @@
 
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
 import type { Attrs, DType, Graph, Node } from "../graph.ts";
+import { widen } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { broadcastShape, broadcastStrides, numbers, positions, refuse, show, sumTo } from "./shape.ts";
 
@@ -65,6 +66,13 @@ export const mapOp = (spec: MapSpec): Op => {
           return sumTo(graph, of(mathOf(graph), d[0], node.inputs, node), input.type.shape);
         }),
     }),
+    lift: ({ graph, node, inputs: own }) =>
+      graph.add(
+        name,
+        own.map((input) => (input.lifted ? widen(graph, input.node, node.type.shape.length) : input.node)),
+        node.attrs,
+        node.origin,
+      ),
     eval: (inputs, _attrs, types) => {
       const shape = numbers(types[0]!.shape);
       const places = inputs.map((t) => positions(shape, broadcastStrides(t.shape, shape)));

@@ -1,6 +1,7 @@
 // The last two axes as one: [.., m, n] -> [.., m*n]. How heads become a row again.
 
 import { product } from "../dims.ts";
+import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { numbers, refuse } from "./shape.ts";
 
@@ -15,6 +16,7 @@ export const join: Op = {
   gradient: ({ graph, node, d, wants }) => [
     wants[0] && d[0] ? graph.add("reshape", [d[0]], { shape: node.inputs[0]!.type.shape }) : undefined,
   ],
+  lift: liftLast,
   eval: ([x], _attrs, types) => [{ shape: numbers(types[0]!.shape), data: x!.data }],
   flops: () => 0,
   wgsl: { form: "flat" },

@@ -1,6 +1,7 @@
 // y = (x − mean) · r · weight + bias with r = 1 / √(variance + eps), over the last axis (Ba et al. 2016).
 
 import { multiply, product } from "../dims.ts";
+import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { isFloat, refuse, sameShape, show } from "./shape.ts";
 import { gradientNode } from "./wanted.ts";
@@ -24,6 +25,7 @@ export const layer_norm: Op = {
       eps: node.attrs.eps!,
     });
   },
+  lift: liftLast,
   eval: ([x, weight, bias], attrs) => {
     const width = weight!.data.length;
     const data = new Float64Array(x!.data.length);

@@ -2,6 +2,7 @@
 
 import { multiply, product } from "../dims.ts";
 import type { Dim } from "../graph.ts";
+import { widen } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { broadcastShape, broadcastStrides, isFloat, numbers, open, positions, refuse, show, stridesOf, sumTo } from "./shape.ts";
 
@@ -42,6 +43,13 @@ export const matmul: Op = {
     };
     return [wants[0] ? toA() : undefined, wants[1] ? toB() : undefined];
   },
+  lift: ({ graph, node, inputs }) =>
+    graph.add(
+      "matmul",
+      inputs.map((input) => (input.lifted ? widen(graph, input.node, node.type.shape.length) : input.node)),
+      node.attrs,
+      node.origin,
+    ),
   eval: ([a, b], attrs, types) => {
     const shape = numbers(types[0]!.shape);
     const [n, m] = [shape.at(-2)!, shape.at(-1)!];

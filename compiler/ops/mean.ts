@@ -18,6 +18,10 @@ export const mean: Op = {
     const count = graph.add("size", [], { of: axes.map((axis) => shape[axis]!) });
     return [graph.add("broadcast", [graph.add("div", [kept, count])], { shape })];
   },
+  lift: ({ graph, node, inputs: [x] }) => {
+    const axes = axesOf(node.attrs.axes, node.inputs[0]!.type.shape.length)!;
+    return graph.add("mean", [x!.node], { ...node.attrs, axes: axes.map((axis) => axis + 1) }, node.origin);
+  },
   eval: ([x], attrs, types) => {
     const axes = axesOf(attrs.axes, x!.shape.length)!;
     const total = axes.reduce((n, axis) => n * x!.shape[axis]!, 1);

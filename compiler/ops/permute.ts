@@ -22,6 +22,10 @@ export const permute: Op = {
     const order = orderOf(node.attrs.order, node.type.shape.length)!;
     return [graph.add("permute", [d[0]], { order: order.map((_, axis) => order.indexOf(axis)) })];
   },
+  lift: ({ graph, node, inputs: [x] }) => {
+    const order = orderOf(node.attrs.order, node.type.shape.length)!;
+    return graph.add("permute", [x!.node], { order: [0, ...order.map((axis) => axis + 1)] }, node.origin);
+  },
   eval: ([x], attrs, types) => {
     const shape = numbers(types[0]!.shape);
     const strides = stridesOf(x!.shape);

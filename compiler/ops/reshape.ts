@@ -16,6 +16,7 @@ export const reshape: Op = {
   gradient: ({ graph, node, d, wants }) => [
     wants[0] && d[0] ? graph.add("reshape", [d[0]], { shape: node.inputs[0]!.type.shape }) : undefined,
   ],
+  lift: ({ graph, node, inputs: [x], rows }) => graph.add("reshape", [x!.node], { shape: [rows, ...node.type.shape] }, node.origin),
   eval: ([x], _attrs, types) => [{ shape: numbers(types[0]!.shape), data: x!.data }],
   flops: () => 0,
   wgsl: { form: "flat" },

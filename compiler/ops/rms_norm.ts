@@ -1,6 +1,7 @@
 // y = x · r · weight with r = 1 / √(mean(x²) + eps), over the last axis (Zhang and Sennrich 2019).
 
 import { multiply, product } from "../dims.ts";
+import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { isFloat, refuse, sameShape, show } from "./shape.ts";
 import { gradientNode } from "./wanted.ts";
@@ -21,6 +22,7 @@ export const rms_norm: Op = {
     if (!d[0]) return [undefined, undefined];
     return gradientNode(context, "rms_norm_gradient", ["x", "weight"], [...node.inputs, d[0]], { eps: node.attrs.eps! });
   },
+  lift: liftLast,
   eval: ([x, weight], attrs) => {
     const width = weight!.data.length;
     const data = new Float64Array(x!.data.length);

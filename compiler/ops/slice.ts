@@ -30,6 +30,10 @@ export const slice: Op = {
     const before = node.attrs.from as Dim;
     return [graph.add("pad", [d[0]], { axis, before, after: subtract(shape[axis]!, add(before, node.type.shape[axis]!)) })];
   },
+  lift: ({ graph, node, inputs: [x] }) => {
+    const axis = axisOf(node.attrs.axis ?? -1, node.type.shape.length)! + 1;
+    return graph.add("slice", [x!.node], { ...node.attrs, axis }, node.origin);
+  },
   eval: ([x], attrs, types) => {
     const shape = numbers(types[0]!.shape);
     const strides = stridesOf(x!.shape);

@@ -1,6 +1,7 @@
 // The last axis as two: [.., count*n] -> [.., count, n]. How a projection becomes heads.
 
 import { type Dim, divide } from "../dims.ts";
+import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
 import { numbers, refuse } from "./shape.ts";
 
@@ -18,6 +19,7 @@ export const split: Op = {
     return { dtype: x.dtype, shape: [...x.shape.slice(0, -1), count, part] };
   },
   gradient: ({ graph, d, wants }) => [wants[0] && d[0] ? graph.add("join", [d[0]]) : undefined],
+  lift: liftLast,
   eval: ([x], _attrs, types) => [{ shape: numbers(types[0]!.shape), data: x!.data }],
   flops: () => 0,
   wgsl: { form: "flat" },

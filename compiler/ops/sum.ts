@@ -16,6 +16,10 @@ export const sum: Op = {
     const kept = graph.add("reshape", [d[0]], { shape: reducedShape(shape, axesOf(node.attrs.axes, shape.length)!, true) });
     return [graph.add("broadcast", [kept], { shape })];
   },
+  lift: ({ graph, node, inputs: [x] }) => {
+    const axes = axesOf(node.attrs.axes, node.inputs[0]!.type.shape.length)!;
+    return graph.add("sum", [x!.node], { ...node.attrs, axes: axes.map((axis) => axis + 1) }, node.origin);
+  },
   eval: ([x], attrs, types) => [{ shape: numbers(types[0]!.shape), data: sumOver(x!, axesOf(attrs.axes, x!.shape.length)!) }],
   flops: ([x]) => product(x!.shape),
   wgsl: { form: "reduce", by: "sum", axes: (attrs, [x]) => axesOf(attrs.axes, x!.shape.length)! },

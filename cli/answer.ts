@@ -1,13 +1,12 @@
 // Prompts in, answers out, with the base alone or one adapter over it: the base is read, the adapter laid over it, and each prompt
 // goes through the generation program of the job.
 
-import { loadAdapter } from "../runtime/adapter-files.ts";
 import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
 import { encodePrompt } from "../runtime/data/examples.ts";
 import { generate } from "../runtime/generate.ts";
-import { joinPath } from "../runtime/host.ts";
 import { nodeHost } from "../runtime/node-host.ts";
+import { readyAdapters } from "../runtime/ready.ts";
 import { openTokenizer } from "../runtime/tokenizer.ts";
 import type { Evaluate, Generation, Job } from "../spec/job.ts";
 
@@ -34,11 +33,7 @@ export const answer = async ({ job, read, choice, folder, output, block, setting
     await loadParameters(job, checkpoint, (parameter, values) =>
       job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
     );
-    const adapter = job.adapters.find(({ name }) => name === block.subject);
-    if (adapter)
-      await loadAdapter(nodeHost, joinPath(joinPath(output, "adapters"), adapter.name), adapter, job.parameters, (parameter, values) =>
-        session.write(parameter, values),
-      );
+    await readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} }).need(block.subject);
     const program = block.generator!;
     const written = await generate(
       // A model cannot begin from nothing: an empty prompt begins where texts begin.

@@ -20,6 +20,7 @@ const plain = (value: Value): unknown =>
       : null;
 
 export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Context): AdapterFiles => {
+  if (adapter.made) return { library: "none", config: {}, tensors: [] };
   const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
   const interop = first.method.members.find((member): member is Interop => member.kind === "interop");
   const one = others.every(({ method }) => method === first.method);

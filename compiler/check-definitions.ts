@@ -6,6 +6,7 @@ import { amend } from "./amend.ts";
 import { elaborate } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
 import { build, type Instance } from "./instantiate.ts";
+import { alone } from "./layers.ts";
 import type { Definition, Library } from "./resolve.ts";
 import { bool, number, size, type Value } from "./values.ts";
 
@@ -46,7 +47,7 @@ const symbolic = (definition: tree.ModuleDef, library: Library, context: Context
 
 const checkForward = (module: Instance, adapters: readonly string[], context: Context): void => {
   // Something that declares no shape makes the rest unknown: that is no failure.
-  elaborate(module, { adapters, training: true }, { forwardOf: module }, context);
+  elaborate(module, alone(adapters, true), { forwardOf: module }, context);
 };
 
 const checkMethod = (method: tree.MethodDef, library: Library, context: Context): void => {

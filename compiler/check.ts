@@ -13,9 +13,11 @@ import { checkTraining } from "./check-training.ts";
 import { elaborate } from "./elaborate.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost } from "./host.ts";
-import { type AdapterPlan, inject } from "./inject.ts";
+import type { AdapterPlan } from "./inject.ts";
+import { adaptersIn, layersOf } from "./layers.ts";
 import { unmergeable } from "./merging.ts";
 import { type EvaluatePlan, type MergePlan, readData, readEvaluate, readMerge, readTrain, type TrainPlan } from "./pipeline.ts";
+import { readAdapters } from "./read-adapters.ts";
 import type { Library, Resolved } from "./resolve.ts";
 import { type Scope, scopeOf, type Value } from "./values.ts";
 
@@ -61,24 +63,10 @@ export const check = async (
   const data = new Map(of("data").map((item) => [item.name.text, readData(item, scope, context)]));
   const bases = new Map(base ? [[base.name, base.root] as const] : []);
   const baseNames = new Set(of("base").map((item) => item.name.text));
-  const adapters = new Map<string, AdapterPlan>();
   const adapterNames = new Set(of("adapter").map((item) => item.name.text));
-  const settingsScope: Value & { kind: "record" } = {
-    kind: "record",
-    name: "the file",
-    fields: (name) => scope.find(name, { file, start: 0, end: 0 }),
-    names: scope.names,
-  };
   // Without a readable base, patterns cannot be checked, and its own diagnostic says why.
-  if (base || baseNames.size === 0)
-    for (const item of of("adapter")) {
-      const uses = item.injections.map(({ method }) =>
-        method.kind === "call" && method.callee.kind === "ref" ? library.find("method", method.callee.name) : undefined,
-      );
-      if (uses.some((method) => method && wrong.has(method))) continue;
-      const plan = inject(item, bases, library, settingsScope, context);
-      if (plan) adapters.set(plan.name, plan);
-    }
+  const adapters =
+    base || baseNames.size === 0 ? readAdapters(of("adapter"), { bases, library, wrong, scope }, context) : new Map<string, AdapterPlan>();
 
   const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
   for (const plan of trains) checkTraining(plan, library, scope, context);
@@ -92,6 +80,17 @@ export const check = async (
         ),
       );
   const evaluates = of("evaluate").flatMap((item) => readEvaluate(item, new Set([...adapterNames, ...baseNames]), data, scope, context));
+  for (const plan of trains) {
+    const made = adapters.get(plan.adapter)?.made;
+    if (made && made.kind !== "mix")
+      report(
+        diagnostics.nothing_of_its_own(
+          plan.item.subject.at,
+          { adapter: plan.adapter, made: made.kind === "sum" ? "combine" : made.kind },
+          { help: "train the adapters it is made of; lines of one block, `adapter NAME { … }`, are trained together" },
+        ),
+      );
+  }
   const merges = of("merge").flatMap((item) => readMerge(item, adapterNames, scope, context) ?? []);
   if (!base) return undefined;
 
@@ -108,7 +107,7 @@ export const check = async (
     }
   for (const plan of merges) {
     const adapter = adapters.get(plan.adapter);
-    const reason = adapter && unmergeable(adapter);
+    const reason = adapter && unmergeable(adapter, adapters);
     if (reason)
       report(
         diagnostics.cannot_merge(
@@ -121,8 +120,11 @@ export const check = async (
 
   // Shapes of the model and of every method in it: the same unfolding that training will do.
   if (wrong.size === 0)
-    for (const names of [[], ...[...adapters.keys()].map((name) => [name])])
-      elaborate(base.root, { adapters: names, training: true }, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
+    for (const name of [base.name, ...adapters.keys()])
+      elaborate(base.root, { layers: layersOf(name, adapters), training: true }, "forward", {
+        report,
+        through: baseItem ? [baseItem.source.at] : [],
+      });
 
   return {
     name: file.split(/[\\/]/).at(-1)!,
@@ -133,11 +135,26 @@ export const check = async (
     adapters,
     declared: adapterNames,
     data,
-    trains: trains.filter((plan) => adapters.has(plan.adapter)),
+    trains: inOrder(
+      trains.filter((plan) => adapters.has(plan.adapter)),
+      adapters,
+    ),
     evaluates: evaluates.filter((plan) => adapters.has(plan.subject) || baseNames.has(plan.subject)),
     merges: merges.filter((plan) => adapters.has(plan.adapter)),
     requires: of("require"),
   };
+};
+
+/** What an adapter stands on is trained before it. */
+const inOrder = (trains: readonly TrainPlan[], adapters: ReadonlyMap<string, AdapterPlan>): TrainPlan[] => {
+  const ordered = new Set<TrainPlan>();
+  const visit = (plan: TrainPlan): void => {
+    for (const name of adaptersIn(layersOf(plan.adapter, adapters)))
+      if (name !== plan.adapter) for (const other of trains) if (other.adapter === name) visit(other);
+    ordered.add(plan);
+  };
+  for (const plan of trains) visit(plan);
+  return [...ordered];
 };
 
 /** `input rank: int = 8`, or what `--set rank=16` says. */

@@ -8,9 +8,10 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
-
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
+import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
+import { weightedChange } from "./weighted-change.ts";
 
 /** Where an input of a stage comes from. */
 export type StageInput =
@@ -34,13 +35,6 @@ export interface Model {
   readonly result: Node;
 }
 
-export interface Choice {
-  /** Adapters that are switched on, in order. */
-  readonly adapters: readonly string[];
-  /** Training keeps the gates of branches (dropout); everything else takes them as the identity. */
-  readonly training: boolean;
-}
-
 /** What the model reads of a batch: symbols b (rows) and t (tokens per row). */
 const sequenceFields: Readonly<Record<string, TensorType>> = {
   ids: { dtype: "i32", shape: ["b", "t"] },
@@ -56,6 +50,7 @@ export type Goal = "forward" | { readonly module: Instance; readonly param: stri
 /** Undefined after a report. */
 export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: Pick<Context, "report" | "through">): Model | undefined => {
   const stages: Stage[] = [];
+  const switchedOn = adaptersIn(choice.layers);
   let failed = false;
   const report: Context["report"] = (diagnostic) => {
     if (diagnostic.severity === "error") failed = true;
@@ -106,7 +101,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     names: () => Object.keys(sequenceFields),
   };
 
-  const contextFor = (through: Context["through"]): Context => ({
+  const contextFor = (through: Context["through"], gated = true): Context => ({
     report,
     through,
     get stage() {
@@ -115,30 +110,42 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     use,
     callModule: (target, args, at) =>
       target.kind === "module" ? callModule(target.instance, args, at, through) : callRepeat(target.instances, args, at, through),
-    special: (name, call, scope) => (name === "branch" ? branch(call, scope, contextFor(through)) : undefined),
+    special: (name, call, scope) => (name === "branch" ? branch(call, scope, contextFor(through), gated) : undefined),
   });
 
   // branch(D, g): D itself, with a gate on the way in. See associate.ts for what becomes of it.
-  const branch = (call: tree.Call, scope: Scope, inner: Context): Value => {
+  const branch = (call: tree.Call, scope: Scope, inner: Context, gated: boolean): Value => {
     const [first, second, more] = call.args.map((argument) => evaluate(argument.value, scope, inner));
     if (first?.kind === "unknown" || second?.kind === "unknown") return unknown;
     if (first?.kind !== "tensor" || second?.kind !== "op" || more)
       return reportThrough(inner, call.at, (at, details) => diagnostics.bad_branch(at, details), {
         help: "write `branch(delta, dropout(p: …))`: a tensor, and an op that still waits for its tensor",
       });
-    if (!choice.training || second.attrs.p === 0) return first;
+    if (!choice.training || !gated || second.attrs.p === 0) return first;
     const { graph } = current();
     const sites = graph.nodes.filter((node) => node.op === "branch").length;
     return tensorOf(graph.add("branch", [use(first)], { ...second.attrs, gate: second.op.name, site: sites }, [...inner.through, call.at]));
   };
 
-  const active = (instance: Instance): Amendment[] =>
-    choice.adapters.flatMap((name) => instance.amendments.filter((amendment) => amendment.adapter === name));
+  /** A named value of a module after everything that is switched on, the first layer first. */
+  const amended = (instance: Instance, name: string, value: Value): Value =>
+    choice.layers.reduce((result, layer) => after(layer, instance, name, result), value);
 
-  /** A named value of a module after every active amendment, the first adapter's first. */
-  const amended = (instance: Instance, name: string, value: Value): Value => {
-    let result = value;
-    for (const amendment of active(instance)) {
+  const after = (layer: Layer, instance: Instance, name: string, value: Value): Value => {
+    if (layer.kind !== "sum") return amendedBy(layer.adapter, instance, name, value);
+    const changes = layer.terms.flatMap(({ layers, weight }) => {
+      const changed = layers.reduce((result, inner) => after(inner, instance, name, result), value);
+      return changed === value || changed.kind !== "tensor" ? [] : [{ changed: use(changed), weight }];
+    });
+    if (changes.length === 0) return value;
+    return tensorOf(weightedChange(current().graph, value.kind === "tensor" ? use(value) : undefined, changes));
+  };
+
+  const amendedBy = (adapter: string, instance: Instance, name: string, value: Value): Value => {
+    let result = tiedTrained(adapter, instance, name) ?? value;
+    const gated = choice.trains === undefined || choice.trains === adapter;
+    for (const amendment of instance.amendments) {
+      if (amendment.adapter !== adapter) continue;
       const taken = amendment.method.amends ? undefined : amendment.params.get(name);
       if (taken) result = adapterParam(taken);
       for (const member of amendment.method.members)
@@ -146,7 +153,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
           result = evaluate(
             member.value,
             methodScope(instance, amendment, name, result),
-            contextFor(amendment.at ? [amendment.at] : context.through),
+            contextFor(amendment.at ? [amendment.at] : context.through, gated),
           );
     }
     return result;
@@ -155,8 +162,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   const adapterParam = (param: AdapterParam): Value => {
     const [adapter, path] = param.name.split(":") as [string, string];
     // What all targets share keeps one name wherever it is read.
-    const port = portOf(choice, adapter, param.shared ? `*.${path}` : local(path));
-    return tensorOf(addInput(port, { dtype: "f32", shape: param.shape }, { kind: "adapter", param }));
+    const port = portOf(switchedOn, adapter, param.shared ? `*.${path}` : local(path));
+    return tensorOf(addInput(port, { dtype: "f32", shape: param.shape }, { kind: "adapter", param: held(choice, param) }));
   };
 
   const methodScope = (instance: Instance, amendment: Amendment, rebound: string, value: Value): Scope => {
@@ -198,7 +205,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       if (bound) return bound;
       if (instance.params.has(name)) {
         const value = plainParam(instance, name)!;
-        return tiedTrained(instance, name) ?? amended(instance, name, value);
+        return amended(instance, name, value);
       }
       const child = instance.children.get(name);
       if (child) return Array.isArray(child) ? { kind: "repeat", instances: child } : { kind: "module", instance: child as Instance };
@@ -210,18 +217,15 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   });
 
   // A tied parameter follows its owner when a selective method trains the owner.
-  const tiedTrained = (instance: Instance, name: string): Value | undefined => {
+  const tiedTrained = (adapter: string, instance: Instance, name: string): Value | undefined => {
     const owner = instance.params.get(name)?.tiedTo;
-    if (!owner) return undefined;
-    for (const adapter of choice.adapters) {
-      const holder = find(root, owner);
-      const param = holder?.amendments
-        .filter((amendment) => amendment.adapter === adapter && !amendment.method.amends)
+    const param =
+      owner &&
+      find(root, owner)
+        ?.amendments.filter((amendment) => amendment.adapter === adapter && !amendment.method.amends)
         .flatMap((amendment) => [...amendment.params.values()])
         .find((candidate) => "copyOf" in candidate.source && candidate.source.copyOf === owner.path);
-      if (param) return adapterParam(param);
-    }
-    return undefined;
+    return param && adapterParam(param);
   };
 
   const callModule = (instance: Instance, args: readonly Value[], at: tree.Span, through: Context["through"]): Value => {
@@ -274,12 +278,12 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     let previous: { readonly instance: Instance; readonly signature: string; readonly entered: Value } | undefined;
     for (const instance of instances) {
       // A layer equal to the one before it shares that one's graph: only what its inputs are bound to differs.
-      const signature = signatureOf(instance, choice.adapters);
+      const signature = signatureOf(instance, switchedOn);
       if (previous?.signature === signature && previous.entered.kind === "tensor" && carried.kind === "tensor") {
         const entered = previous.entered;
         previous = { instance, signature, entered: carried };
         if (!current().outputs.includes(carried.node)) current().outputs.push(carried.node);
-        stages.push(rebind(current(), instance, entered, carried, choice));
+        stages.push(rebind(current(), instance, entered, carried, choice, switchedOn));
         carried = tensorOf(carried.node);
         continue;
       }
@@ -315,7 +319,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       ? callModule(root, [sequence], root.definition.at, context.through)
       : "forwardOf" in goal
         ? callModule(goal.forwardOf, declaredInputs(goal.forwardOf), goal.forwardOf.definition.at, context.through)
-        : (tiedTrained(goal.module, goal.param) ?? amended(goal.module, goal.param, plainParam(goal.module, goal.param)!));
+        : amended(goal.module, goal.param, plainParam(goal.module, goal.param)!);
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result) };
 };
@@ -343,13 +347,24 @@ const signatureOf = (instance: Instance, adapters: readonly string[]): string =>
  * What an adapter's parameter is called inside a stage. Its place among the adapters that are on, and not the adapter's own name: so
  * adapters of one form give equal segments, and switching from one to the other is binding other tensors.
  */
-const portOf = (choice: Choice, adapter: string, path: string): string => {
-  const place = choice.adapters.indexOf(adapter);
+const portOf = (switchedOn: readonly string[], adapter: string, path: string): string => {
+  const place = switchedOn.indexOf(adapter);
   return `adapter${place > 0 ? place + 1 : ""}:${path}`;
 };
 
+/** A parameter as this choice sees it: what stands beneath the adapter that is trained stays as it is. */
+const held = (choice: Choice, param: AdapterParam): AdapterParam =>
+  choice.trains === undefined || !param.trained || param.name.startsWith(`${choice.trains}:`) ? param : { ...param, trained: false };
+
 /** A stage's graph bound to another, equal module. */
-const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried: TensorValue, choice: Choice): Stage => {
+const rebind = (
+  stage: Stage,
+  instance: Instance,
+  entered: TensorValue,
+  carried: TensorValue,
+  choice: Choice,
+  switchedOn: readonly string[],
+): Stage => {
   const params = new Map<string, ParamSpec>();
   const adapterParams = new Map<string, AdapterParam>();
   const below = (path: string): string => path.slice(instance.path.length + 1);
@@ -359,7 +374,7 @@ const rebind = (stage: Stage, instance: Instance, entered: TensorValue, carried:
       for (const param of amendment.params.values()) {
         if (param.shared) continue;
         const [adapter, path] = param.name.split(":") as [string, string];
-        if (choice.adapters.includes(adapter)) adapterParams.set(portOf(choice, adapter, below(path)), param);
+        if (switchedOn.includes(adapter)) adapterParams.set(portOf(switchedOn, adapter, below(path)), held(choice, param));
       }
   }
   const inputs: Stage["inputs"] = new Map();

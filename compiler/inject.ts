@@ -39,11 +39,23 @@ export interface AdapterPlan {
   readonly targets: readonly Instance[];
   readonly coverage: readonly Coverage[];
   readonly trainable: number;
+  /** The adapter it stands on: `into menu.layers.**` amends the model that `menu` makes. */
+  readonly under?: string;
+  /** Of what it is made, where it is made of other adapters. */
+  readonly made?: Made;
 }
 
+export type Made =
+  | { readonly kind: "stack"; readonly of: readonly string[] }
+  | { readonly kind: "sum"; readonly terms: readonly { readonly adapter: string; readonly weight: number }[] }
+  | { readonly kind: "mix"; readonly of: readonly string[] };
+
 /** The method's name, or `first + second` for a combination. */
-export const methodNames = (adapter: AdapterPlan): string =>
-  [...new Set(adapter.injections.map(({ method }) => method.name.text))].join(" + ");
+export const methodNames = ({ made, injections }: AdapterPlan): string => {
+  if (made?.kind === "sum") return made.terms.map(({ adapter, weight }) => `${weight} × ${adapter}`).join(" + ");
+  if (made) return `${made.kind} of ${made.of.join(", ")}`;
+  return [...new Set(injections.map(({ method }) => method.name.text))].join(" + ");
+};
 
 export const inject = (
   item: tree.Adapter,

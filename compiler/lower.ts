@@ -11,8 +11,9 @@ import type { Context } from "./expressions.ts";
 import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import type { CompileHost } from "./host.ts";
 import { type AdapterPlan, methodNames } from "./inject.ts";
-import { type Instance, parametersOf } from "./instantiate.ts";
-import { reboundNames, unmergeable } from "./merging.ts";
+import { parametersOf } from "./instantiate.ts";
+import { adaptersIn, layersOf } from "./layers.ts";
+import { changedPlaces, unmergeable } from "./merging.ts";
 import { ops } from "./ops/index.ts";
 import { aligned, bytesOf, layOut, peakOf, place } from "./place.ts";
 import { evaluationProgram, generationProgram, gradientOf, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
@@ -37,9 +38,10 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const { base, adapters, trains, evaluates, merges } = checked;
   const programs = new Map<string, Planned>();
   const models = new Map<string, Model | undefined>();
-  const modelOf = (names: readonly string[], training: boolean): Model | undefined => {
-    const key = `${names.join()} ${training}`;
-    if (!models.has(key)) models.set(key, elaborate(base.root, { adapters: names, training }, "forward", context));
+  const modelOf = (subject: string, training: boolean): Model | undefined => {
+    const key = `${subject} ${training}`;
+    const choice = { layers: layersOf(subject, adapters), training, ...(training && { trains: subject }) };
+    if (!models.has(key)) models.set(key, elaborate(base.root, choice, "forward", context));
     return models.get(key);
   };
   const vocabularyOf = (model: Model): number => Number(model.result.type.shape.at(-1));
@@ -56,7 +58,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const updates = new Map<string, Update>();
   for (const [i, plan] of trains.entries()) {
     const adapter = adapters.get(plan.adapter)!;
-    const model = modelOf([plan.adapter], true);
+    const model = modelOf(plan.adapter, true);
     if (!model) return undefined;
     vocabulary = vocabularyOf(model);
     const length = lengthOf(plan.sequence_len);
@@ -105,10 +107,9 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     });
   }
 
-  const subjectOf = (name: string): readonly string[] => (adapters.has(name) ? [name] : []);
   const jobEvaluates: Evaluate[] = [];
   for (const [i, plan] of evaluates.entries()) {
-    const model = modelOf(subjectOf(plan.subject), false);
+    const model = modelOf(plan.subject, false);
     if (!model) return undefined;
     vocabulary = vocabularyOf(model);
     const length = lengthOf(plan.sequence_len ?? trains[0]?.sequence_len);
@@ -224,13 +225,15 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
 
   const jobAdapters = [...adapters.values()].map((adapter): Adapter => {
     const files = adapterFiles(adapter, base.root, context);
-    const reason = unmergeable(adapter);
+    const reason = unmergeable(adapter, adapters);
     return {
       name: adapter.name,
       method: methodNames(adapter),
       parameters: adapter.params.map((param) => param.name),
       trainable: adapter.trainable,
       files,
+      with: adaptersIn(layersOf(adapter.name, adapters)),
+      trained: trains.some((plan) => plan.adapter === adapter.name),
       mergeable: reason === undefined,
       ...(reason !== undefined && { unmergeable: reason }),
     };
@@ -364,20 +367,17 @@ const mergeTensors = (
   context: Context,
 ): MergedTensor[] | undefined => {
   const tensors: MergedTensor[] = [];
-  const rebound = new Map<Instance, Set<string>>();
-  for (const { method, targets } of adapter.injections)
-    for (const module of targets)
-      for (const name of reboundNames(method)) rebound.set(module, (rebound.get(module) ?? new Set()).add(name));
-  for (const param of adapter.params) {
-    if (!("copyOf" in param.source) || rebound.get(param.module)?.has(param.local)) continue;
+  const { computed, copied } = changedPlaces(adapter, checked.adapters);
+  for (const param of copied) {
     const own = param.module.params.get(param.local)!;
     tensors.push({ tensor: own.tensor, transposed: own.transposed, shape: param.shape.map(Number), output: param.name });
   }
-  for (const [module, names] of rebound)
+  const layers = layersOf(adapter.name, checked.adapters);
+  for (const [module, names] of computed)
     for (const name of names) {
       const own = module.params.get(name);
       if (!own) continue;
-      const model = elaborate(checked.base.root, { adapters: [adapter.name], training: false }, { module, param: name }, context);
+      const model = elaborate(checked.base.root, { layers, training: false }, { module, param: name }, context);
       if (!model) return undefined;
       const program = `merge(${adapter.name}).${own.path}`;
       const graph = mergeProgram(model, own.path);

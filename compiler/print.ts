@@ -8,6 +8,7 @@ import type { Context } from "./expressions.ts";
 import { reachable } from "./graph.ts";
 import { methodNames } from "./inject.ts";
 import { modulesOf } from "./instantiate.ts";
+import { layersOf } from "./layers.ts";
 import type { Lowered } from "./lower.ts";
 import { printSegment } from "./segments.ts";
 
@@ -35,7 +36,7 @@ export const printModel = ({ base, adapters }: Checked): string => {
 export const printAmended = (checked: Checked, context: Context): string =>
   [...checked.adapters.keys()]
     .map((name) => {
-      const model = elaborate(checked.base.root, { adapters: [name], training: true }, "forward", context);
+      const model = elaborate(checked.base.root, { layers: layersOf(name, checked.adapters), training: true }, "forward", context);
       if (!model) return `amended ${name}: not valid`;
       const seen = new Map<string, string>();
       const stages = model.stages.map((stage, i) => {

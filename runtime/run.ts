@@ -4,9 +4,9 @@
 //   OUT/adapters/NAME/   trained adapters          OUT/state/NAME/   training state, while it trains
 //   OUT/result.json      what `Result` says        merges: where the file says, relative paths inside OUT
 
-import type { Adapter, Evaluate, Job, Merge, Train } from "../spec/job.ts";
+import type { Evaluate, Job, Merge, Train } from "../spec/job.ts";
 import type { EvaluateResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
-import { loadAdapter, saveAdapter } from "./adapter-files.ts";
+import { saveAdapter } from "./adapter-files.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
 import { type Examples, encodePrompt, readExamples } from "./data/examples.ts";
@@ -17,6 +17,7 @@ import { evaluateSplit } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
 import { generate } from "./generate.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
+import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { stateOf, totalSteps, trainAdapter } from "./train.ts";
 import { restoreState, type StateArray, saveState } from "./training-state.ts";
@@ -69,7 +70,6 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       saved.set(item.adapter, await run.save(item.adapter));
     }
     if (!interrupted) {
-      if (!verbs.has("train")) for (const adapter of job.adapters) await run.load(adapter);
       if (verbs.has("evaluate")) await evaluateSome((item) => isAdapter(item.subject));
       for (const item of verbs.has("merge") ? job.merge : []) merge.push(await run.merge(item));
     }
@@ -117,7 +117,6 @@ interface Running {
   readonly evaluate: (evaluate: Evaluate) => Promise<EvaluateResult>;
   readonly merge: (merge: Merge) => Promise<MergeResult>;
   readonly save: (adapter: string) => Promise<{ path: string; bytes: number }>;
-  readonly load: (adapter: Adapter) => Promise<void>;
 }
 
 const prepare = async (
@@ -183,8 +182,10 @@ const prepare = async (
   };
   const read = async (value: string): Promise<Float32Array> => (await session.read(value)) as Float32Array;
 
+  const ready = readyAdapters(job, { host, session, folder: options.folder, out, listen });
   return {
     train: async (train) => {
+      for (const name of adapterOf(job, train.adapter).with) if (name !== train.adapter) await ready.need(name);
       const examples = await examplesOf(train.data, train.split, train.sequence_len);
       const stateFolder = joinPath(joinPath(out, "state"), `${train.adapter}-${job.train.indexOf(train)}`);
       const history = new Float32Array(3 * totalSteps(train, examples));
@@ -217,6 +218,7 @@ const prepare = async (
           listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
         },
       });
+      ready.trained(train.adapter);
       if (!outcome.interrupted) await host.remove(stateFolder);
       const { losses, norms, rates, seconds } = outcome;
       return {
@@ -240,6 +242,7 @@ const prepare = async (
 
     evaluate: async (item) => {
       const start = performance.now();
+      await ready.need(item.subject);
       const examples = await examplesOf(item.data, item.split, item.sequence_len);
       const metrics = await evaluateSplit(item, examples, session, listen);
       listen({ kind: "metrics", subject: item.subject, split: `${item.data}.${item.split}`, metrics });
@@ -257,6 +260,7 @@ const prepare = async (
 
     merge: async (item) => {
       const start = performance.now();
+      await ready.need(item.adapter);
       listen({ kind: "phase", title: `merge ${item.adapter}` });
       const into = await host.resolve(out, item.into);
       // Inside the run's own folder an older merge is replaced; anything else is not ours to remove.
@@ -277,7 +281,7 @@ const prepare = async (
     },
 
     save: async (name) => {
-      const adapter = job.adapters.find((candidate) => candidate.name === name)!;
+      const adapter = adapterOf(job, name);
       const path = adapterFolder(name);
       const bytes = await saveAdapter(
         host,
@@ -289,13 +293,6 @@ const prepare = async (
       );
       listen({ kind: "saved", what: `adapter ${name}`, path, bytes });
       return { path, bytes };
-    },
-
-    load: async (adapter) => {
-      listen({ kind: "phase", title: `load adapter ${adapter.name}` });
-      await loadAdapter(host, adapterFolder(adapter.name), adapter, job.parameters, (parameter, values) =>
-        session.write(parameter, values),
-      );
     },
   };
 };
@@ -351,6 +348,7 @@ const sample = async (
   });
 };
 
+const adapterOf = (job: Job, name: string) => job.adapters.find((adapter) => adapter.name === name)!;
 const dataOf = (job: Job, name: string) => job.data.find((data) => data.name === name)!;
 const splitOf = (job: Job, data: string, name: string) => dataOf(job, data).splits.find((split) => split.name === name)!;
 

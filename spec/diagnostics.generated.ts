@@ -179,6 +179,14 @@ export const diagnostics = {
   injected_twice: (at: Span | undefined, { adapter, parameter }: { readonly adapter: string | number; readonly parameter: string | number }, details: Details = {}): Diagnostic => make("PEFT0420", "error", `two lines of \`${adapter}\` put a parameter on \`${parameter}\``, at, details),
   /** `{name}` is not the same for every target */
   sizes_differ: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0421", "error", `\`${name}\` is not the same for every target`, at, details),
+  /** `{adapter}` goes into both `{first}` and `{second}` */
+  two_models: (at: Span | undefined, { adapter, first, second }: { readonly adapter: string | number; readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0450", "error", `\`${adapter}\` goes into both \`${first}\` and \`${second}\``, at, details),
+  /** `{maker}` {problem} */
+  made_of: (at: Span | undefined, { maker, problem }: { readonly maker: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0451", "error", `\`${maker}\` ${problem}`, at, details),
+  /** adapters stand on each other in a circle: {names} */
+  adapter_circle: (at: Span | undefined, { names }: { readonly names: string | number }, details: Details = {}): Diagnostic => make("PEFT0452", "error", `adapters stand on each other in a circle: ${names}`, at, details),
+  /** `{adapter}` has nothing of its own to train: it is a `{made}` of other adapters */
+  nothing_of_its_own: (at: Span | undefined, { adapter, made }: { readonly adapter: string | number; readonly made: string | number }, details: Details = {}): Diagnostic => make("PEFT0453", "error", `\`${adapter}\` has nothing of its own to train: it is a \`${made}\` of other adapters`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

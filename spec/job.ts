@@ -132,6 +132,12 @@ export interface Adapter {
   readonly parameters: readonly string[];
   readonly trainable: number;
   readonly files: AdapterFiles;
+  /** Adapters with tensors that are on when this one is, in order: what it stands on, or is made of, and itself if it has tensors. */
+  readonly with: readonly string[];
+  /** The file trains it: its tensors are those that a run saved. */
+  readonly trained: boolean;
+  /** Folder it is read from, as written; relative paths start at the folder of the `.peft` file. */
+  readonly from?: string;
   readonly mergeable: boolean;
   /** Why it cannot be merged. */
   readonly unmergeable?: string;

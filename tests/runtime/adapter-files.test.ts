@@ -18,6 +18,8 @@ const adapter = (config: Record<string, unknown> = {}): Adapter => ({
   method: "m",
   parameters: ["menu:q.a", "menu:q.b"],
   trainable: 14,
+  with: [],
+  trained: false,
   mergeable: true,
   files: {
     library: "peft",

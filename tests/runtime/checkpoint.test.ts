@@ -161,6 +161,8 @@ group("checkpoint", (test) => {
           method: "m",
           parameters: ["menu:x", "menu:y"],
           trainable: 8,
+          with: [],
+          trained: false,
           mergeable: true,
           files: { library: "none", config: {}, tensors: [] },
         },

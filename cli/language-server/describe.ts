@@ -56,7 +56,7 @@ export const adapterText = (plan: AdapterPlan, checked: Checked, text: TextOf): 
   const silent = { report: () => {}, through: [] };
   const shapes = new Map(plan.params.map((param) => [param.name, param.shape.map(Number)] as const));
   const file = adapterFileBytes(adapterFiles(plan, checked.base.root, silent), shapes);
-  const reason = unmergeable(plan);
+  const reason = unmergeable(plan, checked.adapters);
   return [
     code(
       `adapter ${plan.name} = ${

@@ -191,7 +191,7 @@ ${evaluating("tiny", "a", "d")}merge d into "d/"\n`;
       ["adapter d = combine(d: 1, a: 1)", "PEFT0452"],
       ["adapter both = stack(a, b)\ntrain both on rows { optimizer: sgd(learning_rate: 0.1)  steps: 1 }", "PEFT0453"],
     ];
-    for (const [text, code] of wrong) assert.equal(await codes(`${head}${text}\n`), [code], text);
+    for (const [text, code] of wrong) assert.equal([...new Set(await codes(`${head}${text}\n`))], [code], text);
     assert.equal(await codes(`${head}adapter e = stack(d, b)\nadapter d = lora(r: 2) into a.layers.**\n`), [], "any order");
   });
 });

@@ -161,6 +161,9 @@ const partsOfReduction = (node: Node): number => {
   const outputs = elementsOf(node);
   const inputs = elementsOf(node.inputs[0]!);
   if (typeof outputs !== "number") return 1;
+  // What is combined is added up, so only sums are split.
+  const form = formOf(node);
+  if (form?.form === "reduce" && form.by !== "sum") return 1;
   if (typeof inputs === "number" && inputs / outputs <= 8192) return 1;
   return outputs >= 4096 ? 1 : outputs >= 64 ? 16 : 64;
 };

@@ -12,6 +12,7 @@ import { type Dim, product } from "./dims.ts";
 import { isPacked } from "./emit/dtypes.ts";
 import type { Profile } from "./emit/profile.ts";
 import type { WgslForm } from "./emit/wgsl-forms.ts";
+import { expand } from "./expand.ts";
 import { bare, type Group, layOut } from "./fuse-layout.ts";
 import { mergeProducts } from "./fuse-products.ts";
 import { type Node, reachable, type SegmentGraph, type TensorType } from "./graph.ts";
@@ -26,7 +27,8 @@ const perElement = (anchor: Node, output: number): boolean => {
 const isAnchorForm = (form: WgslForm | undefined): boolean =>
   form !== undefined && form.form !== "map" && form.form !== "flat" && form.form !== "element";
 
-export const fuse = (segment: SegmentGraph, profile: Profile): KernelGraph => {
+export const fuse = (whole: SegmentGraph, profile: Profile): KernelGraph => {
+  const segment = expand(whole);
   const nodes = reachable(segment.outputs.map((o) => o.node));
   const users = new Map<Node, Node[]>();
   for (const node of nodes) for (const input of new Set(node.inputs)) users.set(input, [...(users.get(input) ?? []), node]);

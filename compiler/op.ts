@@ -51,6 +51,8 @@ export interface Op {
   readonly eval: (inputs: readonly Tensor[], attrs: Attrs, types: readonly TensorType[]) => readonly Tensor[];
   /** Floating-point operations of one evaluation; default: one per output element. */
   readonly flops?: (inputs: readonly TensorType[], attrs: Attrs, type: TensorType) => Dim;
+  /** What the op is made of, for one that no device has: replaces it before anything is printed (expand.ts). */
+  readonly expand?: (graph: Graph, inputs: readonly Node[], node: Node) => Node;
   /** Prints the op as ONNX nodes; returns the names of its outputs. */
   readonly onnx: (write: OnnxWriter, inputs: readonly string[], node: Node) => readonly string[];
   /** Names of the attributes that hold sizes (one Dim or a list of Dims), so that they may be symbolic. */

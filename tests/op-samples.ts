@@ -12,6 +12,7 @@ export type Fill =
   | "positive"
   | "apart"
   | "flag"
+  | "dominant" // square matrices that a solver meets: the identity and a little of everything
   | { readonly below: Dim } // whole numbers in [0, below), repeats allowed
   | { readonly distinct: Dim } // whole numbers in [0, distinct), no repeats along the last axis
   | { readonly targets: Dim } // whole numbers in [0, targets), every third one -1
@@ -78,6 +79,42 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     { inputs: [whole({ below: 9 }, "b", 3)], attrs: { dtype: "f32" } },
     { inputs: [x("b", 3)], attrs: { dtype: "i32" } },
     { inputs: [x("b", 3)], attrs: { dtype: "f32" }, smooth: [0] },
+  ],
+  stop_gradient: [{ inputs: [x("b", 3)] }],
+  eye: [{ inputs: [], attrs: { size: 5 } }],
+  mod: [{ inputs: [whole({ below: 50 }, "b", "t"), whole({ value: 7 }, "t")] }],
+  block_diagonal: [
+    { inputs: [x(3, 2, 4)], smooth: [0] },
+    { inputs: [x(1, 3, 3)], smooth: [0] },
+  ],
+  kron: [
+    { inputs: [x(2, 3), x(4, 2)], smooth: [0, 1] },
+    { inputs: [x(1, 3), x(2, 1)], smooth: [0, 1] },
+  ],
+  tile: [
+    { inputs: [x("b", 3)], attrs: { count: 4, axis: -1 }, smooth: [0] },
+    { inputs: [x(3, "t", 2)], attrs: { count: 2, axis: 0 }, smooth: [0] },
+  ],
+  skew: [
+    { inputs: [x("b", 6)], attrs: { size: 4 }, smooth: [0] },
+    { inputs: [x(3, 10)], attrs: { size: 5 }, smooth: [0] },
+    { inputs: [x(2, 1)], attrs: { size: 2 }, smooth: [0] },
+  ],
+  roll_rows: [
+    { inputs: [x("b", 5, 5)], attrs: { by: 1 }, smooth: [0] },
+    { inputs: [x(2, "b", 4, 4)], attrs: { by: -1 }, smooth: [0] },
+  ],
+  largest: [
+    { inputs: [x("b", "t", 5)], attrs: { axes: [-1], keep: true } },
+    { inputs: [x("b", 3)], attrs: { axes: [0, 1], keep: false } },
+  ],
+  norm: [
+    { inputs: [x("b", "t", 4)], attrs: { axis: -1, keep: false }, smooth: [0] },
+    { inputs: [x(5, "t")], attrs: { axis: 0, keep: true }, smooth: [0] },
+  ],
+  inverse: [
+    { inputs: [{ shape: [4, 4], fill: "dominant" }], smooth: [0] },
+    { inputs: [{ shape: ["b", 3, 3], fill: "dominant" }], smooth: [0] },
   ],
   branch: [{ inputs: [x("b", 3)], attrs: { site: 1 } }],
   neg: [...unary(), { inputs: [whole({ below: 9 }, "b")] }],
@@ -250,6 +287,7 @@ export const fillInput = ({ shape, fill = "normal" }: SampleInput, sizes: Sizes,
     if (fill === "normal") data[i] = next() + next() + next() + next() - 2;
     else if (fill === "positive") data[i] = 0.5 + 2 * next();
     else if (fill === "apart") data[i] = (order[i]! + 0.5 + 0.25 * next()) * (next() < 0.5 ? -1 : 1) * 0.25;
+    else if (fill === "dominant") data[i] = (Math.floor(i / row) % row === i % row ? 2 : 0) + next() - 0.5;
     else if (fill === "flag") data[i] = next() < 0.5 ? 0 : 1;
     else if ("below" in fill) data[i] = Math.floor(next() * at(fill.below, sizes));
     else if ("targets" in fill) data[i] = i % 3 === 1 ? -1 : Math.floor(next() * at(fill.targets, sizes));

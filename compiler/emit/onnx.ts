@@ -3,6 +3,7 @@
 // query-key-value product) have as gradient a sum of padded parts, which is their concatenation.
 
 import { add, type Dim } from "../dims.ts";
+import { expand } from "../expand.ts";
 import { type Node, reachable, type SegmentGraph } from "../graph.ts";
 import { ops } from "../ops/index.ts";
 import { encodeModel, type OnnxNode, type OnnxValue } from "./onnx-proto.ts";
@@ -10,7 +11,8 @@ import { codeOf, createOnnxWriter } from "./onnx-writer.ts";
 
 const OPSET = 23;
 
-export const emitOnnx = (segment: SegmentGraph): Uint8Array => {
+export const emitOnnx = (whole: SegmentGraph): Uint8Array => {
+  const segment = expand(whole);
   const order = reachable(segment.outputs.map((o) => o.node));
   const taken = new Set<string>();
   for (const user of order) {

@@ -7,6 +7,7 @@ import { broadcastShape, broadcastStrides, dimsOf, numbers, positions, refuse, s
 export const broadcast: Op = {
   name: "broadcast",
   doc: "Repeats axes of size 1, and adds leading axes, up to a shape.",
+  call: { tensors: ["x"], attrs: { shape: undefined } },
   sizes: ["shape"],
   type: ([x], attrs) => {
     const shape = dimsOf(attrs.shape);

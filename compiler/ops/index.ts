@@ -5,6 +5,7 @@ import { abs } from "./abs.ts";
 import { add } from "./add.ts";
 import { attention } from "./attention.ts";
 import { attention_gradient } from "./attention_gradient.ts";
+import { block_diagonal } from "./block_diagonal.ts";
 import { branch } from "./branch.ts";
 import { broadcast } from "./broadcast.ts";
 import { cache_write } from "./cache_write.ts";
@@ -19,13 +20,17 @@ import { div } from "./div.ts";
 import { dropout } from "./dropout.ts";
 import { erf } from "./erf.ts";
 import { exp } from "./exp.ts";
+import { eye } from "./eye.ts";
 import { gather } from "./gather.ts";
 import { gather_gradient } from "./gather_gradient.ts";
 import { gelu } from "./gelu.ts";
 import { gelu_tanh } from "./gelu_tanh.ts";
 import { input } from "./input.ts";
+import { inverse } from "./inverse.ts";
 import { iota } from "./iota.ts";
 import { join } from "./join.ts";
+import { kron } from "./kron.ts";
+import { largest } from "./largest.ts";
 import { layer_norm } from "./layer_norm.ts";
 import { layer_norm_gradient } from "./layer_norm_gradient.ts";
 import { less } from "./less.ts";
@@ -34,8 +39,10 @@ import { matmul } from "./matmul.ts";
 import { max } from "./max.ts";
 import { mean } from "./mean.ts";
 import { min } from "./min.ts";
+import { mod } from "./mod.ts";
 import { mul } from "./mul.ts";
 import { neg } from "./neg.ts";
+import { norm } from "./norm.ts";
 import { pad } from "./pad.ts";
 import { permute } from "./permute.ts";
 import { pick } from "./pick.ts";
@@ -45,22 +52,26 @@ import { relu } from "./relu.ts";
 import { reshape } from "./reshape.ts";
 import { rms_norm } from "./rms_norm.ts";
 import { rms_norm_gradient } from "./rms_norm_gradient.ts";
+import { roll_rows } from "./roll_rows.ts";
 import { rotate } from "./rotate.ts";
 import { select } from "./select.ts";
 import { sigmoid } from "./sigmoid.ts";
 import { silu } from "./silu.ts";
 import { sin } from "./sin.ts";
 import { size } from "./size.ts";
+import { skew, skew_gradient } from "./skew.ts";
 import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { softmax_gradient } from "./softmax_gradient.ts";
 import { split } from "./split.ts";
 import { sqrt } from "./sqrt.ts";
+import { stop_gradient } from "./stop_gradient.ts";
 import { sub } from "./sub.ts";
 import { sum } from "./sum.ts";
 import { sum_to } from "./sum_to.ts";
 import { take_rows } from "./take_rows.ts";
 import { tanh } from "./tanh.ts";
+import { tile } from "./tile.ts";
 
 const all: readonly Op[] = [
   // Structure
@@ -71,6 +82,8 @@ const all: readonly Op[] = [
   iota,
   cast,
   branch,
+  stop_gradient,
+  eye,
   // One element at a time
   neg,
   abs,
@@ -91,6 +104,7 @@ const all: readonly Op[] = [
   mul,
   div,
   pow,
+  mod,
   max,
   min,
   less,
@@ -105,10 +119,19 @@ const all: readonly Op[] = [
   pad,
   concat,
   broadcast,
+  tile,
+  block_diagonal,
+  kron,
+  skew,
+  skew_gradient,
+  roll_rows,
   // Reductions and products
   sum,
   mean,
   sum_to,
+  largest,
+  norm,
+  inverse,
   matmul,
   contract,
   // Rows by number

@@ -11,6 +11,7 @@ const orderOf = (attr: unknown, rank: number): number[] | undefined => {
 export const permute: Op = {
   name: "permute",
   doc: "The axes in another order.",
+  call: { tensors: ["x"], attrs: { order: undefined } },
   type: ([x], attrs) => {
     if (!x) return refuse("permute takes one tensor");
     const order = orderOf(attrs.order, x.shape.length);

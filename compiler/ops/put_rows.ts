@@ -7,6 +7,7 @@ import { dimsOf, isWhole, refuse, show, zeros } from "./shape.ts";
 export const put_rows: Op = {
   name: "put_rows",
   doc: "Zeros of a shape with the rows dy [n, d] at the given positions; no position may repeat.",
+  call: { tensors: ["dy", "rows"], attrs: { shape: undefined } },
   sizes: ["shape"],
   type: ([dy, rows], attrs) => {
     const shape = dimsOf(attrs.shape);

@@ -6,6 +6,7 @@ import { dimsOf, numbers, refuse, sameSize, show } from "./shape.ts";
 export const reshape: Op = {
   name: "reshape",
   doc: "The same elements in the same order under another shape.",
+  call: { tensors: ["x"], attrs: { shape: undefined } },
   sizes: ["shape"],
   type: ([x], attrs) => {
     const shape = dimsOf(attrs.shape);

@@ -1,0 +1,15 @@
+// The same numbers, from which no gradient flows back.
+
+import { composedOp } from "./compose.ts";
+import { refuse } from "./shape.ts";
+
+export const stop_gradient = composedOp({
+  name: "stop_gradient",
+  doc: "The same numbers as a constant: no gradient flows back.",
+  call: { tensors: ["x"] },
+  type: ([x]) => x ?? refuse("stop_gradient takes one tensor"),
+  gradient: () => [undefined],
+  eval: ([x]) => [x!],
+  flops: () => 0,
+  expand: (_graph, [x]) => x!,
+});

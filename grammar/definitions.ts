@@ -11,6 +11,8 @@ import {
   Equals,
   For,
   Format,
+  Interface,
+  Is,
   LeftBrace,
   LeftParen,
   Method,
@@ -25,9 +27,11 @@ import {
 } from "./tokens.ts";
 import type {
   ArchitectureDef,
+  Claim,
   ConfigKey,
   Expr,
   FormatDef,
+  InterfaceDef,
   Member,
   MethodDef,
   ModuleDef,
@@ -48,8 +52,39 @@ export abstract class DefinitionParser extends MemberParser {
     this.CONSUME(Module);
     const name = this.nameOf(this.CONSUME(Name));
     const parameters = this.SUBRULE(this.parameters);
+    const is = this.SUBRULE(this.claims);
     const members = this.SUBRULE(this.body, { ARGS: ["a module"] });
-    return { kind: "module", at: this.span(start), ...this.doc(start), name, parameters, members };
+    return { kind: "module", at: this.span(start), ...this.doc(start), name, parameters, ...(is && { is }), members };
+  });
+
+  protected readonly interfaceDef = this.RULE("interfaceDef", (): InterfaceDef => {
+    const start = this.start();
+    this.CONSUME(Interface);
+    const name = this.nameOf(this.CONSUME(Name));
+    const parameters = this.SUBRULE(this.parameters);
+    const members = this.SUBRULE(this.body, { ARGS: ["an interface"] });
+    return { kind: "interface", at: this.span(start), ...this.doc(start), name, parameters, members };
+  });
+
+  /** `is Attention, Cached(size: heads)`: nothing, or one or more. */
+  private readonly claims = this.RULE("claims", (): Claim[] | undefined => {
+    this.slip(Is);
+    return this.OPTION(() => {
+      this.CONSUME(Is);
+      const claims = [this.SUBRULE(this.claim)];
+      this.MANY(() => {
+        this.CONSUME(Comma);
+        claims.push(this.SUBRULE1(this.claim));
+      });
+      return claims;
+    });
+  });
+
+  private readonly claim = this.RULE("claim", (): Claim => {
+    const start = this.start();
+    const name = this.nameOf(this.CONSUME(Name));
+    const args = this.OPTION(() => this.SUBRULE(this.args)) ?? [];
+    return { at: this.span(start), name, args };
   });
 
   protected readonly architectureDef = this.RULE("architectureDef", (): ArchitectureDef => {
@@ -62,6 +97,7 @@ export abstract class DefinitionParser extends MemberParser {
       this.CONSUME(Comma);
       classes.push(this.SUBRULE1(this.label));
     });
+    const is = this.SUBRULE(this.claims);
     const config: ConfigKey[] = [];
     const members: Member[] = [];
     this.block(
@@ -84,7 +120,7 @@ export abstract class DefinitionParser extends MemberParser {
         ]),
       { expected: "a member" },
     );
-    return { kind: "architecture", at: this.span(start), ...this.doc(start), name, classes, config, members };
+    return { kind: "architecture", at: this.span(start), ...this.doc(start), name, classes, ...(is && { is }), config, members };
   });
 
   protected readonly methodDef = this.RULE("methodDef", (): MethodDef => {

@@ -7,6 +7,7 @@ import type { Element } from "./margins.ts";
 import { level } from "./operators.ts";
 import type {
   Adapter,
+  Claim,
   ConfigKey,
   Entry,
   Expr,
@@ -101,13 +102,23 @@ class Format extends ExpressionFormat {
           "module ",
           this.name(item.name),
           this.parameters(item.parameters, item.name.at.end),
+          this.claims(item.is),
+          " ",
+          this.members(item.members, item.at.end),
+        ];
+      case "interface":
+        return [
+          "interface ",
+          this.name(item.name),
+          this.parameters(item.parameters, item.name.at.end),
           " ",
           this.members(item.members, item.at.end),
         ];
       case "architecture": {
         const name = this.name(item.name);
         const classes = item.classes.map(({ text, at }) => [this.amid(at.start), quoted(text)]);
-        return ["architecture ", name, " for ", join(classes, ", "), " ", this.architecture(item.config, item.members, item.at.end)];
+        const head = ["architecture ", name, " for ", join(classes, ", "), this.claims(item.is), " "];
+        return [head, this.architecture(item.config, item.members, item.at.end)];
       }
       case "method": {
         const head = ["method ", this.name(item.name), this.parameters(item.parameters, item.name.at.end)];
@@ -141,6 +152,13 @@ class Format extends ExpressionFormat {
 
   private injection({ method, into }: Injection, assigned: boolean): Doc {
     return [assigned ? this.assigned(" =", method) : this.expr(method), into.length ? [" into ", this.paths(into)] : ""];
+  }
+
+  private claims(claims: readonly Claim[] | undefined): Doc {
+    const printed = (claims ?? []).map(({ name, args, at }) =>
+      args.length ? this.expr({ kind: "call", at, callee: { kind: "ref", at: name.at, name: name.text }, args }) : this.name(name),
+    );
+    return printed.length ? [" is ", join(printed, ", ")] : "";
   }
 
   private entries(entries: readonly (Entry & { into?: readonly Path[] })[], end: number): Doc {
@@ -246,6 +264,13 @@ class Format extends ExpressionFormat {
         const words = [...member.modifiers, "param "].join(" ");
         return group(words, join(names, ", "), member.optional ? "?: " : ": ", shape, indent(draw, value));
       }
+      case "point": {
+        const names = member.names.map((name) => this.name(name));
+        const shape = member.shape ? [": ", this.shape(member.shape, member.names.at(-1)!.at.end)] : "";
+        return ["point ", join(names, ", "), shape];
+      }
+      case "each":
+        return ["each ", this.name(member.module), " ", this.members(member.members, member.at.end)];
       case "let":
         return ["let ", this.name(member.name), this.assigned(" =", member.value)];
       case "state":
@@ -263,8 +288,8 @@ class Format extends ExpressionFormat {
     }
   }
 
-  private child({ name, repeat, module, checkpoint, transposed, tied }: Extract<Member, { kind: "child" }>): Doc {
-    const head = [this.name(name), " = "];
+  private child({ name, optional, repeat, module, checkpoint, transposed, tied }: Extract<Member, { kind: "child" }>): Doc {
+    const head = [this.name(name), optional ? "? = " : " = "];
     const repeated = repeat ? ["repeat ", this.expr(repeat.count), " as ", this.name(repeat.index), ":", line] : "";
     const call = this.expr(module);
     const where = checkpoint ? [line, "@ ", this.amid(checkpoint.at.start), quoted(checkpoint.text)] : "";

@@ -11,6 +11,7 @@ import {
   Colon,
   Comma,
   Dot,
+  Each,
   Equals,
   Forward,
   Frozen,
@@ -19,6 +20,7 @@ import {
   Let,
   Name,
   Param,
+  Point,
   Question,
   Repeat,
   RightParen,
@@ -33,6 +35,7 @@ import type {
   BindMember,
   Call,
   ChildMember,
+  EachMember,
   Entry,
   Expr,
   ForwardMember,
@@ -40,12 +43,13 @@ import type {
   LetMember,
   Member,
   ParamMember,
+  PointMember,
   Span,
   StateMember,
 } from "./tree.ts";
 
 /** The kind of body a member stands in decides whether `name = …` is a child or a binding, and what is out of place. */
-type Place = "a module" | "an architecture" | "a method" | "an optimizer" | "a format";
+type Place = "a module" | "an interface" | "an architecture" | "a method" | "an optimizer" | "a format";
 
 const forms = {
   member: "a member is written `param weight: [out, in]`, `let h = …`, `name = …`, or `forward(x: [.., in]) = …`",
@@ -67,7 +71,9 @@ export abstract class MemberParser extends ExpressionParser {
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.state) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.forward) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.interop) },
-        { GATE: () => place === "a module" || place === "an architecture", ALT: () => this.SUBRULE(this.child) },
+        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.point) },
+        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.each) },
+        { GATE: () => place === "a module" || place === "an architecture" || place === "an interface", ALT: () => this.SUBRULE(this.child) },
         { ALT: () => this.SUBRULE(this.bind) },
       ]);
       this.ACTION(() => this.checkPlace(member, place, word.image, this.spanOf(word)));
@@ -76,12 +82,18 @@ export abstract class MemberParser extends ExpressionParser {
   );
 
   private checkPlace(member: Member, place: Place, word: string, at: Span): void {
-    const modular = place === "a module" || place === "an architecture";
-    const wrong =
-      member.kind === "forward" ? !modular : member.kind === "state" ? modular : member.kind === "interop" ? place !== "a method" : false;
-    if (!wrong) return;
-    const belongs = { forward: "a module or an architecture", state: "a method, an optimizer or a format", interop: "a method" };
-    const help = `\`${word}\` belongs to ${belongs[member.kind as keyof typeof belongs]}`;
+    const belongs: Partial<Record<Member["kind"], string>> = {
+      forward: "a module or an architecture",
+      state: "a method, an optimizer or a format",
+      interop: "a method",
+      point: "an interface",
+      each: "a method",
+    };
+    const belonging = belongs[member.kind] ?? "";
+    // An interface says what is there and not how it is computed.
+    const here = place === "an interface" ? ["param", "child", "point"].includes(member.kind) : belonging === "" || belonging.includes(place);
+    if (here) return;
+    const help = belonging ? `\`${word}\` belongs to ${belonging}` : "an interface holds `point`, `param` and children";
     this.repaired(diagnostics.member_not_here(at, { member: `\`${word}\``, place }, { help }));
   }
 
@@ -124,6 +136,29 @@ export abstract class MemberParser extends ExpressionParser {
     return { kind: "param", at: this.span(start), modifiers, names, optional, shape, ...(draw && { draw }), ...(value && { value }) };
   });
 
+  private readonly point = this.RULE("point", (): PointMember => {
+    const start = this.start();
+    this.CONSUME(Point);
+    const names = [this.nameOf(this.CONSUME(Name))];
+    this.MANY(() => {
+      this.CONSUME(Comma);
+      names.push(this.nameOf(this.CONSUME1(Name)));
+    });
+    const shape = this.OPTION(() => {
+      this.CONSUME(Colon);
+      return this.SUBRULE(this.list).items;
+    });
+    return { kind: "point", at: this.span(start), names, ...(shape && { shape }) };
+  });
+
+  private readonly each = this.RULE("each", (): EachMember => {
+    const start = this.start();
+    this.CONSUME(Each);
+    const module = this.nameOf(this.CONSUME(Name));
+    const members = this.SUBRULE(this.body, { ARGS: ["a method"] });
+    return { kind: "each", at: this.span(start), module, members };
+  });
+
   private readonly let = this.RULE("let", (): LetMember => {
     const start = this.start();
     this.CONSUME(Let);
@@ -160,6 +195,7 @@ export abstract class MemberParser extends ExpressionParser {
   private readonly child = this.RULE("child", (): ChildMember => {
     const start = this.start();
     const name = this.nameOf(this.CONSUME(Name));
+    const optional = this.OPTION4(() => this.CONSUME(Question)) !== undefined;
     this.CONSUME(Equals);
     const repeat = this.OPTION({
       GATE: () => this.next(Repeat),
@@ -185,6 +221,7 @@ export abstract class MemberParser extends ExpressionParser {
       kind: "child",
       at: this.span(start),
       name,
+      ...(optional && { optional }),
       ...(repeat && { repeat }),
       module,
       ...(checkpoint && { checkpoint }),

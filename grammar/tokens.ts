@@ -35,6 +35,7 @@ export const Compare = word("compare", Name);
 export const Merge = word("merge", Name);
 export const Require = word("require", Name);
 export const Module = word("module", Name);
+export const Interface = word("interface", Name);
 export const Architecture = word("architecture", Name);
 export const Method = word("method", Name);
 export const Optimizer = word("optimizer", Name);
@@ -51,6 +52,9 @@ export const Store = word("store", Name);
 export const For = word("for", Name);
 export const Amends = word("amends", Name);
 export const Trains = word("trains", Name);
+export const Is = word("is", Name);
+export const Point = word("point", Name);
+export const Each = word("each", Name);
 export const Config = word("config", Name);
 export const Param = word("param", Name);
 export const Frozen = word("frozen", Name);
@@ -136,6 +140,7 @@ const itemWords = [
   Merge,
   Require,
   Module,
+  Interface,
   Architecture,
   Method,
   Optimizer,
@@ -153,6 +158,9 @@ const otherWords = [
   For,
   Amends,
   Trains,
+  Is,
+  Point,
+  Each,
   Config,
   Param,
   Frozen,

@@ -36,6 +36,7 @@ export type Item =
   | Merge
   | Require
   | ModuleDef
+  | InterfaceDef
   | ArchitectureDef
   | MethodDef
   | OptimizerDef
@@ -187,6 +188,25 @@ export interface ModuleDef {
   readonly doc?: string;
   readonly name: Name;
   readonly parameters: readonly Parameter[];
+  /** The interfaces it implements: `is Attention`, `is Attention(kv_heads: heads)`. */
+  readonly is?: readonly Claim[];
+  readonly members: readonly Member[];
+}
+
+/** One interface that a module claims to implement, with the sizes that it does not have under the interface's own names. */
+export interface Claim {
+  readonly at: Span;
+  readonly name: Name;
+  readonly args: readonly Argument[];
+}
+
+/** `interface Attention(hidden: int, …) { point query: [.., heads, head_dim] … }`: what a method may rely on. */
+export interface InterfaceDef {
+  readonly kind: "interface";
+  readonly at: Span;
+  readonly doc?: string;
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
   readonly members: readonly Member[];
 }
 
@@ -198,6 +218,8 @@ export interface ArchitectureDef {
   readonly name: Name;
   /** Values of `architectures` in config.json. */
   readonly classes: readonly { readonly text: string; readonly at: Span }[];
+  /** The interfaces it implements. */
+  readonly is?: readonly Claim[];
   readonly config: readonly ConfigKey[];
   readonly members: readonly Member[];
 }
@@ -254,7 +276,16 @@ export interface FormatDef {
   readonly members: readonly Member[];
 }
 
-export type Member = ParamMember | ChildMember | LetMember | BindMember | StateMember | ForwardMember | InteropMember;
+export type Member =
+  | ParamMember
+  | ChildMember
+  | LetMember
+  | BindMember
+  | StateMember
+  | ForwardMember
+  | InteropMember
+  | PointMember
+  | EachMember;
 
 /** `param weight: [out, in] ~ normal(0.02)`, `frozen param`, `shared param`, `param bias?: [out]`, `param m: [out] = norm(...)`. */
 export interface ParamMember {
@@ -271,11 +302,30 @@ export interface ParamMember {
   readonly value?: Expr;
 }
 
+/** `point key, value: [.., kv_heads, head_dim]` in an interface: values that methods may read and rebind. */
+export interface PointMember {
+  readonly kind: "point";
+  readonly at: Span;
+  readonly names: readonly Name[];
+  /** Absent: anything, such as a list. */
+  readonly shape?: readonly Expr[];
+}
+
+/** `each Attention { … }` in a method: what it does to every such module below its target. */
+export interface EachMember {
+  readonly kind: "each";
+  readonly at: Span;
+  readonly module: Name;
+  readonly members: readonly Member[];
+}
+
 /** `q = Linear(hidden, hidden) @ "q_proj" transposed` and `layers = repeat n as i: Block(…) @ "h.{i}"`. */
 export interface ChildMember {
   readonly kind: "child";
   readonly at: Span;
   readonly name: Name;
+  /** `k? = Linear(…)` in an interface: a child that not every module has. */
+  readonly optional?: true;
   readonly repeat?: { readonly count: Expr; readonly index: Name };
   readonly module: Call;
   /** The checkpoint's name for it; `{i}` is replaced by the repeat's index. Default: its own name. */

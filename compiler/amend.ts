@@ -6,7 +6,8 @@ import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
-import { type Draw, evaluateDraw, evaluateShape, type Instance } from "./instantiate.ts";
+import { type Draw, evaluateDraw, evaluateShape, type Instance, modulesOf } from "./instantiate.ts";
+import { type Face, faceOf, namesOf } from "./interfaces.ts";
 import type { Target } from "./paths.ts";
 import { asDim, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
@@ -30,6 +31,13 @@ export interface Amendment {
   /** The method's call in the user's file; undefined while the method is checked by itself. */
   readonly at: tree.Span | undefined;
   readonly method: tree.MethodDef;
+  readonly module: Instance;
+  /** How the method sees the module: under the interface or the name that it amends. */
+  readonly face: Face | undefined;
+  /** What applies to this module: the method's members, or those of an `each` in it. */
+  readonly members: readonly tree.Member[];
+  /** Of an `each`: what the method does to the module above. Its parameters, `let`s and sizes are seen from here. */
+  readonly outer?: Amendment;
   readonly settings: ReadonlyMap<string, Value>;
   /** Parameters by the name the method gives them; for a selective method by the module's own names. */
   readonly params: ReadonlyMap<string, AdapterParam>;
@@ -45,33 +53,82 @@ export interface Applied {
 
 /** Adds the method's parameters to each module. */
 export const amend = (applied: Applied, modules: readonly Instance[], context: Context): AdapterParam[] => {
-  const { adapter, method, settings } = applied;
+  const { adapter, method } = applied;
   const first = modules[0]!;
-  for (const member of method.members) {
-    const beyond = notYet(member);
-    if (beyond) reportThrough(context, member.at, (place, details) => diagnostics.unsupported_block(place, { what: beyond }, details));
-  }
   const shared = new Map<string, AdapterParam>();
-  const everywhere = aggregating(settings, modules, context);
+  const everywhere = aggregating(applied, modules, context);
   for (const member of method.members)
     if (member.kind === "param" && member.modifiers.includes("shared"))
       for (const name of member.names)
         shared.set(name.text, declared(member, name.text, `${adapter}:${name.text}`, first, everywhere, context));
-  return [
-    ...shared.values(),
-    ...modules.flatMap((module) => {
-      const scope = scopeOf(settings, scopeOf(module.sizes));
-      const own = new Map<string, AdapterParam>();
-      for (const member of method.members) {
-        if (member.kind === "bind" && member.target.length === 1) checkRebinding(method, member, module, context);
-        if (member.kind === "param" && !member.modifiers.includes("shared"))
-          for (const name of member.names)
-            own.set(name.text, declared(member, name.text, `${adapter}:${module.path}.${name.text}`, module, { scope, context }, context));
+  const amendments = modules.flatMap((module) => {
+    const whole = amendOne(applied, method.members, method.amends!.text, module, shared, undefined, context);
+    return [whole, ...method.members.flatMap((member) => (member.kind === "each" ? amendBelow(applied, member, whole, context) : []))];
+  });
+  return [...shared.values(), ...amendments.flatMap(({ params }) => [...params.values()].filter((param) => !param.shared))];
+};
+
+/** What an `each` does to every such module below the amended one. */
+const amendBelow = (applied: Applied, member: tree.EachMember, outer: Amendment, context: Context): Amendment[] => {
+  const { module } = outer;
+  const below = [...modulesOf(module)].filter((inner) => inner !== module);
+  const modules = below.filter((inner) => faceOf(inner, member.module.text));
+  if (modules.length === 0)
+    reportThrough(
+      context,
+      member.module.at,
+      (at, details) => diagnostics.nothing_below(at, { module: module.definition.name.text, wanted: member.module.text }, details),
+      {
+        ...(below.length && {
+          notes: [{ message: `below it are: ${[...new Set(below.map((inner) => inner.definition.name.text))].join(", ")}` }],
+        }),
+      },
+    );
+  return modules.map((inner) => amendOne(applied, member.members, member.module.text, inner, new Map(), outer, context));
+};
+
+/** Some members of a method on one module. */
+export const amendOne = (
+  applied: Applied,
+  members: readonly tree.Member[],
+  wanted: string,
+  module: Instance,
+  shared: ReadonlyMap<string, AdapterParam>,
+  outer: Amendment | undefined,
+  context: Context,
+): Amendment => {
+  const params = new Map(shared);
+  const amendment: Amendment = { ...applied, module, face: faceOf(module, wanted), members, ...(outer && { outer }), params };
+  const scope = sizesOf(amendment, context);
+  for (const member of members) {
+    const beyond = notYet(member, outer !== undefined);
+    if (beyond) reportThrough(context, member.at, (at, details) => diagnostics.unsupported_block(at, { what: beyond }, details));
+    if (member.kind === "bind" && member.target.length === 1) checkRebinding(amendment, member, context);
+    if (member.kind === "param" && !member.modifiers.includes("shared"))
+      for (const name of member.names) {
+        const path = [module.path, name.text].filter(Boolean).join(".");
+        params.set(name.text, declared(member, name.text, `${applied.adapter}:${path}`, module, { scope, context }, context));
       }
-      module.amendments.push({ ...applied, params: new Map([...shared, ...own]) });
-      return [...own.values()];
+  }
+  module.amendments.push(amendment);
+  return amendment;
+};
+
+/** What a shape may name: settings, the method's `let`s, the module's sizes, and the same of what is above. */
+const sizesOf = (amendment: Pick<Amendment, "settings" | "face" | "members" | "outer">, context: Context): Scope => {
+  const above = amendment.outer && sizesOf(amendment.outer, context);
+  const lets = amendment.members.flatMap((member) => (member.kind === "let" ? [member] : []));
+  const scope: Scope = scopeOf(
+    amendment.settings,
+    scopeOf(amendment.face?.sizes ?? new Map(), {
+      find: (name, at) => {
+        const own = lets.find((member) => member.name.text === name);
+        return own ? evaluate(own.value, scope, context) : above?.find(name, at);
+      },
+      names: () => [...lets.map((member) => member.name.text), ...(above?.names() ?? [])],
     }),
-  ];
+  );
+  return scope;
 };
 
 interface Sizes {
@@ -97,8 +154,10 @@ const declared = (
 });
 
 /** Sizes of a shared parameter: `max(in)`, `min(in)` and `sum(in)` range over the targets; a size by itself must be the same in all. */
-const aggregating = (settings: ReadonlyMap<string, Value>, modules: readonly Instance[], context: Context): Sizes => {
-  const scopes = modules.map((module) => scopeOf(settings, scopeOf(module.sizes)));
+const aggregating = ({ method, settings }: Applied, modules: readonly Instance[], context: Context): Sizes => {
+  const scopes = modules.map((module) =>
+    sizesOf({ settings, face: faceOf(module, method.amends!.text), members: method.members }, context),
+  );
   const over = (expr: tree.Expr): Value[] => scopes.map((scope) => evaluate(expr, scope, context));
   const scope: Scope = {
     find: (name, at) => {
@@ -124,28 +183,29 @@ const aggregating = (settings: ReadonlyMap<string, Value>, modules: readonly Ins
 };
 
 /** What the grammar reads and this version does not compute: refused, never passed over. */
-const notYet = (member: tree.Member): string | undefined => {
+const notYet = (member: tree.Member, below: boolean): string | undefined => {
+  if (below && member.kind === "param" && member.modifiers.includes("shared"))
+    return "`shared` in `each`, where the target's own parameters are shared already";
+  if (below && member.kind === "each") return "`each` in `each`";
   if (member.kind === "param" && member.value) return "a parameter that starts from an expression";
   if (member.kind === "bind" && (member.target.length > 1 || member.sign === "+="))
     return `\`${member.target.map((name) => name.text).join(".")} ${member.sign}\``;
   return member.kind === "state" || member.kind === "forward" || member.kind === "child" ? `\`${member.kind}\` in a method` : undefined;
 };
 
-/** A rebound name must be the module's: a parameter, a `let` of its forward, or `out`, its result. */
-const checkRebinding = (method: tree.MethodDef, member: tree.BindMember, module: Instance, context: Context): void => {
-  const forward = module.definition.members.find((own) => own.kind === "forward");
-  const lets = forward?.kind === "forward" ? forward.lets.map((own) => own.name.text) : [];
-  const names = [...module.params.keys(), ...lets, "out"];
+/** A rebound name must be the module's: a parameter, a point or `let` of its forward, or `out`, its result. */
+const checkRebinding = ({ method, face, module }: Amendment, member: tree.BindMember, context: Context): void => {
+  const names = face ? namesOf(face) : [];
+  const whose = (face?.definition ?? module.definition).name.text;
   const name = member.target[0]!;
   if (names.includes(name.text)) return;
   const near = nearest(name.text, names);
   reportThrough(
     context,
     name.at,
-    (at, details) =>
-      diagnostics.unused_rebinding(at, { method: method.name.text, name: name.text, module: module.definition.name.text }, details),
+    (at, details) => diagnostics.unused_rebinding(at, { method: method.name.text, name: name.text, module: whose }, details),
     {
-      notes: [{ message: `${module.definition.name.text} names: ${names.join(", ")}` }],
+      notes: [{ message: `${whose} names: ${names.join(", ")}` }],
       ...(near && { help: `did you mean \`${near}\`?` }),
     },
   );
@@ -167,6 +227,6 @@ export const take = (applied: Applied, { param, module }: Target & { kind: "para
     ({ adapter, method, at }) => adapter === applied.adapter && method === applied.method && at === applied.at,
   );
   if (existing) (existing.params as Map<string, AdapterParam>).set(local, taken);
-  else module.amendments.push({ ...applied, params: new Map([[local, taken]]) });
+  else module.amendments.push({ ...applied, module, face: undefined, members: [], params: new Map([[local, taken]]) });
   return taken;
 };

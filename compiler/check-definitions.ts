@@ -2,10 +2,11 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import { amend } from "./amend.ts";
+import { amend, amendOne } from "./amend.ts";
 import { elaborate } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
 import { build, type Instance } from "./instantiate.ts";
+import { findFace } from "./interfaces.ts";
 import { alone } from "./layers.ts";
 import type { Definition, Library } from "./resolve.ts";
 import { bool, number, size, type Value } from "./values.ts";
@@ -42,7 +43,7 @@ const symbols = (parameters: readonly tree.Parameter[]): Map<string, Value> =>
     ]),
   );
 
-const symbolic = (definition: tree.ModuleDef, library: Library, context: Context): Instance =>
+const symbolic = (definition: tree.ModuleDef | tree.InterfaceDef, library: Library, context: Context): Instance =>
   build(definition, symbols(definition.parameters), { path: definition.name.text, checkpoint: "", transposed: false }, library, context);
 
 const checkForward = (module: Instance, adapters: readonly string[], context: Context): void => {
@@ -51,19 +52,25 @@ const checkForward = (module: Instance, adapters: readonly string[], context: Co
 };
 
 const checkMethod = (method: tree.MethodDef, library: Library, context: Context): void => {
-  if (!method.amends) return;
-  const definition = library.find("module", method.amends.text);
-  if (!definition) {
-    context.report(
-      diagnostics.unknown_module(
-        method.amends.at,
-        { name: method.amends.text },
-        { notes: [{ message: `modules: ${library.names("module").join(", ")}` }] },
-      ),
-    );
-    return;
-  }
-  const module = symbolic(definition, library, context);
-  amend({ adapter: "it", at: undefined, method, settings: symbols(method.parameters) }, [module], context);
+  const applied = { adapter: "it", at: undefined, method, settings: symbols(method.parameters) };
+  const face = (name: tree.Name): Instance | undefined => {
+    const definition = findFace(name.text, library);
+    if (definition) return symbolic(definition, library, context);
+    const known = [...library.names("interface"), ...library.names("module")].join(", ");
+    context.report(diagnostics.unknown_module(name.at, { name: name.text }, { notes: [{ message: `interfaces and modules: ${known}` }] }));
+    return undefined;
+  };
+  const module = method.amends && face(method.amends);
+  if (!module) return;
+  // An interface has no module below it: what an `each` amends is taken from its own definition.
+  const own = method.members.filter((member) => member.kind !== "each");
+  amend({ ...applied, method: { ...method, members: own } }, [module], context);
   checkForward(module, ["it"], context);
+  const outer = module.amendments.at(-1)!;
+  for (const member of method.members) {
+    const inner = member.kind === "each" ? face(member.module) : undefined;
+    if (member.kind !== "each" || !inner) continue;
+    amendOne(applied, member.members, member.module.text, inner, new Map(), outer, context);
+    checkForward(inner, ["it"], context);
+  }
 };

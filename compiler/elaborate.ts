@@ -6,10 +6,14 @@
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
+import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
-import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
+import type { Instance, ParamSpec } from "./instantiate.ts";
+import { checkPoint, namesOf, pointsOf } from "./interfaces.ts";
 import { adaptersIn, type Choice, type Layer } from "./layers.ts";
+import { withMemory } from "./memory.ts";
+import { open as unresolved } from "./ops/shape.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { weightedChange } from "./weighted-change.ts";
 
@@ -110,7 +114,12 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     use,
     callModule: (target, args, at) =>
       target.kind === "module" ? callModule(target.instance, args, at, through) : callRepeat(target.instances, args, at, through),
-    special: (name, call, scope) => (name === "branch" ? branch(call, scope, contextFor(through), gated) : undefined),
+    special: (name, call, scope) =>
+      name === "branch"
+        ? branch(call, scope, contextFor(through), gated)
+        : name === "attention"
+          ? withMemory(call, scope, contextFor(through))
+          : undefined,
   });
 
   // branch(D, g): D itself, with a gate on the way in. See associate.ts for what becomes of it.
@@ -128,65 +137,97 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   };
 
   /** A named value of a module after everything that is switched on, the first layer first. */
-  const amended = (instance: Instance, name: string, value: Value): Value =>
-    choice.layers.reduce((result, layer) => after(layer, instance, name, result), value);
+  const amended = (instance: Instance, name: string, value: Value, frame: Frame = noFrame()): Value =>
+    choice.layers.reduce((result, layer) => after(layer, instance, name, result, frame), value);
 
-  const after = (layer: Layer, instance: Instance, name: string, value: Value): Value => {
-    if (layer.kind !== "sum") return amendedBy(layer.adapter, instance, name, value);
+  const after = (layer: Layer, instance: Instance, name: string, value: Value, frame: Frame): Value => {
+    if (layer.kind !== "sum") return amendedBy(layer.adapter, instance, name, value, frame);
     const changes = layer.terms.flatMap(({ layers, weight }) => {
-      const changed = layers.reduce((result, inner) => after(inner, instance, name, result), value);
+      const changed = layers.reduce((result, inner) => after(inner, instance, name, result, frame), value);
       return changed === value || changed.kind !== "tensor" ? [] : [{ changed: use(changed), weight }];
     });
     if (changes.length === 0) return value;
     return tensorOf(weightedChange(current().graph, value.kind === "tensor" ? use(value) : undefined, changes));
   };
 
-  const amendedBy = (adapter: string, instance: Instance, name: string, value: Value): Value => {
+  const amendedBy = (adapter: string, instance: Instance, name: string, value: Value, frame: Frame): Value => {
     let result = tiedTrained(adapter, instance, name) ?? value;
     const gated = choice.trains === undefined || choice.trains === adapter;
     for (const amendment of instance.amendments) {
       if (amendment.adapter !== adapter) continue;
       const taken = amendment.method.amends ? undefined : amendment.params.get(name);
       if (taken) result = adapterParam(taken);
-      for (const member of amendment.method.members)
-        if (member.kind === "bind" && member.target.length === 1 && member.target[0]!.text === name)
-          result = evaluate(
-            member.value,
-            methodScope(instance, amendment, name, result),
-            contextFor(amendment.at ? [amendment.at] : context.through, gated),
-          );
+      for (const member of amendment.members)
+        if (member.kind === "bind" && member.target.length === 1 && member.target[0]!.text === name) {
+          const before = result;
+          frame.before.set(amendment, new Map(frame.before.get(amendment)).set(name, before));
+          const inner = contextFor(amendment.at ? [amendment.at] : context.through, gated);
+          result = evaluate(member.value, methodScope(instance, amendment, frame, member), inner);
+          if (before.kind === "tensor" && result.kind === "tensor") checkRebound(name, before, result, member, inner);
+        }
     }
     return result;
   };
 
+  /** A rebound value has the shape it had. */
+  const checkRebound = (name: string, before: TensorValue, after: TensorValue, member: tree.BindMember, inner: Context): void => {
+    const [was, is] = [before.node.type, after.node.type];
+    if (
+      was.dtype === is.dtype &&
+      was.shape.length === is.shape.length &&
+      is.shape.every((dim, i) => dim === was.shape[i] || unresolved(dim, was.shape[i]!))
+    )
+      return;
+    const problem = `\`${name}\` is ${was.dtype}[${was.shape.join(", ")}], and what it is rebound to is ${is.dtype}[${is.shape.join(", ")}]`;
+    reportThrough(inner, member.at, (place, details) => diagnostics.shapes_do_not_fit(place, { problem }, details));
+  };
+
   const adapterParam = (param: AdapterParam): Value => {
     const [adapter, path] = param.name.split(":") as [string, string];
+    // In a layer, what belongs to a module above it must not be taken for the layer's own of the same name.
+    const above = /\.\d+$/.test(current().name) && local(path) === path;
     // What all targets share keeps one name wherever it is read.
-    const port = portOf(switchedOn, adapter, param.shared ? `*.${path}` : local(path));
+    const port = portOf(switchedOn, adapter, param.shared ? `*.${path}` : above ? `/${path}` : local(path));
     return tensorOf(addInput(port, { dtype: "f32", shape: param.shape }, { kind: "adapter", param: held(choice, param) }));
   };
 
-  const methodScope = (instance: Instance, amendment: Amendment, rebound: string, value: Value): Scope => {
+  const methodScope = (instance: Instance, amendment: Amendment, frame: Frame, rebinding?: tree.BindMember): Scope => {
+    // Of an interface a method sees the points; of a module everything it names.
+    const points = amendment.face?.definition.kind === "interface" ? new Set(namesOf(amendment.face)) : undefined;
     const base: Value = {
       kind: "record",
       name: "base",
-      fields: (name) => (name === rebound ? value : plainParam(instance, name)),
-      names: () => [rebound, ...instance.params.keys()],
+      fields: (name) => {
+        const before = frame.before.get(amendment)?.get(name);
+        if (before || (points && !points.has(name))) return before;
+        const value = frame.locals.get(name) ?? plainParam(instance, name);
+        if (value || !rebinding || !amendment.face || !namesOf(amendment.face).includes(name)) return value;
+        return reportThrough(contextFor(amendment.at ? [amendment.at] : context.through), rebinding.at, (place, details) =>
+          diagnostics.not_computed_yet(place, { name, rebound: rebinding.target[0]!.text }, details),
+        );
+      },
+      names: () => (points ? [...points] : [...frame.locals.keys(), ...instance.params.keys()]),
     };
+    const above = amendment.outer && methodScope(amendment.outer.module, amendment.outer, noFrame());
     const lets = new Map<string, Value>();
     const scope: Scope = {
       find: (name, at) => {
         if (name === "base") return base;
         const param = amendment.params.get(name);
         if (param) return adapterParam(param);
-        const member = amendment.method.members.find((m) => m.kind === "let" && m.name.text === name);
+        const member = amendment.members.find((m) => m.kind === "let" && m.name.text === name);
         if (member?.kind === "let") {
           if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, contextFor(amendment.at ? [amendment.at] : context.through)));
           return lets.get(name);
         }
-        return amendment.settings.get(name) ?? scopeOf(instance.sizes).find(name, at);
+        const point = !points || points.has(name) ? frame.locals.get(name) : undefined;
+        return point ?? amendment.settings.get(name) ?? amendment.face?.sizes.get(name) ?? above?.find(name, at);
       },
-      names: () => ["base", ...amendment.params.keys(), ...amendment.settings.keys(), ...instance.sizes.keys()],
+      names: () => [
+        ...["base", ...amendment.params.keys(), ...amendment.settings.keys(), ...(amendment.face?.sizes.keys() ?? [])],
+        ...(above?.names() ?? []),
+      ],
+      callee: (name) => childOf(instance, name),
     };
     return scope;
   };
@@ -207,13 +248,14 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         const value = plainParam(instance, name)!;
         return amended(instance, name, value);
       }
-      const child = instance.children.get(name);
-      if (child) return Array.isArray(child) ? { kind: "repeat", instances: child } : { kind: "module", instance: child as Instance };
+      const child = childOf(instance, name);
+      if (child) return child;
       const own = instance.definition.members.find((member) => member.kind === "let" && member.name.text === name);
       if (own?.kind === "let") return evaluate(own.value, scopeOf(instance.sizes), contextFor(context.through));
       return scopeOf(instance.sizes).find(name, at);
     },
     names: () => [...locals.keys(), ...instance.params.keys(), ...instance.children.keys(), ...instance.sizes.keys()],
+    callee: (name) => childOf(instance, name),
   });
 
   // A tied parameter follows its owner when a selective method trains the owner.
@@ -221,7 +263,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const owner = instance.params.get(name)?.tiedTo;
     const param =
       owner &&
-      find(root, owner)
+      findHolder(root, owner)
         ?.amendments.filter((amendment) => amendment.adapter === adapter && !amendment.method.amends)
         .flatMap((amendment) => [...amendment.params.values()])
         .find((candidate) => "copyOf" in candidate.source && candidate.source.copyOf === owner.path);
@@ -249,7 +291,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
           notes: [{ message: "its forward is declared here", at: forward.at }],
         },
       );
-    const locals = new Map<string, Value>();
+    const frame = noFrame();
+    const { locals } = frame;
     const scope = forwardScope(instance, locals);
     for (const [i, input] of forward.inputs.entries()) {
       const value = args[i]!;
@@ -259,9 +302,12 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     for (const member of forward.lets) {
       const value = evaluate(member.value, scope, inner);
       if (value.kind === "unknown") return unknown;
-      locals.set(member.name.text, amended(instance, member.name.text, value));
+      checkPoint(instance, member.name.text, value, inner);
+      locals.set(member.name.text, amended(instance, member.name.text, value, frame));
     }
-    const result = evaluate(forward.value, scope, inner);
+    const plain = evaluate(forward.value, scope, inner);
+    checkPoint(instance, "out", plain, inner);
+    const result = plain.kind === "tensor" ? amended(instance, "out", plain, frame) : plain;
     if (result.kind !== "tensor") {
       if (result.kind !== "unknown")
         reportThrough(inner, forward.value.at, (place, details) =>
@@ -299,17 +345,35 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     return carried;
   };
 
+  /** Every point of an interface as a tensor of its declared shape, and what the active methods make of it. */
+  const callPoints = (instance: Instance): Value => {
+    const frame = noFrame();
+    const sizes = scopeOf(instance.sizes);
+    const points = [...pointsOf(instance.definition)].map(([name, shape]): [string, Value] => [
+      name,
+      shape ? tensorOf(addInput(name, shapedType(shape, sizes), { kind: "batch", name })) : { kind: "list", items: [] },
+    ]);
+    // A method may read any point when it rebinds one: whether it is known by then follows from the module.
+    for (const [name, value] of points) frame.locals.set(name, value);
+    for (const [name, value] of points) frame.locals.set(name, amended(instance, name, value, frame));
+    for (const name of instance.params.keys()) amended(instance, name, plainParam(instance, name) ?? none, frame);
+    return unknown;
+  };
+
+  const shapedType = (shape: readonly tree.Expr[], sizes: Scope): TensorType => ({
+    dtype: "f32",
+    shape: shape.flatMap((expr): Dim[] =>
+      expr.kind === "ellipsis" ? ["b", "t"] : [asDim(evaluate(expr, sizes, contextFor(context.through))) ?? 1],
+    ),
+  });
+
   /** A tensor per declared shape, `..` as [b, t]; what declares none stays unknown, and what depends on it unchecked. */
   const declaredInputs = (instance: Instance): Value[] => {
     const forward = instance.definition.members.find((member) => member.kind === "forward");
     if (forward?.kind !== "forward") return [];
     return forward.inputs.map(({ name, shape }): Value => {
       if (!shape) return unknown;
-      const sizes = scopeOf(instance.sizes);
-      const dims = shape.flatMap((expr): Dim[] =>
-        expr.kind === "ellipsis" ? ["b", "t"] : [asDim(evaluate(expr, sizes, contextFor(context.through))) ?? 1],
-      );
-      return tensorOf(addInput(name.text, { dtype: "f32", shape: dims }, { kind: "batch", name: name.text }));
+      return tensorOf(addInput(name.text, shapedType(shape, scopeOf(instance.sizes)), { kind: "batch", name: name.text }));
     });
   };
 
@@ -318,92 +382,26 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     goal === "forward"
       ? callModule(root, [sequence], root.definition.at, context.through)
       : "forwardOf" in goal
-        ? callModule(goal.forwardOf, declaredInputs(goal.forwardOf), goal.forwardOf.definition.at, context.through)
+        ? goal.forwardOf.definition.kind === "interface"
+          ? callPoints(goal.forwardOf)
+          : callModule(goal.forwardOf, declaredInputs(goal.forwardOf), goal.forwardOf.definition.at, context.through)
         : amended(goal.module, goal.param, plainParam(goal.module, goal.param)!);
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result) };
 };
 
-/** Everything about a module that its graph depends on. */
-const signatureOf = (instance: Instance, adapters: readonly string[]): string => {
-  const sizes = [...instance.sizes].map(([name, value]) => `${name}=${describe(value)}`);
-  const params = [...instance.params].map(
-    ([name, param]) => `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : ""}` : "-"}`,
-  );
-  const amendments = instance.amendments
-    .filter((amendment) => adapters.includes(amendment.adapter))
-    .map(
-      (amendment) =>
-        `${amendment.adapter} ${amendment.method.name.text} ${[...amendment.settings.values()].map(describe).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`,
-    );
-  const children = [...instance.children].map(
-    ([name, child]) =>
-      `${name}(${(Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]).map((one) => signatureOf(one, adapters)).join(";")})`,
-  );
-  return `${instance.definition.name.text}[${sizes.join()}|${params.join()}|${amendments.join("/")}|${children.join()}]`;
-};
+/** What one call of a module has computed so far, and what each amendment found where it rebound something. */
+interface Frame {
+  readonly locals: Map<string, Value>;
+  readonly before: Map<Amendment, ReadonlyMap<string, Value>>;
+}
 
-/**
- * What an adapter's parameter is called inside a stage. Its place among the adapters that are on, and not the adapter's own name: so
- * adapters of one form give equal segments, and switching from one to the other is binding other tensors.
- */
-const portOf = (switchedOn: readonly string[], adapter: string, path: string): string => {
-  const place = switchedOn.indexOf(adapter);
-  return `adapter${place > 0 ? place + 1 : ""}:${path}`;
-};
+const noFrame = (): Frame => ({ locals: new Map(), before: new Map() });
 
-/** A parameter as this choice sees it: what stands beneath the adapter that is trained stays as it is. */
-const held = (choice: Choice, param: AdapterParam): AdapterParam =>
-  choice.trains === undefined || !param.trained || param.name.startsWith(`${choice.trains}:`) ? param : { ...param, trained: false };
-
-/** A stage's graph bound to another, equal module. */
-const rebind = (
-  stage: Stage,
-  instance: Instance,
-  entered: TensorValue,
-  carried: TensorValue,
-  choice: Choice,
-  switchedOn: readonly string[],
-): Stage => {
-  const params = new Map<string, ParamSpec>();
-  const adapterParams = new Map<string, AdapterParam>();
-  const below = (path: string): string => path.slice(instance.path.length + 1);
-  for (const module of modulesOf(instance)) {
-    for (const param of module.params.values()) if (param && !param.tiedTo) params.set(below(param.path), param);
-    for (const amendment of module.amendments)
-      for (const param of amendment.params.values()) {
-        if (param.shared) continue;
-        const [adapter, path] = param.name.split(":") as [string, string];
-        if (switchedOn.includes(adapter)) adapterParams.set(portOf(switchedOn, adapter, below(path)), held(choice, param));
-      }
-  }
-  const inputs: Stage["inputs"] = new Map();
-  for (const [name, { node, from }] of stage.inputs) {
-    const param = from.kind === "param" ? params.get(name) : undefined;
-    const adapter = from.kind === "adapter" ? adapterParams.get(name) : undefined;
-    const enters = from.kind === "value" && from.stage === entered.stage && from.node === entered.node;
-    inputs.set(name, {
-      node,
-      from: param
-        ? { kind: "param", param }
-        : adapter
-          ? { kind: "adapter", param: adapter }
-          : enters
-            ? { kind: "value", stage: carried.stage, node: carried.node }
-            : from,
-    });
-  }
-  return { name: instance.path, graph: stage.graph, inputs, outputs: [] };
-};
-
-const find = (root: Instance, param: ParamSpec): Instance | undefined => {
-  for (const own of root.params.values()) if (own === param) return root;
-  for (const child of root.children.values())
-    for (const instance of Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]) {
-      const found = find(instance, param);
-      if (found) return found;
-    }
-  return undefined;
+const childOf = (instance: Instance, name: string): Value | undefined => {
+  const child = instance.children.get(name);
+  if (!child) return undefined;
+  return Array.isArray(child) ? { kind: "repeat", instances: child } : { kind: "module", instance: child as Instance };
 };
 
 /** A declared shape against an actual one; `..` stands for any leading axes. */

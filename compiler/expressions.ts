@@ -146,6 +146,7 @@ const binary = (expr: tree.Binary, scope: Scope, context: Context): Value => {
     return bool((left.value === right.value) === (expr.op === "=="));
   if ((left.kind === "none" || right.kind === "none") && (expr.op === "==" || expr.op === "!="))
     return bool((left.kind === right.kind) === (expr.op === "=="));
+  if (expr.op === "++" && left.kind === "list" && right.kind === "list") return { kind: "list", items: [...left.items, ...right.items] };
   // An optional parameter that is absent contributes nothing: it may be an addend and nothing else.
   if (expr.op === "+" && right.kind === "none") return left;
   if (expr.op === "+" && left.kind === "none") return right;
@@ -173,7 +174,7 @@ const choose = (expr: tree.If, scope: Scope, context: Context): Value => {
 
 const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
   const name = expr.callee.kind === "ref" ? expr.callee.name : undefined;
-  const bound = name !== undefined ? scope.find(name, expr.callee.at) : evaluate(expr.callee, scope, context);
+  const bound = name !== undefined ? (scope.callee?.(name) ?? scope.find(name, expr.callee.at)) : evaluate(expr.callee, scope, context);
   if (bound?.kind === "module" || bound?.kind === "repeat") {
     const args = expr.args.map((argument) => evaluate(argument.value, scope, context));
     if (args.some((arg) => arg.kind === "unknown") || !context.callModule) return unknown;

@@ -9,6 +9,7 @@ import { bindArguments } from "./arguments.ts";
 import { product } from "./dims.ts";
 import type { Context } from "./expressions.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
+import { faceOf } from "./interfaces.ts";
 import { alternatives, match, type Pattern, type Target, whereItStops } from "./paths.ts";
 import type { Library } from "./resolve.ts";
 import type { Value } from "./values.ts";
@@ -65,7 +66,15 @@ export const inject = (
   context: Context,
 ): AdapterPlan | undefined => {
   const name = item.name.text;
-  const plans = item.injections.map((injection) => planInjection(name, injection, bases, library, scope, context));
+  let wrong = false;
+  const watched: Context = {
+    ...context,
+    report: (diagnostic) => {
+      wrong ||= diagnostic.severity === "error";
+      context.report(diagnostic);
+    },
+  };
+  const plans = item.injections.map((injection) => planInjection(name, injection, bases, library, scope, watched));
   if (item.injections.length === 0)
     context.report(diagnostics.nothing_to_train(item.at, { adapter: name }, { help: "write a method and where it goes in the block" }));
   if (plans.length === 0 || plans.some((plan) => !plan)) return undefined;
@@ -73,7 +82,7 @@ export const inject = (
   const params = injections.flatMap((plan) => plan.params);
   if (!namesAreUnique(item, injections, context)) return undefined;
   const trainable = params.filter((param) => param.trained).reduce((sum, param) => sum + Number(product(param.shape)), 0);
-  if (trainable === 0) context.report(diagnostics.nothing_to_train(item.at, { adapter: name }));
+  if (trainable === 0 && !wrong) context.report(diagnostics.nothing_to_train(item.at, { adapter: name }));
   const first = item.injections[0]!.into[0]?.segments[0];
   return {
     name,
@@ -252,14 +261,14 @@ const fit = (
     return undefined;
   }
   const wanted = method.amends.text;
-  const fits = targets.filter((target) => target.kind === "module" && target.module.definition.name.text === wanted);
+  const fits = targets.filter((target) => target.kind === "module" && faceOf(target.module, wanted) !== undefined);
   const misfit = targets.find((target) => !fits.includes(target));
   if (fits.length === 0 || (pattern.exact && misfit)) {
     const example = misfit ?? targets[0]!;
     const below =
       example.kind === "module"
         ? [...example.module.children]
-            .filter(([, child]) => !Array.isArray(child) && (child as Instance).definition.name.text === wanted)
+            .filter(([, child]) => !Array.isArray(child) && faceOf(child as Instance, wanted) !== undefined)
             .map(([child]) => child)
         : [];
     context.report(

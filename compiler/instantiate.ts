@@ -8,6 +8,7 @@ import type { Amendment } from "./amend.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { type Face, readFaces } from "./interfaces.ts";
 import type { Library } from "./resolve.ts";
 import { asDim, describe, number, type Scope, scopeOf, type Value } from "./values.ts";
 
@@ -32,12 +33,14 @@ export interface ParamSpec {
 
 export interface Instance {
   readonly path: string;
-  readonly definition: tree.ModuleDef | tree.ArchitectureDef;
+  readonly definition: tree.ModuleDef | tree.ArchitectureDef | tree.InterfaceDef;
   readonly sizes: ReadonlyMap<string, Value>;
   readonly checkpoint: string;
   /** undefined: an optional parameter that is absent. */
   readonly params: ReadonlyMap<string, ParamSpec | undefined>;
   readonly children: ReadonlyMap<string, Instance | readonly Instance[]>;
+  /** The interfaces the module claims, by name. */
+  readonly faces: ReadonlyMap<string, Face>;
   /** What adapters rebind here, in order; filled by inject. */
   readonly amendments: Amendment[];
 }
@@ -62,7 +65,7 @@ export const instantiate = (
 const join = (...parts: string[]): string => parts.filter((part) => part !== "").join(".");
 
 export const build = (
-  definition: tree.ModuleDef | tree.ArchitectureDef,
+  definition: tree.ModuleDef | tree.ArchitectureDef | tree.InterfaceDef,
   sizes: ReadonlyMap<string, Value>,
   place: Place,
   library: Library,
@@ -79,7 +82,8 @@ export const build = (
       if (child) children.set(member.name.text, child);
     }
   }
-  return { path: place.path, definition, sizes, checkpoint: place.checkpoint, params, children, amendments: [] };
+  const instance = { path: place.path, definition, sizes, checkpoint: place.checkpoint, params, children, amendments: [] };
+  return { ...instance, faces: readFaces((definition.kind !== "interface" && definition.is) || [], instance, library, context) };
 };
 
 const buildParam = (

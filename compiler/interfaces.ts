@@ -97,15 +97,13 @@ const checkClaim = (face: Face, instance: Omit<Instance, "faces">, context: Cont
       context,
       face.claim!.at,
       (at, details) =>
-        diagnostics.missing_point(
-          at,
-          { module: instance.definition.name.text, interface: face.definition.name.text, what, name },
-          details,
-        ),
+        diagnostics.missing_point(at, { module: instance.definition.name.text, face: face.definition.name.text, what, name }, details),
       {
         notes: [
           { message: "the interface declares it here", at: declared },
-          { message: `${instance.definition.name.text} has: ${[...instance.params.keys(), ...lets, ...instance.children.keys()].join(", ")}` },
+          {
+            message: `${instance.definition.name.text} has: ${[...instance.params.keys(), ...lets, ...instance.children.keys()].join(", ")}`,
+          },
         ],
       },
     );
@@ -143,16 +141,19 @@ const checkChild = (
   const wanted = member.module.callee.kind === "ref" ? member.module.callee.name : "";
   const seen = faceOf(child, wanted);
   const own = child.definition.name.text;
-  const differs = (problem: string): void =>
-    misfit(face, instance, `child \`${member.name.text}\``, problem, member.at, context);
-  if (!seen) return differs(`is ${own}, not ${wanted}`);
+  const differs = (problem: string): void => misfit(face, instance, `child \`${member.name.text}\``, problem, member.at, context);
+  if (!seen) {
+    differs(`is ${own}, not ${wanted}`);
+    return;
+  }
   for (const [i, argument] of member.module.args.entries()) {
-    const name = argument.name?.text ?? seen.definition.kind !== "architecture" ? (seen.definition as tree.ModuleDef).parameters[i]?.name.text : undefined;
-    const value = name === undefined ? undefined : seen.sizes.get(argument.name?.text ?? name);
+    const { definition } = seen;
+    const name = argument.name?.text ?? (definition.kind === "architecture" ? undefined : definition.parameters[i]?.name.text);
+    const value = name === undefined ? undefined : seen.sizes.get(name);
     const expected = evaluate(argument.value, scope, context);
     const [a, b] = [value && asDim(value), asDim(expected)];
     if (a === undefined || b === undefined || a === b || open(a, b)) continue;
-    differs(`has \`${argument.name?.text ?? name}\` ${a}, not ${b}`);
+    differs(`has \`${name}\` ${a}, not ${b}`);
   }
 };
 
@@ -165,7 +166,8 @@ const compareShapes = (
   instance: Omit<Instance, "faces">,
   context: Context,
 ): void => {
-  const fits = actual.length === wanted.length && actual.every((dim, i) => wanted[i] === undefined || dim === wanted[i] || open(dim, wanted[i]!));
+  const fits =
+    actual.length === wanted.length && actual.every((dim, i) => wanted[i] === undefined || dim === wanted[i] || open(dim, wanted[i]!));
   if (!fits) misfit(face, instance, `\`${name}\``, `is [${actual.join(", ")}], not [${wanted.join(", ")}]`, face.claim!.at, context);
 };
 
@@ -183,7 +185,7 @@ const misfit = (
     (at, details) =>
       diagnostics.point_does_not_fit(
         at,
-        { module: instance.definition.name.text, interface: face.definition.name.text, what, problem },
+        { module: instance.definition.name.text, face: face.definition.name.text, what, problem },
         details,
       ),
     { notes: [{ message: "the interface declares it here", at: declared }] },

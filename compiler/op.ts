@@ -40,6 +40,8 @@ export interface Op {
   };
   /** For generation: inputs that persist over time ([b, t, …], kept as [b, s, …]) and the input that says each token's position (of several numbers, the last). */
   readonly cache?: { readonly inputs: readonly number[]; readonly positions: number };
+  /** An input of which only slots in front are added, the same at every step: a cache holds that input and not the result. */
+  readonly behind?: number;
   /** "token": each position of the leading axes for itself. "time": mixes positions; generation needs a cache. Default "token". */
   readonly mixes?: "token" | "time";
   readonly type: (inputs: readonly TensorType[], attrs: Attrs) => TensorType | readonly TensorType[] | Problem;

@@ -193,8 +193,15 @@ export const generationProgram = (model: Model, options: ProgramOptions): Progra
     const outputs = substitute(p.graph, p.outputs, new Map(), (node, inputs) => {
       const cache = ops.get(node.op)?.cache;
       if (!cache) return undefined;
-      const kept = inputs.map((input, k) => {
-        if (!cache.inputs.includes(k)) return input;
+      const keep = (input: Node): Node => {
+        const behind = ops.get(input.op)?.behind;
+        if (behind !== undefined)
+          return p.graph.add(
+            input.op,
+            input.inputs.map((inner, k) => (k === behind ? keep(inner) : inner)),
+            input.attrs,
+            input.origin,
+          );
         const name = `cache${caches.length}`;
         const value = `cache(${p.stage.name}, ${caches.length})`;
         const old = p.graph.input(name, { dtype: input.type.dtype, shape: [input.type.shape[0]!, "s", ...input.type.shape.slice(2)] });
@@ -202,7 +209,8 @@ export const generationProgram = (model: Model, options: ProgramOptions): Progra
         const next = p.graph.add("cache_write", [old, input, tokenPositions(p.graph, inputs[cache.positions]!)]);
         caches.push({ name: `${name}_next`, value, node: next });
         return next;
-      });
+      };
+      const kept = inputs.map((input, k) => (cache.inputs.includes(k) ? keep(input) : input));
       return p.graph.add(node.op, kept, node.attrs, node.origin);
     })!;
     record.add(p.graph, `${kindOf(p.stage)}.generate`, ends, [

@@ -8,7 +8,14 @@ import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { CompileHost } from "./host.ts";
 
-export type Definition = tree.ModuleDef | tree.ArchitectureDef | tree.MethodDef | tree.OptimizerDef | tree.ScheduleDef | tree.FormatDef;
+export type Definition =
+  | tree.ModuleDef
+  | tree.InterfaceDef
+  | tree.ArchitectureDef
+  | tree.MethodDef
+  | tree.OptimizerDef
+  | tree.ScheduleDef
+  | tree.FormatDef;
 type DefinitionKind = Definition["kind"];
 
 export interface Library {
@@ -30,7 +37,7 @@ export interface Resolved {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-const definitionKinds = new Set<string>(["module", "architecture", "method", "optimizer", "schedule", "format"]);
+const definitionKinds = new Set<string>(["module", "interface", "architecture", "method", "optimizer", "schedule", "format"]);
 const isDefinition = (item: tree.Item): item is Definition => definitionKinds.has(item.kind);
 const namedKinds = new Set<string>(["input", "base", "adapter", "data"]);
 
@@ -94,7 +101,9 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
   // One name, one meaning: pipeline names share a space; definitions one per kind.
   const seen = new Map<string, tree.Name>();
   for (const item of items) {
-    const named = namedKinds.has(item.kind) ? "pipeline" : isDefinition(item) ? item.kind : undefined;
+    // A method amends a module or an interface, so the two share their names.
+    const kind = item.kind === "interface" ? "module" : item.kind;
+    const named = namedKinds.has(item.kind) ? "pipeline" : isDefinition(item) ? kind : undefined;
     if (!named || !("name" in item)) continue;
     const key = `${named} ${item.name.text}`;
     const first = seen.get(key);
@@ -123,7 +132,7 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
   return { file, library, items, own, texts };
 };
 
-const declaration = /^(module|architecture|method|optimizer|schedule|format)\s+(\w+)(?:\s+for\s+((?:"[^"]*"[\s,]*)+))?/gm;
+const declaration = /^(module|interface|architecture|method|optimizer|schedule|format)\s+(\w+)(?:\s+for\s+((?:"[^"]*"[\s,]*)+))?/gm;
 
 const createLibrary = (
   own: readonly Definition[],

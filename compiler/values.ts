@@ -132,9 +132,12 @@ export const arithmetic = (op: string, a: Value, b: Value): Value | undefined =>
 export interface Scope {
   readonly find: (name: string, at: Span) => Value | undefined;
   readonly names: () => readonly string[];
+  /** What a name means where it is called: children have a namespace of their own. */
+  readonly callee?: (name: string) => Value | undefined;
 }
 
 export const scopeOf = (values: ReadonlyMap<string, Value>, outer?: Scope): Scope => ({
   find: (name, at) => values.get(name) ?? outer?.find(name, at),
   names: () => [...values.keys(), ...(outer?.names() ?? [])],
+  ...(outer?.callee && { callee: outer.callee }),
 });

@@ -73,7 +73,10 @@ export abstract class MemberParser extends ExpressionParser {
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.interop) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.point) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.each) },
-        { GATE: () => place === "a module" || place === "an architecture" || place === "an interface", ALT: () => this.SUBRULE(this.child) },
+        {
+          GATE: () => place === "a module" || place === "an architecture" || place === "an interface",
+          ALT: () => this.SUBRULE(this.child),
+        },
         { ALT: () => this.SUBRULE(this.bind) },
       ]);
       this.ACTION(() => this.checkPlace(member, place, word.image, this.spanOf(word)));
@@ -91,7 +94,8 @@ export abstract class MemberParser extends ExpressionParser {
     };
     const belonging = belongs[member.kind] ?? "";
     // An interface says what is there and not how it is computed.
-    const here = place === "an interface" ? ["param", "child", "point"].includes(member.kind) : belonging === "" || belonging.includes(place);
+    const here =
+      place === "an interface" ? ["param", "child", "point"].includes(member.kind) : belonging === "" || belonging.includes(place);
     if (here) return;
     const help = belonging ? `\`${word}\` belongs to ${belonging}` : "an interface holds `point`, `param` and children";
     this.repaired(diagnostics.member_not_here(at, { member: `\`${word}\``, place }, { help }));

@@ -181,13 +181,17 @@ export interface Parameter {
   readonly value?: Expr;
 }
 
-/** `module Linear(in: int, out: int, bias: bool = false) { … }`. */
-export interface ModuleDef {
-  readonly kind: "module";
+/** What definitions have in common; `doc` is the comment above them. */
+interface Defined {
   readonly at: Span;
   readonly doc?: string;
   readonly name: Name;
   readonly parameters: readonly Parameter[];
+}
+
+/** `module Linear(in: int, out: int, bias: bool = false) { … }`. */
+export interface ModuleDef extends Defined {
+  readonly kind: "module";
   /** The interfaces it implements: `is Attention`, `is Attention(kv_heads: heads)`. */
   readonly is?: readonly Claim[];
   readonly members: readonly Member[];
@@ -201,12 +205,8 @@ export interface Claim {
 }
 
 /** `interface Attention(hidden: int, …) { point query: [.., heads, head_dim] … }`: what a method may rely on. */
-export interface InterfaceDef {
+export interface InterfaceDef extends Defined {
   readonly kind: "interface";
-  readonly at: Span;
-  readonly doc?: string;
-  readonly name: Name;
-  readonly parameters: readonly Parameter[];
   readonly members: readonly Member[];
 }
 
@@ -235,44 +235,28 @@ export interface ConfigKey {
 }
 
 /** `method lora(r: int = 8) amends Linear { … }`; `trains` instead of `amends …` for a selective method. */
-export interface MethodDef {
+export interface MethodDef extends Defined {
   readonly kind: "method";
-  readonly at: Span;
-  readonly doc?: string;
-  readonly name: Name;
-  readonly parameters: readonly Parameter[];
   /** The module it fits, absent when `trains`. */
   readonly amends?: Name;
   readonly members: readonly Member[];
 }
 
 /** `optimizer adamw(…) { state m = 0  m = …  p = … }`. */
-export interface OptimizerDef {
+export interface OptimizerDef extends Defined {
   readonly kind: "optimizer";
-  readonly at: Span;
-  readonly doc?: string;
-  readonly name: Name;
-  readonly parameters: readonly Parameter[];
   readonly members: readonly Member[];
 }
 
 /** `schedule cosine(warmup: span = 0 steps) = expr in step, total`. */
-export interface ScheduleDef {
+export interface ScheduleDef extends Defined {
   readonly kind: "schedule";
-  readonly at: Span;
-  readonly doc?: string;
-  readonly name: Name;
-  readonly parameters: readonly Parameter[];
   readonly value: Expr;
 }
 
 /** `format nf4(block: int = 64) { codebook = [...]  … }`. */
-export interface FormatDef {
+export interface FormatDef extends Defined {
   readonly kind: "format";
-  readonly at: Span;
-  readonly doc?: string;
-  readonly name: Name;
-  readonly parameters: readonly Parameter[];
   readonly members: readonly Member[];
 }
 

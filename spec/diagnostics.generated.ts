@@ -187,6 +187,16 @@ export const diagnostics = {
   adapter_circle: (at: Span | undefined, { names }: { readonly names: string | number }, details: Details = {}): Diagnostic => make("PEFT0452", "error", `adapters stand on each other in a circle: ${names}`, at, details),
   /** `{adapter}` has nothing of its own to train: it is a `{made}` of other adapters */
   nothing_of_its_own: (at: Span | undefined, { adapter, made }: { readonly adapter: string | number; readonly made: string | number }, details: Details = {}): Diagnostic => make("PEFT0453", "error", `\`${adapter}\` has nothing of its own to train: it is a \`${made}\` of other adapters`, at, details),
+  /** no interface is called `{name}` */
+  unknown_interface: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0470", "error", `no interface is called \`${name}\``, at, details),
+  /** {module} says it is {face}, and has no {what} `{name}` */
+  missing_point: (at: Span | undefined, { module, face, what, name }: { readonly module: string | number; readonly face: string | number; readonly what: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0471", "error", `${module} says it is ${face}, and has no ${what} \`${name}\``, at, details),
+  /** {what} of {module} {problem}, as {face} says */
+  point_does_not_fit: (at: Span | undefined, { what, module, problem, face }: { readonly what: string | number; readonly module: string | number; readonly problem: string | number; readonly face: string | number }, details: Details = {}): Diagnostic => make("PEFT0472", "error", `${what} of ${module} ${problem}, as ${face} says`, at, details),
+  /** `base.{name}` is computed after `{rebound}`, which is rebound from it */
+  not_computed_yet: (at: Span | undefined, { name, rebound }: { readonly name: string | number; readonly rebound: string | number }, details: Details = {}): Diagnostic => make("PEFT0473", "error", `\`base.${name}\` is computed after \`${rebound}\`, which is rebound from it`, at, details),
+  /** `each {wanted}` finds nothing: no module below {module} is one */
+  nothing_below: (at: Span | undefined, { wanted, module }: { readonly wanted: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0474", "error", `\`each ${wanted}\` finds nothing: no module below ${module} is one`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

@@ -255,6 +255,13 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     attention(4, 2, "t", { causal: true, zero: 3 }, { ascending: "t" }, [], [4]),
     attention(2, 1, "s", { causal: true, zero: 2 }, { interval: "s" }, [3], [5]),
     attention(2, 2, "s", { causal: false, zero: 1, softcap: 2 }, { below: "s" }, [], [3]),
+    attention(4, 2, "s", { memory: 2 }, { below: 3 }),
+    attention(2, 2, "s", { memory: 2, softcap: 1.5 }, { interval: "t" }, [2]),
+    attention(2, 1, "s", { memory: 1, zero: 3 }, { interval: "t" }, [3], [5]),
+  ],
+  remember: [
+    { inputs: [x(3, 2, 4), x("b", "t", 2, 4)], smooth: [0, 1] },
+    { inputs: [x(1, 1, 3), x("b", "s", 1, 3)], smooth: [0, 1] },
   ],
   cache_write: [{ inputs: [x("b", "s", 2, 3), x("b", "t", 2, 3), whole({ distinct: "s" }, "b", "t")] }],
 };

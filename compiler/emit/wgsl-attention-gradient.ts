@@ -86,7 +86,7 @@ export const gradientParts = (scope: KernelScope) => {
   const anchor = anchorOf(scope.kernel.anchor!);
   const form = formOf(anchor);
   if (form?.form !== "attention_gradient") throw new Error(`${anchor.op} is not the gradient of attention`);
-  const [query, key, value, sees, out, lse, dout, bias] = anchor.inputs as [Node, Node, Node, Node, Node, Node, Node, Node?];
+  const [query, key, value, seen, out, lse, dout, bias] = anchor.inputs as [Node, Node, Node, Node, Node, Node, Node, Node?];
   const shapes = shapesOf(query, key);
   const wants = form.outputs(anchor.attrs);
   const stored = (what: "query" | "key" | "value" | "bias"): Node | undefined =>
@@ -95,7 +95,7 @@ export const gradientParts = (scope: KernelScope) => {
     query,
     key,
     value,
-    sees,
+    sees: { node: seen, memory: form.memory(anchor.attrs) },
     out,
     lse,
     dout,

@@ -201,25 +201,35 @@ export const memoryOf = (scope: KernelScope) => {
   };
 };
 
-/** What a query sees: names of its first slot (absent: 0), its last, and its own position. */
+/** What queries see: the node that says it, and how many slots in front everything sees. */
+export interface Sees {
+  readonly node: Node;
+  readonly memory: number;
+}
+
+/** What a query sees: names of its first slot (absent: 0), its last, and its own position, all counted with the memory in front. */
 export interface Sight {
   readonly first?: string;
   readonly last: string;
   readonly position: string;
+  readonly memory: number;
 }
 
-export const sightOf = (block: Block, sees: Node, row: string, line: string): Sight => {
+export const sightOf = (block: Block, { node: sees, memory }: Sees, row: string, line: string): Sight => {
   const parts = partsOf(sees.type);
+  const behind = memory > 0 ? ` + ${memory}` : "";
   const at = (part: number): string => {
     const groups = [row, line, ...(parts.count > 1 ? [`${part}u`] : [])].map((text) => ({ rank: 1, at: text }));
-    return block.name(`i32(${block.value(sees, { shape: sees.type.shape, groups })})`);
+    return block.name(`i32(${block.value(sees, { shape: sees.type.shape, groups })})${behind}`);
   };
-  return { ...(parts.first !== undefined && { first: at(parts.first) }), last: at(parts.last), position: at(parts.position) };
+  return { ...(parts.first !== undefined && { first: at(parts.first) }), last: at(parts.last), position: at(parts.position), memory };
 };
 
 /** Whether a query of this sight sees a slot, both of them being there. */
-export const seesSlot = (slot: string, { first, last }: Sight): string =>
-  `i32(${slot}) <= ${last}${first === undefined ? "" : ` && i32(${slot}) >= ${first}`}`;
+export const seesSlot = (slot: string, { first, last, memory }: Sight): string => {
+  const from = memory > 0 ? `(i32(${slot}) >= ${first} || i32(${slot}) < ${memory})` : `i32(${slot}) >= ${first}`;
+  return `i32(${slot}) <= ${last}${first === undefined ? "" : ` && ${from}`}`;
+};
 
 /** How a product of query and key becomes a score. */
 export interface Scoring {
@@ -257,7 +267,7 @@ export const scoreOf = (
 export const printLimit = (
   block: Block,
   memory: ReturnType<typeof memoryOf>,
-  sees: Node,
+  sees: Sees,
   row: string,
   query0: string,
   queries: string,
@@ -268,7 +278,7 @@ export const printLimit = (
     block.line(`let limit = ${slots};`);
     return "0u";
   }
-  const from = partsOf(sees.type).first !== undefined;
+  const from = partsOf(sees.node.type).first !== undefined && sees.memory === 0;
   block.line("if (lane == 0u) {");
   block.line("  var furthest = 0;");
   if (from) block.line(`  var nearest = i32(${slots});`);

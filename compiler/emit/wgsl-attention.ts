@@ -36,7 +36,8 @@ export const printAttention = (scope: KernelScope): Printed => {
   const anchor = kernel.anchor!;
   const form = formOf(anchor);
   if (form?.form !== "attention") throw new Error(`${anchor.op} is not attention`);
-  const [query, key, value, sees, bias] = anchor.inputs as [Node, Node, Node, Node, Node?];
+  const [query, key, value, seen, bias] = anchor.inputs as [Node, Node, Node, Node, Node?];
+  const sees = { node: seen, memory: form.memory(anchor.attrs) };
   const { b, t, s, h, d, share } = shapesOf(query, key);
   const causal = form.causal(anchor.attrs);
   const scoring = { scale: form.scale(anchor.attrs, d), softcap: form.softcap(anchor.attrs), bias, zero: anchor.attrs.zero as number };

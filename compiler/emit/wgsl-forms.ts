@@ -139,6 +139,8 @@ export interface AttentionForm {
   readonly softcap: (attrs: Attrs) => number;
   /** Whether a query sees only what `sees` says; else all. */
   readonly causal: (attrs: Attrs) => boolean;
+  /** Slots in front that every query sees; what `sees` says is counted behind them. */
+  readonly memory: (attrs: Attrs) => number;
 }
 
 /** query, key, value, sees, out, lse, dout, perhaps bias -> the wanted ones of dquery, dkey, dvalue, dbias. */
@@ -147,5 +149,7 @@ export interface AttentionGradientForm {
   readonly scale: (attrs: Attrs, width: number) => number;
   readonly softcap: (attrs: Attrs) => number;
   readonly causal: (attrs: Attrs) => boolean;
+  /** Slots in front that every query sees; what `sees` says is counted behind them. */
+  readonly memory: (attrs: Attrs) => number;
   readonly outputs: (attrs: Attrs) => readonly ("query" | "key" | "value" | "bias")[];
 }

@@ -2,6 +2,7 @@
 // slots, and `sees` says which: [b, t] holds the last one, [b, t, 2] the first and the last, [b, t, 3] also the query's own
 // position. One rule so serves training (slots are tokens: the last is the query's position), generation (slots are the cache),
 // windows and packed rows (the first is not 0) and encoders (the last is the row's last token). Every query must see a slot.
+// The first `memory` slots are seen by every query whatever `sees` says, which is counted behind them.
 // `bias` [heads, m] is added to a score by the distance of its slot: element clamp(slot - position + zero, 0, m - 1). `softcap`
 // bounds scores as cap·tanh(score / cap) before that. The second output is log Σ exp(scores), from which the gradient op
 // recomputes the probabilities (Dao et al. 2022) instead of keeping them.
@@ -10,6 +11,7 @@ import { divide, multiply, product } from "../dims.ts";
 import type { Attrs, Dim, TensorType } from "../graph.ts";
 import type { Op, Problem, Tensor } from "../op.ts";
 import { attentionOnnx } from "./attention_onnx.ts";
+import { memorySlots } from "./memory-slots.ts";
 import { isFloat, isWhole, numbers, open, refuse, sameShape, show, zeros } from "./shape.ts";
 
 export const attentionType = (inputs: readonly TensorType[]): TensorType | Problem => {
@@ -54,27 +56,30 @@ export interface QueryPlace {
   /** Offset of slot 0 for the query's key head, and from slot to slot. */
   readonly k: number;
   readonly stride: number;
-  /** The slots it sees: from (included) to (excluded). */
-  readonly from: number;
-  readonly to: number;
+  /** The slots it sees, ascending. */
+  readonly slots: readonly number[];
   readonly head: number;
+  /** Of the query itself, counted as slots are. */
   readonly position: number;
 }
 
 /** Calls `visit` for each query of each head. */
-export const eachQuery = (query: Tensor, key: Tensor, sees: Tensor, causal: boolean, visit: (place: QueryPlace) => void): void => {
+export const eachQuery = (query: Tensor, key: Tensor, sees: Tensor, attrs: Attrs, visit: (place: QueryPlace) => void): void => {
   const [b, t, h, d] = query.shape as [number, number, number, number];
   const [, s, g] = key.shape as [number, number, number];
   const parts = partsOf({ dtype: "i32", shape: sees.shape });
+  const causal = attrs.causal !== false;
+  const memory = memorySlots(attrs);
   for (let row = 0; row < b; row++)
     for (let i = 0; i < t; i++) {
-      const at = (part: number): number => sees.data[(row * t + i) * parts.count + part]!;
+      const at = (part: number): number => memory + sees.data[(row * t + i) * parts.count + part]!;
       const to = causal ? Math.min(s, at(parts.last) + 1) : s;
       const from = causal && parts.first !== undefined ? Math.max(0, at(parts.first)) : 0;
+      const slots = Array.from({ length: s }, (_, slot) => slot).filter((slot) => slot < memory || (slot >= from && slot < to));
       for (let head = 0; head < h; head++) {
         const index = (row * t + i) * h + head;
         const group = Math.floor(head / (h / g));
-        visit({ q: index * d, k: (row * s * g + group) * d, stride: g * d, from, to, index, head, position: at(parts.position) });
+        visit({ q: index * d, k: (row * s * g + group) * d, stride: g * d, slots, index, head, position: at(parts.position) });
       }
     }
 };
@@ -119,6 +124,7 @@ export const attention: Op = {
     attrs: { causal: true, scale: "auto", softcap: 0, zero: 0 },
   },
   mixes: "time",
+  sizes: ["memory"],
   cache: { inputs: [1, 2], positions: 3 },
   type: (inputs) => {
     const type = attentionType(inputs);
@@ -139,15 +145,15 @@ export const attention: Op = {
   eval: ([query, key, value, sees, bias], attrs, types) => {
     const [out, lse] = types.map(zeros) as [Tensor, Tensor];
     const width = query!.shape[3]!;
-    eachQuery(query!, key!, sees!, attrs.causal !== false, (place) => {
-      const { q, k, stride, from, to, index } = place;
-      const scores = Array.from({ length: to - from }, (_, j) => scoreOf(query!, key!, bias, place, from + j, attrs).score);
+    eachQuery(query!, key!, sees!, attrs, (place) => {
+      const { q, k, stride, slots, index } = place;
+      const scores = slots.map((slot) => scoreOf(query!, key!, bias, place, slot, attrs).score);
       const top = Math.max(...scores);
       const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
       lse.data[index] = top + Math.log(total);
       scores.forEach((score, j) => {
         const p = Math.exp(score - top) / total;
-        for (let c = 0; c < width; c++) out.data[q + c]! += p * value!.data[k + (from + j) * stride + c]!;
+        for (let c = 0; c < width; c++) out.data[q + c]! += p * value!.data[k + slots[j]! * stride + c]!;
       });
     });
     return [
@@ -156,6 +162,6 @@ export const attention: Op = {
     ];
   },
   flops: ([query, key]) => multiply(multiply(4, product(query!.shape)), key!.shape[1]!),
-  wgsl: { form: "attention", scale: scaleOf, softcap: softcapOf, causal: (attrs) => attrs.causal !== false },
+  wgsl: { form: "attention", scale: scaleOf, softcap: softcapOf, causal: (attrs) => attrs.causal !== false, memory: memorySlots },
   onnx: attentionOnnx,
 };

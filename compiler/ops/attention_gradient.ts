@@ -7,6 +7,7 @@ import type { TensorType } from "../graph.ts";
 import type { Op, Tensor } from "../op.ts";
 import { attentionType, biasAt, dot, eachQuery, scaleOf, scoreOf, softcapOf } from "./attention.ts";
 import { attentionGradientOnnx } from "./attention_onnx.ts";
+import { memorySlots } from "./memory-slots.ts";
 import { refuse, sameShape, show } from "./shape.ts";
 import { wantedOf } from "./wanted.ts";
 
@@ -14,6 +15,7 @@ export const attention_gradient: Op = {
   name: "attention_gradient",
   doc: "The gradients of `attention`, with the probabilities recomputed; `wants` says which.",
   mixes: "time",
+  sizes: ["memory"],
   type: (inputs, attrs) => {
     const type = attentionType(inputs.slice(0, 4));
     if ("problem" in type) return type;
@@ -30,10 +32,10 @@ export const attention_gradient: Op = {
     const scale = scaleOf(attrs, width);
     const like = (x: Tensor): Tensor => ({ shape: x.shape, data: new Float64Array(x.data.length) });
     const [dq, dk, dv, dbias] = [like(query!), like(key!), like(value!), bias && like(bias)] as const;
-    eachQuery(query!, key!, sees!, attrs.causal !== false, (place) => {
-      const { q, k, stride, from, to, index, head, position } = place;
+    eachQuery(query!, key!, sees!, attrs, (place) => {
+      const { q, k, stride, slots, index, head, position } = place;
       const along = dot(dout!.data, q, out!.data, q, width);
-      for (let j = from; j < to; j++) {
+      for (const j of slots) {
         const slot = k + j * stride;
         const { score, slope } = scoreOf(query!, key!, bias, place, j, attrs);
         const p = Math.exp(score - lse!.data[index]!);
@@ -56,6 +58,7 @@ export const attention_gradient: Op = {
     scale: scaleOf,
     softcap: softcapOf,
     causal: (attrs) => attrs.causal !== false,
+    memory: memorySlots,
     outputs: (attrs) => wantedOf(attrs) as readonly ("query" | "key" | "value" | "bias")[],
   },
   onnx: attentionGradientOnnx,

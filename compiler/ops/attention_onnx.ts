@@ -8,6 +8,7 @@ import { type Dim, divide, isConcrete, multiply } from "../dims.ts";
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
 import type { Node } from "../graph.ts";
 import { partsOf, softcapOf } from "./attention.ts";
+import { memorySlots } from "./memory-slots.ts";
 import { wantedOf } from "./wanted.ts";
 
 /** The sizes, and the steps that forward and backward share. */
@@ -21,7 +22,8 @@ const setUp = (write: OnnxWriter, node: Node, sees: string, bias: string | undef
   const transpose = (name: string, ...perm: number[]) => write.node("Transpose", [name], { perm });
   const seen = node.inputs[3]!.type;
   const parts = partsOf(seen);
-  // One of the numbers of `sees`: [b, 1, t, 1].
+  const memory = memorySlots(node.attrs);
+  // One of the numbers of `sees`, counted with the memory in front: [b, 1, t, 1].
   const seenPart = (part: number): string => {
     const one =
       parts.count === 1
@@ -31,7 +33,8 @@ const setUp = (write: OnnxWriter, node: Node, sees: string, bias: string | undef
             [b, t, 1],
             [b, 1, t, 1],
           );
-    return write.node("Cast", [one], { to: write.code("i64") });
+    const whole = write.node("Cast", [one], { to: write.code("i64") });
+    return memory > 0 ? write.node("Add", [whole, write.constant([memory], "i64")]) : whole;
   };
   const slots = () =>
     write.node("Range", [write.constant([0], "i64", []), write.node("Squeeze", [write.shape([s])]), write.constant([1], "i64", [])]);
@@ -39,7 +42,9 @@ const setUp = (write: OnnxWriter, node: Node, sees: string, bias: string | undef
   const mask = () => {
     const all = slots();
     const after = write.node("Greater", [all, seenPart(parts.last)]);
-    const before = parts.first === undefined ? undefined : write.node("Less", [all, seenPart(parts.first)]);
+    const early = parts.first === undefined ? undefined : write.node("Less", [all, seenPart(parts.first)]);
+    const always = early && memory > 0 ? write.node("Less", [all, write.constant([memory], "i64")]) : undefined;
+    const before = early && always ? write.node("And", [early, write.node("Not", [always])]) : early;
     const hidden = before === undefined ? after : write.node("Or", [after, before]);
     return write.node("Where", [hidden, write.constant(-1e30), write.constant(0)]);
   };

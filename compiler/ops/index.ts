@@ -49,6 +49,7 @@ import { pick } from "./pick.ts";
 import { pow } from "./pow.ts";
 import { put_rows } from "./put_rows.ts";
 import { relu } from "./relu.ts";
+import { remember } from "./remember.ts";
 import { reshape } from "./reshape.ts";
 import { rms_norm } from "./rms_norm.ts";
 import { rms_norm_gradient } from "./rms_norm_gradient.ts";
@@ -151,6 +152,7 @@ const all: readonly Op[] = [
   rotate,
   attention,
   attention_gradient,
+  remember,
   cache_write,
 ];
 

@@ -105,6 +105,24 @@ method prompt(tokens: int = 20, init = random) amends Sequence {
   sequence = prepend(base.sequence, rows)
 }
 
+/// What mixes positions.
+interface Attention(hidden: int, heads: int) {
+  q? = Linear(hidden, hidden)
+  out = Linear(hidden, hidden)
+  param bias?: [hidden]
+  point key, value: [.., heads, hidden / heads]
+  point memory // a list
+}
+module Fused(width: int) is Attention(hidden: width, heads: 1), Norm { forward(x) = x }
+architecture other for "C" is Sequence(hidden: n) { config { n: int } forward(sequence) = sequence.ids }
+method deep(point: int, each: int) amends Sequence {
+  positions = base.positions + point
+  each Attention {
+    param k: [each]
+    memory = base.memory ++ [(k, k)]
+  }
+}
+
 method bottleneck(reduction: int = 16, act = relu) amends Block {
   let h = hidden / reduction
   param down: [h, hidden] ~ normal(0.02)    param up: [hidden, h] ~ zeros

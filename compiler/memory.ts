@@ -1,0 +1,47 @@
+// `attention(query, key, value, …, memory: list)`: key and value with slots in front of them that every query sees. The list
+// holds (key, value) pairs, [slots, heads, width] each; an empty one changes nothing, and the graph is the same as without it.
+
+import type * as tree from "../grammar/tree.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { add, type Dim } from "./dims.ts";
+import { apply, type Context, evaluate, reportThrough, toNode } from "./expressions.ts";
+import type { Node } from "./graph.ts";
+import { describe, type Scope, type TensorValue, unknown, type Value } from "./values.ts";
+
+/** The call without its memory, and the memory put in front. Undefined when the call has none. */
+export const withMemory = (call: tree.Call, scope: Scope, context: Context): Value | undefined => {
+  const argument = call.args.find((candidate) => candidate.name?.text === "memory");
+  if (!argument) return undefined;
+  const memory = evaluate(argument.value, scope, context);
+  const plain = evaluate({ ...call, args: call.args.filter((other) => other !== argument) }, scope, context);
+  if (memory.kind === "unknown" || plain.kind !== "tensor") return unknown;
+  const pairs = pairsOf(memory);
+  if (!pairs)
+    return reportThrough(
+      context,
+      argument.value.at,
+      (at, details) => diagnostics.wrong_operand(at, { op: "memory", what: describe(memory) }, details),
+      { help: "memory is a list of pairs: `memory = base.memory ++ [(key, value)]`" },
+    );
+  const attention = toNode(plain, context)!.inputs[0]!;
+  let [query, key, value, ...rest] = attention.inputs as [Node, Node, Node, ...Node[]];
+  let slots: Dim = 0;
+  // The last pair comes to stand in front: slots have no order that anything could see.
+  for (const pair of pairs) {
+    const joined = [key, value].map((rows, i) => apply("remember", [toNode(pair[i]!, context)!, rows], {}, argument.value.at, context));
+    if (joined.some((one) => one.kind !== "tensor")) return unknown;
+    [key, value] = joined.map((one) => toNode(one, context)!) as [Node, Node];
+    slots = add(slots, toNode(pair[0], context)!.type.shape[0]!);
+  }
+  if (slots === 0) return plain;
+  return apply("attention", [query, key, value, ...rest], { ...attention.attrs, memory: slots }, call.at, context);
+};
+
+/** (key, value) pairs; undefined when the value is anything else. */
+const pairsOf = (value: Value): (readonly [TensorValue, TensorValue])[] | undefined => {
+  if (value.kind !== "list") return undefined;
+  const pairs = value.items.map((item) => (item.kind === "list" && item.items.length === 2 ? item.items : []));
+  if (!pairs.every((pair): pair is [TensorValue, TensorValue] => pair.length === 2 && pair.every((one) => one.kind === "tensor")))
+    return undefined;
+  return pairs;
+};

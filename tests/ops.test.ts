@@ -218,7 +218,7 @@ group("ops", (test) => {
       ["matmul", [f("b", 3), f(4, 5)], {}, /inner sizes 3 and 4 differ/],
       ["split", [f("b", 10)], { count: 3 }, /does not divide/],
       ["attention", [f("b", "t", 6, 4), f("b", "t", 4, 4), f("b", "t", 4, 4), ids("b", "t")], {}, /multiple/],
-      ["attention", [f("b", "t", 6, 4), f("b", "t", 3, 4), f("b", "t", 3, 4), f("b", "t")], {}, /positions/],
+      ["attention", [f("b", "t", 6, 4), f("b", "t", 3, 4), f("b", "t", 3, 4), f("b", "t")], {}, /sees/],
       ["rms_norm", [f("b", 6), f(5)], { eps: 1e-6 }, /not the last axis/],
       ["rotate", [f("b", "t", 2, 7), f("b", "t", 3), f("b", "t", 3)], {}, /even/],
       ["slice", [f("b", 6)], { from: 4, to: 9, axis: -1 }, /not a range/],

@@ -75,7 +75,7 @@ const adapterFacts = (adapter: AdapterPlan, job: Job): AdapterFacts => {
     name: adapter.name,
     method: methodNames(adapter),
     trainable: adapter.trainable,
-    covered: covered.reduce((sum, param) => sum + (param && !param.tiedTo ? size(param.shape) : 0), 0),
+    covered: covered.reduce((sum, param) => sum + (param && !param.tiedTo && !param.view ? size(param.shape) : 0), 0),
     file: adapterFileBytes(written.files, shapes),
     mergeable: written.mergeable,
     coverage: adapter.coverage.map(({ pattern, matches }) => ({ pattern, matches })),

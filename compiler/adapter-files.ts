@@ -3,10 +3,11 @@
 // word for is stored in this project's own way: trained copies under the checkpoint's names, all else under ours.
 
 import type * as tree from "../grammar/tree.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterFiles } from "../spec/job.ts";
 import type { AdapterParam } from "./amend.ts";
 import { type Context, evaluate } from "./expressions.ts";
-import type { AdapterPlan, InjectionPlan } from "./inject.ts";
+import { type AdapterPlan, hasViews, type InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
 import { scopeOf, type Value } from "./values.ts";
 
@@ -24,7 +25,17 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
   const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
   const interop = first.method.members.find((member): member is Interop => member.kind === "interop");
   const one = others.every(({ method }) => method === first.method);
-  const config = interop && one ? configOf(interop, adapter, root, context) : undefined;
+  // The other library has no name for a part of a fused projection.
+  const part = interop && adapter.targets.find(hasViews);
+  if (part)
+    context.report(
+      diagnostics.parts_stay_here(
+        adapter.at,
+        { adapter: adapter.name, module: part.path },
+        { help: "name the whole projection instead to save it as that library does" },
+      ),
+    );
+  const config = interop && one && !part ? configOf(interop, adapter, root, context) : undefined;
   return interop && config ? { library: "peft", config, tensors: tensorsOf(interop, adapter.params) } : own(adapter);
 };
 

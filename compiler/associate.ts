@@ -62,10 +62,39 @@ export const associate = (graph: Graph, roots: readonly Node[], options: Associa
   return roots.map(rewrite);
 };
 
+/**
+ * A product with a part of a fused weight is that part of the product with the whole: x·V(M) = V(x·M) for a view V of the columns.
+ * Products with the other parts are then the same node. Undefined when the factor is no such view.
+ */
+const throughView = (factor: Factor, multiplied: (whole: Factor) => Node, graph: Graph): Node | undefined => {
+  const { node, transposed } = unwrap(factor);
+  const [inner] = node.inputs;
+  const last = (of: Node): boolean => of.attrs.axis === undefined || of.attrs.axis === -1 || of.attrs.axis === of.type.shape.length - 1;
+  if (node.op === "slice" && transposed && node.attrs.axis === 0)
+    return graph.add("slice", [multiplied({ node: inner!, transposed })], { ...node.attrs, axis: -1 }, node.origin);
+  if (transposed) return undefined;
+  // Down to a matrix again: [in, out] -> split -> slice -> join.
+  const steps: Node[] = [];
+  let at: Node | undefined = node;
+  while (at && (at.op === "join" || at.op === "split" || (at.op === "slice" && last(at)))) {
+    steps.push(at);
+    at = at.inputs[0];
+  }
+  if (!at || steps.length === 0 || at.type.shape.length !== 2) return undefined;
+  return steps.reduceRight(
+    (value, step) => graph.add(step.op, [value], step.op === "slice" ? { ...step.attrs, axis: -1 } : step.attrs, step.origin),
+    multiplied({ node: at, transposed: false }),
+  );
+};
+
 /** A product with a weight expression: distributed or not, whichever costs less. */
 const linear = (graph: Graph, node: Node, options: AssociateOptions): Node => {
   const [x, weight] = node.inputs as [Node, Node];
   const transposed = (node.attrs.transpose_b as boolean) === true;
+  const ofWhole = ({ node: of, transposed: flipped }: Factor): Node =>
+    linear(graph, graph.add("matmul", [x, of], { transpose_a: false, transpose_b: flipped }, node.origin), options);
+  const viewed = node.attrs.transpose_a === true ? undefined : throughView({ node: weight, transposed }, ofWhole, graph);
+  if (viewed) return viewed;
   const whole = multiply(graph, chainOf(node), options);
   if (!isSum(weight, transposed)) return whole;
   const spread = distribute(graph, x, { node: weight, transposed }, options);
@@ -112,6 +141,8 @@ const distribute = (graph: Graph, x: Node, weight: Factor, options: AssociateOpt
     const [scalar, rest] = isScalar(a!) ? [a!, b!] : [b!, a!];
     return graph.add("mul", [distribute(graph, x, { node: rest, transposed }, options), scalar], {}, node.origin);
   }
+  const part = throughView({ node, transposed }, (whole) => distribute(graph, x, whole, options), graph);
+  if (part) return part;
   const product = chainOf({ node, transposed });
   return multiply(graph, { factors: [{ node: x, transposed: false }, ...product.factors], scale: product.scale }, options);
 };

@@ -180,11 +180,12 @@ const readConfig = (
   let ok = true;
   for (const key of architecture.config) {
     const name = key.name.text;
-    const raw = lookUp(config, name);
+    const label = key.paths.find(({ text }) => valueAt(config, text) !== undefined)?.text ?? name;
+    const raw = lookUp(config, key);
     const fallback = (): Value => (key.value ? evaluate(key.value, scopeOf(sizes), inner) : none);
     if (raw === undefined || (raw === null && (key.optional || key.value))) {
       if (!key.value && !key.optional) {
-        context.report(diagnostics.missing_config_key(at, { key: name, architecture: architecture.name.text }));
+        context.report(diagnostics.missing_config_key(at, { key: label, architecture: architecture.name.text }));
         ok = false;
       }
       const value = fallback();
@@ -193,7 +194,7 @@ const readConfig = (
         context.report(
           diagnostics.unsupported_config(
             at,
-            { key: name, found: describe(value), wanted: problem },
+            { key: label, found: describe(value), wanted: problem },
             { help: `it follows from other keys of config.json, which do not fit together` },
           ),
         );
@@ -208,8 +209,8 @@ const readConfig = (
       context.report(
         diagnostics.unsupported_config(
           at,
-          { key: name, found: JSON.stringify(raw) ?? "nothing", wanted: problem },
-          { help: `${architecture.name.text} reads ${name} as ${problem}; this checkpoint asks for something it cannot do` },
+          { key: label, found: JSON.stringify(raw) ?? "nothing", wanted: problem },
+          { help: `${architecture.name.text} reads ${label} as ${problem}; this checkpoint asks for something it cannot do` },
         ),
       );
       ok = false;
@@ -219,11 +220,16 @@ const readConfig = (
   return ok ? sizes : undefined;
 };
 
-const lookUp = (config: Record<string, unknown>, name: string): unknown => {
+/** The value at `a.b` of an object in an object. */
+const valueAt = (config: Record<string, unknown>, path: string): unknown =>
+  path.split(".").reduce<unknown>((value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined), config);
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const lookUp = (config: Record<string, unknown>, { name: { text: name }, paths }: tree.ConfigKey): unknown => {
+  if (paths.length > 0) return paths.map(({ text }) => valueAt(config, text)).find((value) => value !== undefined);
   if (name in config) return config[name];
-  for (const value of Object.values(config))
-    if (typeof value === "object" && value !== null && !Array.isArray(value) && name in value)
-      return (value as Record<string, unknown>)[name];
+  for (const value of Object.values(config)) if (isObject(value) && name in value) return value[name];
   return undefined;
 };
 
@@ -232,6 +238,7 @@ const fromJson = (raw: unknown): Value => {
   if (typeof raw === "boolean") return bool(raw);
   if (typeof raw === "string") return { kind: "text", value: raw };
   if (raw === null) return none;
+  if (Array.isArray(raw)) return { kind: "list", items: raw.map(fromJson) };
   return { kind: "record", name: "an object", fields: () => undefined, names: () => [] };
 };
 
@@ -250,6 +257,8 @@ const misfit = (key: tree.ConfigKey, value: Value, sizes: ReadonlyMap<string, Va
       return value.kind === "bool" ? undefined : "true or false";
     case "string":
       return value.kind === "text" ? undefined : "text";
+    case "list":
+      return value.kind === "list" ? undefined : "a list";
     default:
       return undefined;
   }

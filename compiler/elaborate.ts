@@ -6,10 +6,11 @@
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
+import { differentiate } from "./differentiate.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
-import type { Instance, ParamSpec } from "./instantiate.ts";
+import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
 import { checkPoint, namesOf, pointsOf } from "./interfaces.ts";
 import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { withMemory } from "./memory.ts";
@@ -114,6 +115,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     use,
     callModule: (target, args, at) =>
       target.kind === "module" ? callModule(target.instance, args, at, through) : callRepeat(target.instances, args, at, through),
+    param: (instance, name) => paramOf(instance, name),
     special: (name, call, scope) =>
       name === "branch"
         ? branch(call, scope, contextFor(through), gated)
@@ -135,6 +137,12 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const sites = graph.nodes.filter((node) => node.op === "branch").length;
     return tensorOf(graph.add("branch", [use(first)], { ...second.attrs, gate: second.op.name, site: sites }, [...inner.through, call.at]));
   };
+
+  // By path, since amended copies of an instance are other objects.
+  const parents = new Map<string, Instance>();
+  for (const module of modulesOf(root))
+    for (const child of module.children.values())
+      for (const one of Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]) parents.set(one.path, module);
 
   /** A named value of a module after everything that is switched on, the first layer first. */
   const amended = (instance: Instance, name: string, value: Value, frame: Frame = noFrame()): Value =>
@@ -236,18 +244,32 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     if (!instance.params.has(name)) return undefined;
     const param = instance.params.get(name);
     if (!param) return none;
+    if (param.view) return viewed(instance, name, param.view.expr);
     const own = param.tiedTo ?? param;
     return tensorOf(addInput(local(own.path), { dtype: "f32", shape: own.shape }, { kind: "param", param: own }));
+  };
+
+  /** A part of another parameter, as that one's amendments leave it; the expression is read where the child is declared. */
+  const viewed = (instance: Instance, name: string, expr: tree.Expr): Value => {
+    const parent = parents.get(instance.path)!;
+    const value = evaluate(expr, forwardScope(parent, new Map()), contextFor(context.through));
+    const wanted = instance.params.get(name)!.shape;
+    if (value.kind !== "tensor" || use(value).type.shape.join() === wanted.join()) return value;
+    return reportThrough(contextFor(context.through), expr.at, (at, details) =>
+      diagnostics.shapes_do_not_fit(
+        at,
+        { problem: `${name} is [${wanted.join(", ")}] and its view [${use(value).type.shape.join(", ")}]` },
+        details,
+      ),
+    );
   };
 
   const forwardScope = (instance: Instance, locals: Map<string, Value>): Scope => ({
     find: (name, at) => {
       const bound = locals.get(name);
       if (bound) return bound;
-      if (instance.params.has(name)) {
-        const value = plainParam(instance, name)!;
-        return amended(instance, name, value);
-      }
+      const param = paramOf(instance, name);
+      if (param) return param;
       const child = childOf(instance, name);
       if (child) return child;
       const own = instance.definition.members.find((member) => member.kind === "let" && member.name.text === name);
@@ -257,6 +279,10 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     names: () => [...locals.keys(), ...instance.params.keys(), ...instance.children.keys(), ...instance.sizes.keys()],
     callee: (name) => childOf(instance, name),
   });
+
+  /** A parameter as the active adapters leave it. */
+  const paramOf = (instance: Instance, name: string): Value | undefined =>
+    instance.params.has(name) ? amended(instance, name, plainParam(instance, name)!) : undefined;
 
   // A tied parameter follows its owner when a selective method trains the owner.
   const tiedTrained = (adapter: string, instance: Instance, name: string): Value | undefined => {
@@ -268,6 +294,26 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         .flatMap((amendment) => [...amendment.params.values()])
         .find((candidate) => "copyOf" in candidate.source && candidate.source.copyOf === owner.path);
     return param && adapterParam(param);
+  };
+
+  /** A parameter with what adapters do to its parts put back where each part was taken from: the way back of a view is its gradient. */
+  const withParts = (owner: Instance, name: string, whole: Value): Value => {
+    if (whole.kind !== "tensor") return whole;
+    const { graph } = current();
+    let result = use(whole);
+    for (const sibling of parents.get(owner.path)?.children.values() ?? [])
+      for (const part of Array.isArray(sibling) ? (sibling as readonly Instance[]) : [sibling as Instance])
+        for (const [own, param] of part.params) {
+          if (param?.view?.of !== owner.params.get(name)) continue;
+          const before = plainParam(part, own)!;
+          const after = amended(part, own, before);
+          if (after === before) continue;
+          if (before.kind !== "tensor" || after.kind !== "tensor") return unknown;
+          const back = (node: Node): Node => differentiate(graph, new Map([[use(before), node]]), new Set([use(whole)])).get(use(whole))!;
+          // Exact: what is taken away is the very number that stands there.
+          result = graph.add("add", [graph.add("sub", [result, back(use(before))]), back(use(after))]);
+        }
+    return tensorOf(result);
   };
 
   const callModule = (instance: Instance, args: readonly Value[], at: tree.Span, through: Context["through"]): Value => {
@@ -385,7 +431,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         ? goal.forwardOf.definition.kind === "interface"
           ? callPoints(goal.forwardOf)
           : callModule(goal.forwardOf, declaredInputs(goal.forwardOf), goal.forwardOf.definition.at, context.through)
-        : amended(goal.module, goal.param, plainParam(goal.module, goal.param)!);
+        : withParts(goal.module, goal.param, paramOf(goal.module, goal.param)!);
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result) };
 };

@@ -3,7 +3,7 @@
 
 import type { AdapterParam } from "./amend.ts";
 import type { Stage } from "./elaborate.ts";
-import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
+import { type Instance, isOwn, modulesOf, type ParamSpec } from "./instantiate.ts";
 import type { Choice } from "./layers.ts";
 import { describe, type TensorValue } from "./values.ts";
 
@@ -11,7 +11,8 @@ import { describe, type TensorValue } from "./values.ts";
 export const signatureOf = (instance: Instance, adapters: readonly string[]): string => {
   const sizes = [...instance.sizes].map(([name, value]) => `${name}=${describe(value)}`);
   const params = [...instance.params].map(
-    ([name, param]) => `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : ""}` : "-"}`,
+    ([name, param]) =>
+      `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : param.view ? "*" : ""}` : "-"}`,
   );
   const amendments = instance.amendments
     .filter((amendment) => adapters.includes(amendment.adapter))
@@ -52,7 +53,7 @@ export const rebind = (
   const adapterParams = new Map<string, AdapterParam>();
   const below = (path: string): string => path.slice(instance.path.length + 1);
   for (const module of modulesOf(instance)) {
-    for (const param of module.params.values()) if (param && !param.tiedTo) params.set(below(param.path), param);
+    for (const param of module.params.values()) if (isOwn(param)) params.set(below(param.path), param);
     for (const amendment of module.amendments)
       for (const param of amendment.params.values()) {
         if (param.shared) continue;

@@ -7,6 +7,7 @@ import type { Details, Diagnostic } from "../spec/diagnostic.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Attr, Attrs, Dim, Graph, Node, Origin } from "./graph.ts";
+import type { Instance } from "./instantiate.ts";
 import type { Op } from "./op.ts";
 import { ops } from "./ops/index.ts";
 import { arithmetic, asDim, bool, describe, none, number, type Scope, type TensorValue, unknown, type Value } from "./values.ts";
@@ -19,6 +20,8 @@ export interface Context {
   /** A tensor of another stage, as a node of the current one. */
   readonly use?: (tensor: TensorValue) => Node;
   readonly callModule?: (value: Value & { kind: "module" | "repeat" }, args: readonly Value[], at: Span) => Value;
+  /** A parameter of a module: `embed.weight`. */
+  readonly param?: (instance: Instance, name: string) => Value | undefined;
   /** Calls that are not ops: `branch(…)`, `prepend(…)`. */
   readonly special?: (name: string, call: tree.Call, scope: Scope) => Value | undefined;
   /** Where definitions were entered from, outermost first; prepended to every origin. */
@@ -93,10 +96,13 @@ const findName = (name: string, at: Span, scope: Scope, context: Context): Value
   });
 };
 
-/** A value as a node of the current stage; numbers become constants. */
-export const toNode = (value: Value, context: Context): Node | undefined => {
+/** A value as a node of the current stage; numbers become constants, whole ones beside whole-number tensors. */
+export const toNode = (value: Value, context: Context, beside?: Value): Node | undefined => {
   if (value.kind === "tensor") return context.use ? context.use(value) : value.node;
-  if (value.kind === "number" && context.stage) return context.stage.graph.constant(value.value);
+  if (value.kind === "number" && context.stage) {
+    const dtype = beside?.kind === "tensor" && Number.isInteger(value.value) ? beside.node.type.dtype : "f32";
+    return context.stage.graph.constant(value.value, [], dtype);
+  }
   return undefined;
 };
 
@@ -144,6 +150,8 @@ const binary = (expr: tree.Binary, scope: Scope, context: Context): Value => {
   }
   if (left.kind === "bool" && right.kind === "bool" && (expr.op === "==" || expr.op === "!="))
     return bool((left.value === right.value) === (expr.op === "=="));
+  if (left.kind === "text" && right.kind === "text" && (expr.op === "==" || expr.op === "!="))
+    return bool((left.value === right.value) === (expr.op === "=="));
   if ((left.kind === "none" || right.kind === "none") && (expr.op === "==" || expr.op === "!="))
     return bool((left.kind === right.kind) === (expr.op === "=="));
   if (expr.op === "++" && left.kind === "list" && right.kind === "list") return { kind: "list", items: [...left.items, ...right.items] };
@@ -151,7 +159,7 @@ const binary = (expr: tree.Binary, scope: Scope, context: Context): Value => {
   if (expr.op === "+" && right.kind === "none") return left;
   if (expr.op === "+" && left.kind === "none") return right;
 
-  const [a, b] = [toNode(left, context), toNode(right, context)];
+  const [a, b] = [toNode(left, context, right), toNode(right, context, left)];
   if (!a) return wrongKind(expr.left.at, expr.op, left, context);
   if (!b) return wrongKind(expr.right.at, expr.op, right, context);
   if (expr.op === "@") return apply("matmul", [a, b], { transpose_a: false, transpose_b: false }, expr.at, context);
@@ -248,7 +256,11 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
   if (tensors.length > 0 && values.every((value) => value.kind === "number" || value.kind === "size")) return constantOp(op, values, attrs);
   const nodes: Node[] = [];
   for (const [i, value] of values.entries()) {
-    const node = toNode(value, context);
+    const node = toNode(
+      value,
+      context,
+      values.find((other) => other.kind === "tensor"),
+    );
     if (!node) return wrongKind(expr.args[i]!.at, op.name, value, context);
     nodes.push(node);
   }
@@ -290,7 +302,7 @@ const member = (expr: tree.MemberOf, of: Value, context: Context): Value => {
     of.kind === "record"
       ? [of.fields(name), of.names()]
       : of.kind === "module"
-        ? [childOf(of, name), [...of.instance.children.keys()]]
+        ? [context.param?.(of.instance, name) ?? childOf(of, name), [...of.instance.params.keys(), ...of.instance.children.keys()]]
         : [undefined, of.kind === "tensor" ? ["T"] : []];
   if (found) return found;
   const near = nearest(name, names);

@@ -8,7 +8,7 @@ import { type AdapterParam, type Applied, amend, take } from "./amend.ts";
 import { bindArguments } from "./arguments.ts";
 import { product } from "./dims.ts";
 import type { Context } from "./expressions.ts";
-import { type Instance, modulesOf } from "./instantiate.ts";
+import { type Instance, isOwn, modulesOf } from "./instantiate.ts";
 import { faceOf } from "./interfaces.ts";
 import { alternatives, match, type Pattern, type Target, whereItStops } from "./paths.ts";
 import type { Library } from "./resolve.ts";
@@ -253,15 +253,28 @@ const fit = (
             )
           : [],
     );
-    const own = params.filter((target) => target.kind === "param" && !target.param.tiedTo);
+    const own = params.filter((target) => target.kind === "param" && isOwn(target.param));
     if (own.length > 0) return own;
+    const part = params.find((target) => target.kind === "param" && target.param.view);
     context.report(
-      diagnostics.no_parameters(pattern.at, { pattern: pattern.text }, { help: "end the pattern with `**` to cover what is below" }),
+      diagnostics.no_parameters(
+        pattern.at,
+        { pattern: pattern.text },
+        {
+          help:
+            part?.kind === "param"
+              ? `it is a part of ${part.param.view!.of.path}: train that`
+              : "end the pattern with `**` to cover what is below",
+        },
+      ),
     );
     return undefined;
   }
   const wanted = method.amends.text;
-  const fits = targets.filter((target) => target.kind === "module" && faceOf(target.module, wanted) !== undefined);
+  // A pattern that takes what is there takes what is stored; a part of a fused projection is taken by its name.
+  const fits = targets.filter(
+    (target) => target.kind === "module" && faceOf(target.module, wanted) !== undefined && (pattern.exact || !hasViews(target.module)),
+  );
   const misfit = targets.find((target) => !fits.includes(target));
   if (fits.length === 0 || (pattern.exact && misfit)) {
     const example = misfit ?? targets[0]!;
@@ -287,3 +300,6 @@ const fit = (
   }
   return fits;
 };
+
+/** Whether a module's numbers are a part of another's. */
+export const hasViews = (module: Instance): boolean => [...module.params.values()].some((param) => param?.view);

@@ -27,6 +27,8 @@ export interface ParamSpec {
   readonly transposed: boolean;
   /** Set when the value is another parameter's: the tied weight of a head. */
   readonly tiedTo?: ParamSpec;
+  /** Set when the value is computed from another parameter's: a part of a fused projection. */
+  readonly view?: { readonly expr: tree.Expr; readonly of: ParamSpec };
   /** How the checkpoint stores it, once headers are read. */
   stored?: DType;
 }
@@ -78,12 +80,22 @@ export const build = (
     if (member.kind === "param")
       for (const name of member.names) params.set(name.text, buildParam(member, name.text, sizes, scope, place, context));
     if (member.kind === "child") {
-      const child = buildChild(member, scope, place, children, library, context);
+      const child = isThere(member, scope, context) ? buildChild(member, scope, place, children, library, context) : undefined;
+      if (child && children.has(member.name.text))
+        reportThrough(context, member.at, (at, details) => diagnostics.duplicate_name(at, { name: member.name.text }, details), {
+          help: "the conditions of two children of one name must exclude each other",
+        });
       if (child) children.set(member.name.text, child);
     }
   }
   const instance = { path: place.path, definition, sizes, checkpoint: place.checkpoint, params, children, amendments: [] };
   return { ...instance, faces: readFaces((definition.kind !== "interface" && definition.is) || [], instance, library, context) };
+};
+
+/** `when` decides at compile time; what is not known yet counts as there. */
+const isThere = (member: tree.ChildMember, scope: Scope, context: Context): boolean => {
+  const when = member.when && evaluate(member.when, scope, context);
+  return !(when?.kind === "bool" && !when.value);
 };
 
 const buildParam = (
@@ -181,7 +193,7 @@ const buildChild = (
   return undefined;
 };
 
-/** `tied weight = embed.weight when cond`: the parameter is the sibling's. */
+/** `tied weight = embed.weight when cond`: the parameter is the sibling's. Any other expression is a view of the one it reads. */
 const tie = (
   member: tree.ChildMember,
   instance: Instance,
@@ -189,22 +201,49 @@ const tie = (
   siblings: ReadonlyMap<string, Instance | readonly Instance[]>,
   context: Context,
 ): Instance => {
-  const tied = member.tied;
-  if (!tied) return instance;
-  const when = tied.when ? evaluate(tied.when, scope, context) : undefined;
-  if (when && !(when.kind === "bool" && when.value)) return instance;
-  const target = tied.to.kind === "member" && tied.to.of.kind === "ref" ? siblings.get(tied.to.of.name) : undefined;
-  const source =
-    target && !Array.isArray(target) && tied.to.kind === "member" ? (target as Instance).params.get(tied.to.name.text) : undefined;
-  const own = instance.params.get(tied.param.text);
-  if (!source || !own || source.shape.join() !== own.shape.join()) {
-    reportThrough(context, tied.at, (at, details) => diagnostics.bad_tie(at, { name: tied.param.text }, details), {
-      help: "tie to a parameter of an earlier child that has the same shape",
-    });
-    return instance;
+  const params = new Map(instance.params);
+  for (const tied of member.ties) {
+    const when = tied.when ? evaluate(tied.when, scope, context) : undefined;
+    if (when && !(when.kind === "bool" && when.value)) continue;
+    const name = tied.param.text;
+    // A parameter that is absent here needs no other's value.
+    if (instance.params.has(name) && !instance.params.get(name)) continue;
+    const own = instance.params.get(name);
+    const sources = readBy(tied.to, siblings);
+    const [source] = sources;
+    const whole = tied.to.kind === "member";
+    if (!own || !source || sources.length > 1 || (whole && source.shape.join() !== own.shape.join())) {
+      reportThrough(context, tied.at, (at, details) => diagnostics.bad_tie(at, { name }, details), {
+        help: whole
+          ? "tie to a parameter of an earlier child that has the same shape"
+          : "a view reads one parameter of an earlier child, like `slice(qkv.weight, 0, width, axis: 0)`",
+      });
+      continue;
+    }
+    params.set(name, { ...own, ...(whole ? { tiedTo: source } : { view: { expr: tied.to, of: source } }) });
   }
-  return { ...instance, params: new Map(instance.params).set(tied.param.text, { ...own, tiedTo: source }) };
+  return { ...instance, params };
 };
+
+/** The siblings' parameters that an expression reads. */
+const readBy = (expr: tree.Expr, siblings: ReadonlyMap<string, Instance | readonly Instance[]>): ParamSpec[] => {
+  const found = new Set<ParamSpec>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    const node = value as Partial<tree.Expr>;
+    if (node.kind === "member" && node.of?.kind === "ref") {
+      const sibling = siblings.get(node.of.name);
+      const param = sibling && !Array.isArray(sibling) ? (sibling as Instance).params.get(node.name!.text) : undefined;
+      if (param) found.add(param);
+    }
+    for (const part of Object.values(value)) visit(part);
+  };
+  visit(expr);
+  return [...found];
+};
+
+/** Whether a parameter holds numbers of its own, and is not another's. */
+export const isOwn = (param: ParamSpec | undefined): param is ParamSpec => param !== undefined && !param.tiedTo && !param.view;
 
 /** Every module, parents first. */
 export const modulesOf = function* (root: Instance): Generator<Instance> {
@@ -215,5 +254,5 @@ export const modulesOf = function* (root: Instance): Generator<Instance> {
 
 /** Every parameter that exists of its own, in order. */
 export const parametersOf = function* (root: Instance): Generator<ParamSpec> {
-  for (const instance of modulesOf(root)) for (const param of instance.params.values()) if (param && !param.tiedTo) yield param;
+  for (const instance of modulesOf(root)) for (const param of instance.params.values()) if (isOwn(param)) yield param;
 };

@@ -11,7 +11,7 @@ import type { Context } from "./expressions.ts";
 import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import type { CompileHost } from "./host.ts";
 import { type AdapterPlan, methodNames } from "./inject.ts";
-import { parametersOf } from "./instantiate.ts";
+import { type Instance, modulesOf, type ParamSpec, parametersOf } from "./instantiate.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
 import { changedPlaces, unmergeable } from "./merging.ts";
 import { ops } from "./ops/index.ts";
@@ -373,10 +373,16 @@ const mergeTensors = (
     tensors.push({ tensor: own.tensor, transposed: own.transposed, shape: param.shape.map(Number), output: param.name });
   }
   const layers = layersOf(adapter.name, checked.adapters);
-  for (const [module, names] of computed)
-    for (const name of names) {
-      const own = module.params.get(name);
-      if (!own) continue;
+  const done = new Set<string>();
+  for (const [target, names] of computed)
+    for (const local of names) {
+      const amended = target.params.get(local);
+      if (!amended) continue;
+      // A part is merged into the tensor that it is a part of, together with the other parts of it.
+      const own = amended.view?.of ?? amended;
+      const { module, name } = amended.view ? holderOf(checked.base.root, own) : { module: target, name: local };
+      if (done.has(own.path)) continue;
+      done.add(own.path);
       const model = elaborate(checked.base.root, { layers, training: false }, { module, param: name }, context);
       if (!model) return undefined;
       const program = `merge(${adapter.name}).${own.path}`;
@@ -392,6 +398,11 @@ const mergeTensors = (
       });
     }
   return tensors;
+};
+
+const holderOf = (root: Instance, param: ParamSpec): { readonly module: Instance; readonly name: string } => {
+  for (const module of modulesOf(root)) for (const [name, own] of module.params) if (own === param) return { module, name };
+  throw new Error(`${param.path} belongs to no module`);
 };
 
 const memoryPlan = (

@@ -18,7 +18,9 @@ export const printModel = ({ base, adapters }: Checked): string => {
   for (const module of modulesOf(base.root)) {
     if (/(^|\.)[1-9]\d*(\.|$)/.test(module.path)) continue;
     const params = [...module.params].flatMap(([name, param]) =>
-      param ? [`${name}[${param.shape.join(", ")}]${param.tiedTo ? ` = ${param.tiedTo.path}` : ""}`] : [],
+      param
+        ? [`${name}[${param.shape.join(", ")}]${param.tiedTo ? ` = ${param.tiedTo.path}` : param.view ? ` of ${param.view.of.path}` : ""}`]
+        : [],
     );
     lines.push(
       `  ${module.path || "."}: ${module.definition.name.text}${params.length ? ` ${params.join(" ")}` : ""}${module.checkpoint ? `  @ ${module.checkpoint}` : ""}`,

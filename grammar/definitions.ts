@@ -4,6 +4,7 @@ import { MemberParser } from "./members.ts";
 import {
   Amends,
   Architecture,
+  At,
   Bar,
   Colon,
   Comma,
@@ -20,6 +21,7 @@ import {
   Module,
   Name,
   Optimizer,
+  Or,
   Question,
   RightParen,
   Schedule,
@@ -206,11 +208,20 @@ export abstract class DefinitionParser extends MemberParser {
       const optional = this.OPTION(() => this.CONSUME(Question)) !== undefined;
       this.CONSUME(Colon);
       const type = this.SUBRULE(this.configType);
+      const paths: ConfigKey["paths"][number][] = [];
+      this.OPTION2(() => {
+        this.CONSUME(At);
+        paths.push(this.SUBRULE(this.label));
+        this.MANY(() => {
+          this.CONSUME(Or);
+          paths.push(this.SUBRULE1(this.label));
+        });
+      });
       const value = this.OPTION1(() => {
         this.CONSUME(Equals);
         return this.SUBRULE(this.expression);
       });
-      return { at: this.span(start), name, optional, type, ...(value && { value }) };
+      return { at: this.span(start), name, optional, type, paths, ...(value && { value }) };
     }),
   );
 

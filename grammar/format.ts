@@ -242,7 +242,7 @@ class Format extends ExpressionFormat {
     return { at, print: () => ["config ", this.block(elements, at.end - 1, true)] };
   }
 
-  private configKey({ name, optional, type, value }: ConfigKey): Doc {
+  private configKey({ name, optional, type, paths, value }: ConfigKey): Doc {
     const head = [this.name(name), optional ? "?: " : ": "];
     const kind =
       "oneOf" in type
@@ -251,7 +251,8 @@ class Format extends ExpressionFormat {
             " | ",
           )
         : this.name(type);
-    return [head, kind, value ? this.assigned(" =", value) : ""];
+    const where = paths.map(({ text, at }, i) => [i ? " or " : " @ ", this.amid(at.start), quoted(text)]);
+    return [head, kind, where, value ? this.assigned(" =", value) : ""];
   }
 
   private member(member: Member): Doc {
@@ -288,16 +289,22 @@ class Format extends ExpressionFormat {
     }
   }
 
-  private child({ name, optional, repeat, module, checkpoint, transposed, tied }: Extract<Member, { kind: "child" }>): Doc {
+  private child({ name, optional, repeat, module, checkpoint, transposed, when, ties }: Extract<Member, { kind: "child" }>): Doc {
     const head = [this.name(name), optional ? "? = " : " = "];
     const repeated = repeat ? ["repeat ", this.expr(repeat.count), " as ", this.name(repeat.index), ":", line] : "";
     const call = this.expr(module);
     const where = checkpoint ? [line, "@ ", this.amid(checkpoint.at.start), quoted(checkpoint.text)] : "";
     const flipped = transposed ? [line, "transposed"] : "";
-    const tie = tied
-      ? [line, "tied ", this.name(tied.param), " = ", this.expr(tied.to), tied.when ? [" when ", this.expr(tied.when)] : ""]
-      : "";
-    return group(head, repeat ? indent(repeated, call, where, flipped, tie) : [call, indent(where, flipped, tie)]);
+    const there = when ? [line, "when ", this.expr(when)] : "";
+    const tied = ties.map((tie) => [
+      line,
+      "tied ",
+      this.name(tie.param),
+      " = ",
+      this.expr(tie.to),
+      tie.when ? [" when ", this.expr(tie.when)] : "",
+    ]);
+    return group(head, repeat ? indent(repeated, call, where, flipped, there, tied) : [call, indent(where, flipped, there, tied)]);
   }
 
   private forward({ at, inputs, output, lets, value }: ForwardMember): Doc {

@@ -46,6 +46,7 @@ import type {
   PointMember,
   Span,
   StateMember,
+  Tie,
 } from "./tree.ts";
 
 /** The kind of body a member stands in decides whether `name = …` is a child or a binding, and what is out of place. */
@@ -217,10 +218,13 @@ export abstract class MemberParser extends ExpressionParser {
       this.CONSUME(At);
       return this.SUBRULE(this.label);
     });
-    this.slip(Transposed, Tied);
+    this.slip(Transposed, When, Tied);
     const transposed = this.OPTION2({ GATE: () => this.asWord(), DEF: () => this.CONSUME(Transposed) }) !== undefined;
+    this.slip(When, Tied);
+    const when = this.OPTION3({ GATE: () => this.asWord(), DEF: () => this.SUBRULE(this.whenClause) });
     this.slip(Tied);
-    const tied = this.OPTION3({ GATE: () => this.next(Name, 2), DEF: () => this.SUBRULE(this.tied) });
+    const ties: Tie[] = [];
+    this.MANY({ GATE: () => this.next(Name, 2), DEF: () => ties.push(this.SUBRULE(this.tied)) });
     return {
       kind: "child",
       at: this.span(start),
@@ -230,25 +234,25 @@ export abstract class MemberParser extends ExpressionParser {
       module,
       ...(checkpoint && { checkpoint }),
       transposed,
-      ...(tied && { tied }),
+      ...(when && { when }),
+      ties,
     };
   });
 
-  private readonly tied = this.RULE("tied", (): NonNullable<ChildMember["tied"]> => {
+  private readonly tied = this.RULE("tied", (): Tie => {
     const start = this.start();
     this.CONSUME(Tied);
     const param = this.nameOf(this.CONSUME(Name));
     this.CONSUME(Equals);
     const to = this.SUBRULE(this.expression);
     this.slip(When);
-    const when = this.OPTION({
-      GATE: () => this.asWord(),
-      DEF: () => {
-        this.CONSUME(When);
-        return this.SUBRULE1(this.expression);
-      },
-    });
+    const when = this.OPTION({ GATE: () => this.asWord(), DEF: () => this.SUBRULE(this.whenClause) });
     return { param, to, ...(when && { when }), at: this.span(start) };
+  });
+
+  private readonly whenClause = this.RULE("whenClause", (): Expr => {
+    this.CONSUME(When);
+    return this.SUBRULE(this.expression);
   });
 
   /** A module and its arguments: `Linear(hidden, hidden)`. What follows, `@ "…"` included, is the child's. */

@@ -229,8 +229,10 @@ export interface ConfigKey {
   readonly at: Span;
   readonly name: Name;
   readonly optional: boolean;
-  /** `int`, `float`, `bool`, `string`, or literals any of which the key may hold: `"silu" | "gelu"`. */
+  /** `int`, `float`, `bool`, `string`, `list`, or literals any of which the key may hold: `"silu" | "gelu"`. */
   readonly type: Name | { readonly oneOf: readonly Expr[]; readonly at: Span };
+  /** Where it stands in config.json, points for objects inside objects, tried in order: `@ "rope_parameters.rope_theta" or "rope_theta"`. */
+  readonly paths: readonly { readonly text: string; readonly at: Span }[];
   readonly value?: Expr;
 }
 
@@ -316,8 +318,18 @@ export interface ChildMember {
   readonly checkpoint?: { readonly text: string; readonly at: Span };
   /** Two-dimensional parameters are stored [in, out] in the checkpoint. */
   readonly transposed: boolean;
-  /** `tied weight = embed.weight when tie_word_embeddings`. */
-  readonly tied?: { readonly param: Name; readonly to: Expr; readonly when?: Expr; readonly at: Span };
+  /** `when qk_norm`: the child is there only then. */
+  readonly when?: Expr;
+  /** `tied weight = embed.weight when tie_word_embeddings`, and views: `tied weight = slice(qkv.weight, 0, hidden, axis: 0)`. */
+  readonly ties: readonly Tie[];
+}
+
+/** A parameter that is another's, or computed from it. */
+export interface Tie {
+  readonly at: Span;
+  readonly param: Name;
+  readonly to: Expr;
+  readonly when?: Expr;
 }
 
 /** `let h = hidden / reduction`, in a method, module or forward body. */

@@ -119,6 +119,7 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   branch: [{ inputs: [x("b", 3)], attrs: { site: 1 } }],
   neg: [...unary(), { inputs: [whole({ below: 9 }, "b")] }],
   abs: unary("apart"),
+  floor: [{ inputs: [{ shape: ["b", "t", 6], fill: "apart" }] }],
   exp: unary(),
   log: unary("positive"),
   sqrt: unary("positive"),

@@ -227,7 +227,8 @@ const visitDefinition = (
     if (member.kind === "child") {
       visit(member.repeat?.count, scope, amended);
       visit(member.module, scope, amended, "module");
-      visit(member.tied, scope, amended);
+      visit(member.when, scope, amended);
+      for (const tie of member.ties) visit(tie, scope, amended);
     } else if (member.kind === "interop") {
       for (const entry of member.config) visit(entry.value, scope, amended);
       for (const { value } of member.tensors) visit(value, scope, amended);

@@ -21,6 +21,7 @@ import { dropout } from "./dropout.ts";
 import { erf } from "./erf.ts";
 import { exp } from "./exp.ts";
 import { eye } from "./eye.ts";
+import { floor } from "./floor.ts";
 import { gather } from "./gather.ts";
 import { gather_gradient } from "./gather_gradient.ts";
 import { gelu } from "./gelu.ts";
@@ -88,6 +89,7 @@ const all: readonly Op[] = [
   // One element at a time
   neg,
   abs,
+  floor,
   exp,
   log,
   sqrt,

@@ -3,8 +3,7 @@
 
 import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
-import { encodePrompt } from "../runtime/data/examples.ts";
-import { generate } from "../runtime/generate.ts";
+import { answerPrompts } from "../runtime/generation/answers.ts";
 import { nodeHost } from "../runtime/node-host.ts";
 import { readyAdapters } from "../runtime/ready.ts";
 import { openTokenizer } from "../runtime/tokenizer.ts";
@@ -34,14 +33,8 @@ export const answer = async ({ job, read, choice, folder, output, block, setting
       job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
     );
     await readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} }).need(block.subject);
-    const program = block.generator!;
-    const written = await generate(
-      // A model cannot begin from nothing: an empty prompt begins where texts begin.
-      prompts.map((prompt) => encodePrompt(tokenizer, prompt)).map((ids) => (ids.length ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0])),
-      session,
-      { program, dims: job.programs[program]!.dims, vocabulary: job.base.vocab_size, settings, stops: tokenizer.stops },
-    );
-    return written.map((ids) => tokenizer.decode(ids));
+    const { texts } = await answerPrompts(prompts, tokenizer, session, { job, program: block.generator!, settings });
+    return texts;
   } finally {
     await session.close();
   }

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { posix, resolve } from "node:path";
 import type { CompileHost } from "../compiler/host.ts";
 import type { DType } from "../spec/job.ts";
+import { metricSignatures } from "./embedded/metrics.ts";
 import { std } from "./embedded/std.ts";
 import { trees } from "./embedded/trees.ts";
 
@@ -15,6 +16,7 @@ const dtypes: Readonly<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: 
 export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd = process.cwd()): CompileHost => ({
   std,
   stdTrees: trees,
+  metrics: metricSignatures,
   read: (path) => texts.get(path) ?? orUndefined(() => readFileSync(resolve(cwd, path), "utf8").replace(/^\ufeff/, "")),
   list: (folder) => orUndefined(() => readdirSync(resolve(cwd, folder)).sort()),
   headers: async (folder) => {

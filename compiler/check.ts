@@ -11,12 +11,13 @@ import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
 import { checkTraining } from "./check-training.ts";
 import { elaborate } from "./elaborate.ts";
+import { type EvaluatePlan, readEvaluate } from "./evaluate-block.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost } from "./host.ts";
 import type { AdapterPlan } from "./inject.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
 import { unmergeable } from "./merging.ts";
-import { type EvaluatePlan, type MergePlan, readData, readEvaluate, readMerge, readTrain, type TrainPlan } from "./pipeline.ts";
+import { type MergePlan, readData, readMerge, readTrain, type TrainPlan } from "./pipeline.ts";
 import { readAdapters } from "./read-adapters.ts";
 import type { Library, Resolved } from "./resolve.ts";
 import { type Scope, scopeOf, type Value } from "./values.ts";
@@ -79,7 +80,9 @@ export const check = async (
           { help: "train it once, or declare a second adapter" },
         ),
       );
-  const evaluates = of("evaluate").flatMap((item) => readEvaluate(item, new Set([...adapterNames, ...baseNames]), data, scope, context));
+  const evaluates = of("evaluate").flatMap((item) =>
+    readEvaluate(item, new Set([...adapterNames, ...baseNames]), data, host.metrics, scope, context),
+  );
   for (const plan of trains) {
     const made = adapters.get(plan.adapter)?.made;
     if (made && made.kind !== "mix")

@@ -2,6 +2,7 @@
 
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { DType } from "../spec/job.ts";
+import type { MetricSignature } from "../spec/metric.ts";
 
 export interface StoredTensor {
   readonly dtype: DType;
@@ -13,6 +14,8 @@ export interface CompileHost {
   readonly std: ReadonlyMap<string, string>;
   /** Its files as JSON of their trees (spans say `std/PATH`), where they were read ahead of time; what is not there is parsed. */
   readonly stdTrees?: ReadonlyMap<string, string>;
+  /** What `metrics` may list, by name. */
+  readonly metrics: ReadonlyMap<string, MetricSignature>;
   /** Text of a file, undefined when there is none. */
   readonly read: (path: string) => string | undefined;
   /** Names in a folder, undefined when there is none. */

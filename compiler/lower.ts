@@ -118,9 +118,10 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     programs.set(program, { graph: evaluationProgram(model, { sizes: dims, vocabulary }), dims });
     if (plan.generate) {
       const slots = Math.min(base.context, round8(length + plan.generate.max_new_tokens));
+      const rows = plan.micro_batch_size * (plan.generate.width ?? 1);
       programs.set(`generate.${i}`, {
-        graph: generationProgram(model, { sizes: dims, vocabulary }),
-        dims: { ...dims, n: plan.micro_batch_size, s: slots },
+        graph: generationProgram(model, { sizes: { ...dims, b: rows }, vocabulary }),
+        dims: { ...dims, b: rows, n: rows, s: slots },
       });
     }
     jobEvaluates.push({
@@ -128,6 +129,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       data: plan.data,
       split: plan.split,
       metrics: plan.metrics,
+      inputs: plan.inputs,
       micro_batch_size: plan.micro_batch_size,
       sequence_len: plan.sequence_len ?? length,
       program,

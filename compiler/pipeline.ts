@@ -1,14 +1,14 @@
-// The pipeline blocks (data, train, evaluate, merge) -> plain records, each setting checked. Nothing here knows tensors.
+// The pipeline blocks (data, train, merge; evaluate has its own file) -> plain records, each setting checked. Nothing here knows tensors.
 
 import type * as tree from "../grammar/tree.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, DType, Generation, Split } from "../spec/job.ts";
+import type { Data, DType, Split } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Context } from "./expressions.ts";
 import { evaluate } from "./expressions.ts";
 import { parameter, readSettings, type Setting } from "./settings.ts";
-import type { Scope, Value } from "./values.ts";
+import type { Scope } from "./values.ts";
 
 export interface TrainPlan {
   readonly item: tree.Train;
@@ -29,18 +29,6 @@ export interface TrainPlan {
   readonly log: { readonly every: number };
 }
 
-export interface EvaluatePlan {
-  readonly item: tree.Evaluate;
-  readonly subject: string;
-  readonly data: string;
-  readonly split: string;
-  readonly metrics: readonly string[];
-  readonly micro_batch_size: number;
-  readonly sequence_len?: number;
-  readonly generate?: Generation;
-  readonly samples?: number;
-}
-
 export interface MergePlan {
   readonly item: tree.Merge;
   readonly adapter: string;
@@ -49,7 +37,6 @@ export interface MergePlan {
 }
 
 export const readers = ["jsonl", "json", "csv", "text"] as const;
-export const metrics = ["loss", "perplexity"];
 
 export const dataTable: Record<string, Setting> = {
   prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
@@ -114,7 +101,7 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
 };
 
 /** `orders` or `orders.eval`. */
-const findSplit = (
+export const findSplit = (
   path: tree.Path,
   fallback: string,
   data: ReadonlyMap<string, Data>,
@@ -251,114 +238,6 @@ const interval = (
     return undefined;
   }
   return { every: every.value, unit, ...(keep && { keep: keep.value }) };
-};
-
-export const evaluateTable: Record<string, Setting> = {
-  metrics: { type: "list", doc: "what is measured" },
-  samples: { type: "int", atLeast: 1, doc: "rows that are generated and shown" },
-  generate: { type: "call", doc: "how text is written, like `generate: greedy(max_new_tokens: 64)`" },
-  micro_batch_size: { type: "int", atLeast: 1, doc: "rows at once" },
-  sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
-};
-
-export const generators: Readonly<Record<string, readonly tree.Parameter[]>> = {
-  greedy: [parameter("max_new_tokens", "int")],
-  sample: [
-    parameter("max_new_tokens", "int"),
-    parameter("temperature", "float", 1),
-    parameter("top_k", "int", "none"),
-    parameter("top_p", "float", "none"),
-    parameter("seed", "int", 0),
-  ],
-};
-
-export const readEvaluate = (
-  item: tree.Evaluate,
-  subjects: ReadonlySet<string>,
-  data: ReadonlyMap<string, Data>,
-  scope: Scope,
-  context: Context,
-): EvaluatePlan[] => {
-  const from = findSplit(item.on, "eval", data, context);
-  const settings = readSettings({ what: "evaluate", at: item.at, entries: item.entries, sign: ":" }, evaluateTable, scope, context);
-  const list = settings.entry("metrics")?.value;
-  const names: string[] = [];
-  for (const entry of list?.kind === "list" ? list.items : []) {
-    const name = entry.kind === "ref" ? entry.name : entry.kind === "string" ? entry.value : "";
-    if (metrics.includes(name)) names.push(name);
-    else {
-      const near = nearest(name, metrics);
-      context.report(
-        diagnostics.unknown_metric(
-          entry.at,
-          { name },
-          { notes: [{ message: `metrics: ${metrics.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
-        ),
-      );
-    }
-  }
-  const generate = readGenerate(settings.entry("generate"), scope, context);
-  const length = settings.number("sequence_len");
-  return item.subjects.flatMap((subject): EvaluatePlan[] => {
-    if (!subjects.has(subject.text)) {
-      const near = nearest(subject.text, subjects);
-      context.report(
-        diagnostics.unknown_adapter(
-          subject.at,
-          { name: subject.text },
-          {
-            notes: [{ message: `adapters and bases here: ${[...subjects].join(", ")}` }],
-            ...(near && { help: `did you mean \`${near}\`?` }),
-          },
-        ),
-      );
-      return [];
-    }
-    if (!from) return [];
-    return [
-      {
-        item,
-        subject: subject.text,
-        ...from,
-        metrics: names.length ? names : ["loss"],
-        micro_batch_size: settings.number("micro_batch_size") ?? 16,
-        ...(length !== undefined && { sequence_len: length }),
-        ...(generate && { generate, samples: settings.number("samples") ?? 3 }),
-      },
-    ];
-  });
-};
-
-const readGenerate = (entry: tree.Entry | undefined, scope: Scope, context: Context): Generation | undefined => {
-  const call = entry?.value;
-  if (call?.kind !== "call") return undefined;
-  const kind = call.callee.kind === "ref" ? call.callee.name : "";
-  const parameters = generators[kind];
-  if (!parameters) {
-    const near = nearest(kind, Object.keys(generators));
-    context.report(
-      diagnostics.unknown_definition(
-        call.callee.at,
-        { kind: "way to generate", name: kind },
-        { notes: [{ message: `there are: ${Object.keys(generators).join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
-      ),
-    );
-    return undefined;
-  }
-  const args = bindArguments({ what: kind, at: call.at, parameters }, call.args, scope, context);
-  const read = (name: string): number | undefined => {
-    const value: Value | undefined = args.get(name);
-    return value?.kind === "number" ? value.value : undefined;
-  };
-  const [temperature, top_k, top_p, seed] = [read("temperature"), read("top_k"), read("top_p"), read("seed")];
-  return {
-    kind: kind as Generation["kind"],
-    max_new_tokens: read("max_new_tokens") ?? 1,
-    ...(temperature !== undefined && { temperature }),
-    ...(top_k !== undefined && { top_k }),
-    ...(top_p !== undefined && { top_p }),
-    ...(seed !== undefined && { seed }),
-  };
 };
 
 export const storedTypes = ["f32", "f16", "bf16"];

@@ -113,9 +113,10 @@ const selectRows = (last: Prepared, logits: Node, input: (name: string, type: Te
   return last.graph.add("take_rows", [logits, rows]);
 };
 
-const lossOf = (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node): Node => {
-  const { graph } = last;
-  const chosen = selectRows(last, logits, input);
+const lossOf = (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node): Node =>
+  lossOver(last, selectRows(last, logits, input), input);
+
+const lossOver = ({ graph }: Prepared, chosen: Node, input: (name: string, type: TensorType) => Node): Node => {
   const losses = graph.add("cross_entropy", [chosen, input("targets", { dtype: "i32", shape: ["n"] })]);
   return graph.add("mul", [graph.add("sum", [losses], { axes: [0], keep: false }), input("scale", { dtype: "f32", shape: [] })]);
 };
@@ -159,14 +160,19 @@ const recorder = (prepared: readonly Prepared[]) => {
 /** Segment names are for people; equal layers share one, so the index is dropped. */
 const kindOf = (stage: Stage): string => stage.name.replace(/\.\d+$/, "");
 
+/** The loss of the chosen rows, and how many of their targets were the likeliest. */
 export const evaluationProgram = (model: Model, options: ProgramOptions): ProgramGraph =>
   forwardProgram(
-    prepare(model, false, options, (last, logits, input) => [lossOf(last, logits, input)]),
-    "loss",
+    prepare(model, false, options, (last, logits, input) => {
+      const chosen = selectRows(last, logits, input);
+      const hits = last.graph.add("likeliest", [chosen, input("targets", { dtype: "i32", shape: ["n"] })]);
+      return [lossOver(last, chosen, input), last.graph.add("sum", [hits], { axes: [0], keep: false })];
+    }),
+    ["loss", "right"],
     "evaluate",
   );
 
-const forwardProgram = (prepared: readonly Prepared[], result: string, verb: string): ProgramGraph => {
+const forwardProgram = (prepared: readonly Prepared[], results: readonly string[], verb: string): ProgramGraph => {
   const record = recorder(prepared);
   for (const [i, p] of prepared.entries()) {
     const last = i === prepared.length - 1;
@@ -175,10 +181,10 @@ const forwardProgram = (prepared: readonly Prepared[], result: string, verb: str
       p.graph,
       `${kindOf(p.stage)}.${verb}`,
       record.endsOf(p),
-      p.outputs.map((node, k) => ({ name: last ? result : `y${k}`, value: last ? result : `${p.stage.name}/${k}`, node })),
+      p.outputs.map((node, k) => ({ name: last ? results[k]! : `y${k}`, value: last ? results[k]! : `${p.stage.name}/${k}`, node })),
     );
   }
-  return record.finish([result]);
+  return record.finish(results);
 };
 
 /** Tokens in, logits of chosen rows out, with what mixes time reading and writing caches [b, s, …]. */

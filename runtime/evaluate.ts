@@ -1,20 +1,39 @@
-// Loss over a whole split: the sum of answer tokens' losses divided by their number, so that batch sizes do not matter.
+// One `evaluate` block on one subject: the loss over all answer tokens of the split, whatever the batches; and, where a metric is
+// scored on text, an answer to every input against its references, with the interval of every score.
 
-import type { Evaluate } from "../spec/job.ts";
+import type { Data, Evaluate, Job, Split } from "../spec/job.ts";
+import type { EvaluateResult, Sample } from "../spec/result.ts";
 import { fillBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
+import { readRows } from "./data/read.ts";
+import { fillTemplate, parseTemplate } from "./data/template.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
+import { answerPrompts } from "./generation/answers.ts";
+import type { Host } from "./host.ts";
+import { intervals } from "./metrics/bootstrap.ts";
+import { metrics as known } from "./metrics/list.ts";
+import { type Item, sumOf } from "./metrics/metric.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
-export const evaluateSplit = async (
-  evaluate: Evaluate,
+/** Sums over the answer tokens of a split. */
+export interface TokenSums {
+  readonly loss: number;
+  readonly tokens: number;
+  readonly right: number;
+}
+
+export const sumTokens = async (
+  evaluate: Pick<Evaluate, "subject" | "data" | "split" | "program" | "micro_batch_size" | "sequence_len">,
   examples: Examples,
   session: Session,
   listen: Listener,
-): Promise<Record<string, number>> => {
+): Promise<TokenSums> => {
   const plan = planEpoch(examples, { size: evaluate.micro_batch_size, order: "length", seed: 0, epoch: 0 });
-  let sum = 0;
-  let labels = 0;
+  const title = `evaluate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`;
+  let loss = 0;
+  let right = 0;
+  let tokens = 0;
   await session.write("scale", Float32Array.of(1));
   for (const [i, planned] of plan.entries()) {
     if (planned.labels > 0) {
@@ -24,17 +43,111 @@ export const evaluateSplit = async (
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
       await session.run(evaluate.program, { b: filled.b, t: filled.t, n: filled.n });
-      sum += ((await session.read("loss", evaluate.program)) as Float32Array)[0]!;
-      labels += filled.n;
+      loss += ((await session.read("loss", evaluate.program)) as Float32Array)[0]!;
+      right += ((await session.read("right", evaluate.program)) as Float32Array)[0]!;
+      tokens += filled.n;
     }
-    listen({
-      kind: "progress",
-      title: `evaluate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`,
-      done: i + 1,
-      total: plan.length,
-    });
+    listen({ kind: "progress", title, done: i + 1, total: plan.length });
   }
-  const loss = sum / labels;
-  const all: Readonly<Record<string, number>> = { loss, perplexity: Math.exp(loss) };
-  return Object.fromEntries(evaluate.metrics.map((metric) => [metric, all[metric]!]));
+  return { loss, tokens, right };
+};
+
+/** Scores of the block's metrics that need no text. */
+export const tokenScores = (evaluate: Pick<Evaluate, "metrics">, sums: TokenSums): Record<string, number> =>
+  Object.fromEntries(
+    evaluate.metrics.flatMap(({ name }) => {
+      const metric = known.find((one) => one.name === name);
+      return metric?.of === "tokens" ? [[name, metric.value(sums)] as const] : [];
+    }),
+  );
+
+/** What is generated from, and what it is scored against. */
+export interface Input {
+  readonly prompt: string;
+  readonly references: readonly string[];
+}
+
+/** The inputs of a split in file order: its rows, or its distinct prompts with all their answers. */
+export const readInputs = async (
+  host: Host,
+  data: Data,
+  split: Split,
+  folder: string,
+  { inputs, limit }: { readonly inputs: Evaluate["inputs"]; readonly limit: number },
+): Promise<readonly Input[]> => {
+  const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
+  const answer = parseTemplate(data.answer);
+  const rows = await readRows(host, split, folder, [...new Set([...(prompt?.columns ?? []), ...answer.columns])]);
+  const known = new Map<string, { prompt: string; references: string[] }>();
+  for (const [i, row] of rows.entries()) {
+    const text = prompt ? fillTemplate(prompt, row.values) : "";
+    const key = inputs === "prompts" ? text : String(i);
+    const reference = fillTemplate(answer, row.values).trim();
+    const one = known.get(key);
+    if (one) one.references.push(reference);
+    else if (known.size < limit) known.set(key, { prompt: text, references: [reference] });
+  }
+  return [...known.values()];
+};
+
+export interface Scored {
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly intervals: NonNullable<EvaluateResult["intervals"]>;
+  readonly samples: readonly Sample[];
+  readonly generation: NonNullable<EvaluateResult["generation"]>;
+  /** Every input with its answer, in file order. */
+  readonly answers: readonly (Input & { readonly answer: string })[];
+}
+
+export interface ScoreOptions {
+  readonly job: Pick<Job, "programs" | "base">;
+  readonly session: Session;
+  readonly tokenizer: Tokenizer;
+  readonly listen: Listener;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Whether a block needs the answer to every input. */
+export const scoresText = (evaluate: Evaluate): boolean =>
+  evaluate.metrics.some(({ name }) => known.find((metric) => metric.name === name)?.of === "text");
+
+/** Generates an answer to each input and scores them. */
+export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[], options: ScoreOptions): Promise<Scored> => {
+  const { job, session, tokenizer, listen, signal } = options;
+  const start = performance.now();
+  const title = `generate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`;
+  const { texts, tokens } = await answerPrompts(
+    inputs.map(({ prompt }) => prompt),
+    tokenizer,
+    session,
+    {
+      job,
+      program: evaluate.generator!,
+      settings: evaluate.generate!,
+      done: (done) => listen({ kind: "progress", title, done, total: inputs.length }),
+      signal,
+    },
+  );
+  const seconds = (performance.now() - start) / 1000;
+  const answers = inputs.map((input, i) => ({ ...input, answer: texts[i] ?? "" }));
+  const items: Item[] = answers.map(({ answer, references }) => ({ hypothesis: answer.trim(), references }));
+  const metrics: Record<string, number> = {};
+  const sure: Record<string, { low: number; high: number }> = {};
+  for (const { name, settings } of scoresText(evaluate) ? evaluate.metrics : []) {
+    const found = known.find((metric) => metric.name === name);
+    if (found?.of !== "text") continue;
+    const metric = found.make(settings);
+    const vectors = metric.statistics(items);
+    Object.assign(metrics, metric.score(sumOf(vectors), vectors.length));
+    Object.assign(sure, intervals(metric, vectors));
+  }
+  return {
+    metrics,
+    intervals: sure,
+    answers,
+    samples: answers
+      .slice(0, evaluate.samples ?? 3)
+      .map(({ prompt, answer, references }) => ({ prompt, answer, expected: references[0]! })),
+    generation: { inputs: inputs.length, tokens, seconds },
+  };
 };

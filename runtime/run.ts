@@ -9,13 +9,10 @@ import type { EvaluateResult, MergeResult, Result, TrainResult } from "../spec/r
 import { saveAdapter } from "./adapter-files.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
-import { type Examples, encodePrompt, readExamples } from "./data/examples.ts";
-import { readRows } from "./data/read.ts";
-import { fillTemplate, parseTemplate } from "./data/template.ts";
+import { type Examples, readExamples } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
-import { evaluateSplit } from "./evaluate.ts";
+import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
-import { generate } from "./generate.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -166,8 +163,10 @@ const prepare = async (
       return parameter && job.values[parameter.name] ? [{ tensor, name: parameter.name }] : [];
     });
     const examples = await examplesOf(on.data, on.split, on.sequence_len);
-    const lossOf = async (evaluate: Evaluate): Promise<number> =>
-      (await evaluateSplit({ ...evaluate, metrics: ["loss"] }, examples, session, listen)).loss!;
+    const lossOf = async (evaluate: Evaluate): Promise<number> => {
+      const { loss, tokens: count } = await sumTokens(evaluate, examples, session, listen);
+      return loss / count;
+    };
     const unmerged = await lossOf(on);
     const written = await openCheckpoint(host, folder);
     const originals: Float32Array[] = [];
@@ -244,17 +243,39 @@ const prepare = async (
       const start = performance.now();
       await ready.need(item.subject);
       const examples = await examplesOf(item.data, item.split, item.sequence_len);
-      const metrics = await evaluateSplit(item, examples, session, listen);
+      const ofTokens = tokenScores(item, await sumTokens(item, examples, session, listen));
+      const split = splitOf(job, item.data, item.split);
+      const all = scoresText(item);
+      const limit = all ? Number.POSITIVE_INFINITY : (item.samples ?? 3);
+      const scored = item.generate
+        ? await scoreAnswers(item, await readInputs(host, dataOf(job, item.data), split, options.folder, { inputs: item.inputs, limit }), {
+            job,
+            session,
+            tokenizer: await tokens(),
+            listen,
+            signal: options.signal,
+          })
+        : undefined;
+      const metrics = { ...ofTokens, ...scored?.metrics };
       listen({ kind: "metrics", subject: item.subject, split: `${item.data}.${item.split}`, metrics });
-      const samples = item.generate ? await sample(job, item, session, options, await tokens()) : undefined;
+      for (const one of scored?.samples ?? []) listen({ kind: "sample", subject: item.subject, ...one });
+      let answers: string | undefined;
+      if (all && scored) {
+        const folder = joinPath(out, "answers");
+        await host.makeFolder(folder);
+        answers = joinPath(folder, `${job.evaluate.indexOf(item)}-${item.subject}-${item.data}.${item.split}.jsonl`);
+        await writeWhole(host, answers, scored.answers.map((one) => `${JSON.stringify(one)}\n`).join(""));
+      }
       return {
         subject: item.subject,
         data: item.data,
         split: item.split,
         rows: examples.count,
         metrics,
+        ...(all && scored && { intervals: scored.intervals }),
         seconds: (performance.now() - start) / 1000,
-        ...(samples && { samples }),
+        ...(scored && { samples: scored.samples, generation: scored.generation }),
+        ...(answers !== undefined && { answers }),
       };
     },
 
@@ -311,41 +332,6 @@ const mergedValue = async (
   }
   await session.run(tensor.program, {});
   return (await session.read(tensor.output, tensor.program)) as Float32Array;
-};
-
-const sample = async (
-  job: Job,
-  item: Evaluate,
-  session: Session,
-  options: RunOptions,
-  tokenizer: Tokenizer,
-): Promise<EvaluateResult["samples"]> => {
-  const data = dataOf(job, item.data);
-  const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
-  const answer = parseTemplate(data.answer);
-  const split = splitOf(job, item.data, item.split);
-  const count = Math.min(item.samples ?? 1, split.rows ?? Number.POSITIVE_INFINITY);
-  const rows = await readRows(options.host, { ...split, rows: count }, options.folder, [
-    ...new Set([...(prompt?.columns ?? []), ...answer.columns]),
-  ]);
-  const texts = rows.map((row) => (prompt ? fillTemplate(prompt, row.values) : ""));
-  const { dims } = job.programs[item.generator!]!;
-  const prompts = texts.map((text) => {
-    const ids = encodePrompt(tokenizer, text);
-    return ids.length > 0 ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0];
-  });
-  const written = await generate(prompts, session, {
-    program: item.generator!,
-    dims,
-    vocabulary: job.base.vocab_size,
-    settings: item.generate!,
-    stops: tokenizer.stops,
-  });
-  return rows.map((row, i) => {
-    const one = { prompt: texts[i]!, answer: tokenizer.decode(written[i]!), expected: fillTemplate(answer, row.values) };
-    options.listen({ kind: "sample", subject: item.subject, ...one });
-    return one;
-  });
 };
 
 const adapterOf = (job: Job, name: string) => job.adapters.find((adapter) => adapter.name === name)!;

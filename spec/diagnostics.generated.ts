@@ -225,6 +225,8 @@ export const diagnostics = {
   safetensors_size: (at: Span | undefined, { file, tensor, dtype, shape, expected, found }: { readonly file: string | number; readonly tensor: string | number; readonly dtype: string | number; readonly shape: string | number; readonly expected: string | number; readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0516", "error", `\`${file}\`: \`${tensor}\` is ${dtype} ${shape}, which is ${expected} bytes, but its offsets span ${found}`, at, details),
   /** `{file}`: {problem} */
   safetensors_offsets: (at: Span | undefined, { file, problem }: { readonly file: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0517", "error", `\`${file}\`: ${problem}`, at, details),
+  /** the metric `{name}` is scored on generated text, and this block generates none */
+  metric_needs_text: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0518", "error", `the metric \`${name}\` is scored on generated text, and this block generates none`, at, details),
   /** the folder `{folder}` has no safetensors weights */
   checkpoint_no_weights: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0530", "error", `the folder \`${folder}\` has no safetensors weights`, at, details),
   /** `{file}` is not an index of shards: {problem} */

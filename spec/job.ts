@@ -198,24 +198,44 @@ export interface Evaluate {
   readonly subject: string;
   readonly data: string;
   readonly split: string;
-  readonly metrics: readonly string[];
+  readonly metrics: readonly MetricCall[];
+  /** `prompts`: rows with equal prompts are one input with several references. */
+  readonly inputs: "prompts" | "rows";
   readonly micro_batch_size: number;
   readonly sequence_len: number;
   /** Program. Inputs: ids, positions, rows, targets, scale. Output: loss (the sum over answer tokens times scale). */
   readonly program: string;
   readonly generate?: Generation;
-  /** Rows of the split that are generated and shown, from its start. */
+  /** Generated texts that are shown, from the split's start; all are generated when a metric is scored on text. */
   readonly samples?: number;
   /** Program for generation; t is the prompt's length, then 1. Inputs: ids, positions, rows (flattened index of each row's last token); output: logits [n, vocabulary]. */
   readonly generator?: string;
 }
 
+/** A metric with every setting it has, and the names of its scores. */
+export interface MetricCall {
+  readonly name: string;
+  readonly scores: readonly string[];
+  readonly settings: Readonly<Record<string, number | boolean | string>>;
+}
+
+/** How text is written. Names and meanings are those of transformers; what is absent does nothing. */
 export interface Generation {
-  readonly kind: "greedy" | "sample";
+  readonly kind: "greedy" | "beam" | "sample";
   readonly max_new_tokens: number;
+  readonly repetition_penalty?: number;
+  readonly no_repeat_ngram_size?: number;
+  /** Texts that end an answer and are no part of it. */
+  readonly stop?: readonly string[];
+  /** beam: hypotheses kept per prompt. */
+  readonly width?: number;
+  readonly length_penalty?: number;
+  readonly early_stopping?: boolean | "never";
+  /** sample */
   readonly temperature?: number;
   readonly top_k?: number;
   readonly top_p?: number;
+  readonly min_p?: number;
   readonly seed?: number;
 }
 

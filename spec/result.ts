@@ -74,9 +74,15 @@ export interface EvaluateResult {
   readonly split: string;
   readonly rows: number;
   readonly metrics: Readonly<Record<string, number>>;
+  /** 95 % bootstrap intervals of scores on text. */
+  readonly intervals?: Readonly<Record<string, { readonly low: number; readonly high: number }>>;
   readonly seconds: number;
   /** Prompts with what was generated, a few. */
   readonly samples?: readonly Sample[];
+  /** Distinct inputs that were answered, the tokens written for them, and how long that took. */
+  readonly generation?: { readonly inputs: number; readonly tokens: number; readonly seconds: number };
+  /** JSON lines of every input with its answer and references; where all were generated. */
+  readonly answers?: string;
 }
 
 export interface Sample {

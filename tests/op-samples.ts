@@ -239,6 +239,7 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     { inputs: [x("n", 7), whole({ targets: 7 }, "n")], smooth: [0] },
     { inputs: [x("b", "t", 7), whole({ targets: 7 }, "b", "t")], smooth: [0] },
   ],
+  likeliest: [{ inputs: [x("n", 3), whole({ targets: 3 }, "n")] }, { inputs: [x("b", "t", 7), whole({ targets: 7 }, "b", "t")] }],
   rotate: [
     { inputs: [x("b", "t", 3, 8), x("b", "t", 4), x("b", "t", 4)], attrs: { interleaved: false }, smooth: [0] },
     { inputs: [x("b", "t", 3, 8), x("t", 4), x("t", 4)], attrs: { interleaved: false }, smooth: [0] },

@@ -2,12 +2,13 @@
 // checkpoint at hand, files of the folder. Everything comes from where the checker looks it up.
 
 import { baseSources } from "../../compiler/base.ts";
+import { generators } from "../../compiler/evaluate-block.ts";
 import { factTable } from "../../compiler/fact-table.ts";
 import type { Instance } from "../../compiler/instantiate.ts";
 import { modulesOf } from "../../compiler/instantiate.ts";
 import { ops } from "../../compiler/ops/index.ts";
 import { match } from "../../compiler/paths.ts";
-import { generators, metrics, readers, storedTypes } from "../../compiler/pipeline.ts";
+import { readers, storedTypes } from "../../compiler/pipeline.ts";
 import type { Definition } from "../../compiler/resolve.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { Parameter, Path, PathSegment } from "../../grammar/tree.ts";
@@ -53,7 +54,9 @@ const proposalsFor = (wanted: Wanted, analysis: Analysis, offset: number): reado
     case "value":
       return values(wanted.block, wanted.key, analysis);
     case "list":
-      return wanted.key === "metrics" ? metrics.map((label) => ({ label, kind: "value" })) : [];
+      return wanted.key === "metrics"
+        ? [...analysis.host.metrics.values()].map(({ name, says }) => ({ label: name, kind: "value", detail: says }))
+        : [];
     case "call":
       if (wanted.of === "source") return Object.entries(baseSources).map(([name, parameters]) => callable(name, parameters, ""));
       return wanted.of === "method" ? definitions("method", analysis) : definitions("format", analysis);

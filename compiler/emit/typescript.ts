@@ -68,11 +68,7 @@ const names = (file: SourceFile, job: Job): void => {
     "What this job trains.",
     job.adapters.map(({ name }) => literal(name)),
   );
-  alias(
-    "MetricName",
-    "What `evaluate` reports.",
-    job.evaluate.flatMap(({ metrics }) => metrics.map(literal)),
-  );
+  alias("MetricName", "What `evaluate` reports.", job.evaluate.flatMap(scoresOf).map(literal));
   alias("ProgramName", "Programs in job.json; each is a list of calls over placed values.", Object.keys(job.programs).map(literal));
   alias(
     "TrainedParameter",
@@ -86,9 +82,11 @@ const names = (file: SourceFile, job: Job): void => {
   );
 };
 
+const scoresOf = ({ metrics }: Job["evaluate"][number]): string[] => metrics.flatMap(({ scores }) => scores);
+
 const results = (file: SourceFile, job: Job): void => {
   // Where blocks report different metrics, none is promised for all.
-  const promised = new Set(job.evaluate.map(({ metrics }) => [...metrics].sort().join())).size > 1 ? "Partial" : "Readonly";
+  const promised = new Set(job.evaluate.map((block) => scoresOf(block).sort().join())).size > 1 ? "Partial" : "Readonly";
   file.addInterface({
     name: "JobResult",
     isExported: true,

@@ -35,6 +35,7 @@ import { largest } from "./largest.ts";
 import { layer_norm } from "./layer_norm.ts";
 import { layer_norm_gradient } from "./layer_norm_gradient.ts";
 import { less } from "./less.ts";
+import { likeliest } from "./likeliest.ts";
 import { log } from "./log.ts";
 import { matmul } from "./matmul.ts";
 import { max } from "./max.ts";
@@ -111,6 +112,7 @@ const all: readonly Op[] = [
   max,
   min,
   less,
+  likeliest,
   select,
   dropout,
   // Shapes

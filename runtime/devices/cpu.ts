@@ -166,6 +166,20 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         for (const [from, to] of copies) to.set(from);
       }
     },
+    move: (names, from, dims, slots) => {
+      // Rows that move towards the front in order need no copy beside: nothing is read after it was written.
+      const forward = from.every((source, i) => source >= i && (i === 0 || source > from[i - 1]!));
+      for (const name of names) {
+        const found = find(name);
+        const sizes = { ...found.dims, ...dims };
+        const shape = shapeAt(found.value.shape, sizes);
+        const row = elements(shape.slice(1));
+        const kept = Math.min(slots, shape[1]!) * elements(shape.slice(2));
+        const data = memory(found, sizes);
+        const old = forward ? data : data.slice();
+        for (const [i, source] of from.entries()) if (source !== i) data.set(old.subarray(source * row, source * row + kept), i * row);
+      }
+    },
     prepare: async (program) => {
       await Promise.all([...new Set(programOf(program).calls.map((call) => call.segment))].map(sessionOf));
     },

@@ -24,6 +24,16 @@ export interface Session {
   readonly read: (value: string, program?: string) => Promise<Data>;
   /** Runs a program at these sizes. One at a time. */
   readonly run: (program: string, dims: Readonly<Record<string, number>>) => Promise<void>;
+  /**
+   * Puts rows of values [rows, slots, …] in another order: row i becomes what row from[i] was. `dims` gives the sizes they are laid out
+   * at, and only the first `slots` of each row need to be kept.
+   */
+  readonly move: (
+    values: readonly string[],
+    from: Int32Array,
+    dims: Readonly<Record<string, number>>,
+    slots: number,
+  ) => void | Promise<void>;
   /** Makes what a program needs (sessions, pipelines) ahead of its first run. */
   readonly prepare: (program: string) => Promise<void>;
   /** Bytes allocated for values and scratch. */

@@ -328,6 +328,24 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
       inFlight.push(device.queue.onSubmittedWorkDone());
       await settle(ahead);
     },
+    move: (names, from, dims, slots) => {
+      check();
+      const encoder = device.createCommandEncoder();
+      for (const name of names) {
+        const { value, dims: largest, key } = find(name);
+        const shape = shapeAt(value.shape, { ...largest, ...dims });
+        const row = elements(shape.slice(1)) * bytesPer[value.dtype];
+        const kept = Math.min(slots, shape[1]!) * elements(shape.slice(2)) * bytesPer[value.dtype];
+        const place = hold(value, largest, key);
+        // Within one buffer a copy may not overlap, and rows may trade places: by way of a buffer beside it.
+        const beside = allocate("beside moved rows", Math.max(...names.map((other) => hold(find(other).value, largest, other).bytes)));
+        for (const [i, source] of from.entries())
+          if (source !== i) encoder.copyBufferToBuffer(place.buffer, place.offset + source * row, beside, i * row, kept);
+        for (const [i, source] of from.entries())
+          if (source !== i) encoder.copyBufferToBuffer(beside, i * row, place.buffer, place.offset + i * row, kept);
+      }
+      device.queue.submit([encoder.finish()]);
+    },
     prepare: async (program) => {
       check();
       await planOf(program, programOf(program).dims);

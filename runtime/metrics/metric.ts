@@ -2,6 +2,8 @@
 // a score over the whole split, confidence intervals and paired tests by resampling items (bootstrap.ts), no second pass.
 // The one trick is sacrebleu's: BLEU, chrF and their like keep counts per sentence, means keep [value].
 
+import type { MetricSignature } from "../../spec/metric.ts";
+
 /** What was written for one input, and what people wrote for it: at least one reference. */
 export interface Item {
   readonly hypothesis: string;
@@ -15,28 +17,7 @@ export interface Metric {
   readonly score: (sum: Float64Array, count: number) => Readonly<Record<string, number>>;
 }
 
-/** A setting of a metric, as the language knows it. */
-export interface MetricParameter {
-  readonly name: string;
-  readonly type: "int" | "float" | "bool" | { readonly oneOf: readonly string[] };
-  readonly default: number | boolean | string;
-}
-
 export type MetricSettings = Readonly<Record<string, number | boolean | string>>;
-
-/** What the language knows of a metric, without its code. */
-export interface MetricSignature {
-  readonly name: string;
-  /** One line: what it measures, its unit, its source. */
-  readonly says: string;
-  /** `text` is scored on what was generated; `tokens` on the model's prediction of the reference's tokens. */
-  readonly of: "text" | "tokens";
-  readonly parameters: readonly MetricParameter[];
-  /** Names of its scores: the first is the one that tables show and `require` means. */
-  readonly scores: readonly string[];
-  /** Whether less is better. */
-  readonly falling?: boolean;
-}
 
 export interface TextMetric extends MetricSignature {
   readonly of: "text";

@@ -1,7 +1,7 @@
 // What is measured on the model's prediction of the reference's own tokens, without generating: each item's vector is
 // [loss summed over its answer tokens, number of those tokens, tokens that were the likeliest].
 
-import type { MetricSignature } from "./metric.ts";
+import type { MetricSignature } from "../../spec/metric.ts";
 
 export interface TokenMetric extends MetricSignature {
   readonly of: "tokens";

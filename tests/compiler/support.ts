@@ -2,6 +2,7 @@
 // two real devices must agree with.
 
 import { createHash } from "node:crypto";
+import { metricSignatures } from "../../cli/embedded/metrics.ts";
 import { std } from "../../cli/embedded/std.ts";
 import { type Compiled, compile } from "../../compiler/compile.ts";
 import type { SegmentGraph } from "../../compiler/graph.ts";
@@ -40,6 +41,7 @@ export const gptConfig = {
 /** A host whose files are given; `base/config.json` is one of them. */
 export const memoryHost = (files: Readonly<Record<string, string>>, library: ReadonlyMap<string, string> = std): CompileHost => ({
   std: library,
+  metrics: metricSignatures,
   read: (path) => files[path],
   list: (folder) => {
     const prefix = folder.endsWith("/") ? folder : `${folder}/`;
@@ -118,6 +120,14 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
             inputs[name] = { shape: shapeAt(node.type.shape, dims), data: place(call.inputs[i]!, program, dims).slice() };
           const outputs = interpretSegment(segment, inputs, dims);
           for (const [i, { name }] of segment.outputs.entries()) place(call.outputs[i]!, program, dims).set(outputs[name]!.data);
+        }
+      },
+      move: (names, from, dims) => {
+        for (const name of names) {
+          const memory = place(name, undefined, { ...job.dims, ...dims });
+          const old = memory.slice();
+          const row = shapeAt(job.values[name]!.shape.slice(1), { ...job.dims, ...dims }).reduce((a, b) => a * b, 1);
+          for (const [i, source] of from.entries()) memory.set(old.subarray(source * row, (source + 1) * row), i * row);
         }
       },
       prepare: async () => {},

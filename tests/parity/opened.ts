@@ -6,11 +6,11 @@ import { loadAdapter, saveAdapter } from "../../runtime/adapter-files.ts";
 import { loadParameters, openCheckpoint } from "../../runtime/checkpoint.ts";
 import { type Examples, readExamples } from "../../runtime/data/examples.ts";
 import type { Device, Session } from "../../runtime/devices/device.ts";
-import { evaluateSplit } from "../../runtime/evaluate.ts";
-import { generate } from "../../runtime/generate.ts";
+import { sumTokens } from "../../runtime/evaluate.ts";
+import { generate } from "../../runtime/generation/generate.ts";
 import { nodeHost } from "../../runtime/node-host.ts";
 import { openTokenizer } from "../../runtime/tokenizer.ts";
-import type { Evaluate, Job } from "../../spec/job.ts";
+import type { Evaluate, Generation, Job } from "../../spec/job.ts";
 
 export interface Opened {
   readonly job: Job;
@@ -18,6 +18,13 @@ export interface Opened {
   /** Logits [at][vocabulary] of one row of ids (default: at every token), by the program that `evaluate SUBJECT { generate: … }` makes. */
   readonly logits: (subject: string, ids: readonly number[], at?: readonly number[]) => Promise<number[][]>;
   /** Greedy continuation of one row of ids; nothing stops it but the limit. */
+  /** Answers to several prompts at once. */
+  readonly write: (
+    subject: string,
+    prompts: readonly (readonly number[])[],
+    settings: Generation,
+    stops: readonly number[],
+  ) => Promise<(readonly number[])[]>;
   readonly greedy: (subject: string, ids: readonly number[], count: number) => Promise<number[]>;
   /** What the subject's `evaluate` block says its loss is. */
   readonly loss: (subject: string) => Promise<number>;
@@ -77,14 +84,15 @@ export const open = async (text: string, file: string, device: Device): Promise<
       return out;
     },
     greedy: async (subject, ids, count) => {
-      const program = evaluation(subject).generator!;
       const settings = { kind: "greedy", max_new_tokens: count } as const;
-      const options = { program, dims: job.programs[program]!.dims, vocabulary: job.base.vocab_size, settings, stops: [] };
-      return (await generate([ids], session, options))[0]!;
+      return [...(await generate([ids], session, { job, program: evaluation(subject).generator!, settings, stops: [] }))[0]!];
     },
+    write: async (subject, prompts, settings, stops) =>
+      generate(prompts, session, { job, program: evaluation(subject).generator!, settings, stops }),
     loss: async (subject) => {
       const item = evaluation(subject);
-      return (await evaluateSplit(item, await examples(item.data, item.split, item.sequence_len), session, () => {})).loss!;
+      const { loss, tokens } = await sumTokens(item, await examples(item.data, item.split, item.sequence_len), session, () => {});
+      return loss / tokens;
     },
     save: async (name, into) => {
       const read = async (parameter: string) => (await session.read(parameter)) as Float32Array;

@@ -1,0 +1,60 @@
+// Texts in, texts out: prompts are encoded as training encoded them, answers are decoded and end before the text that stopped them.
+
+import type { Generation, Job } from "../../spec/job.ts";
+import { encodePrompt } from "../data/examples.ts";
+import type { Session } from "../devices/device.ts";
+import type { Tokenizer } from "../tokenizer.ts";
+import { generate } from "./generate.ts";
+
+export interface AnswerOptions {
+  readonly job: Pick<Job, "programs" | "base">;
+  readonly program: string;
+  readonly settings: Generation;
+  readonly done?: (prompts: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Answers {
+  readonly texts: readonly string[];
+  /** Ids that were written, ends left out. */
+  readonly tokens: number;
+}
+
+export const answerPrompts = async (
+  prompts: readonly string[],
+  tokenizer: Tokenizer,
+  session: Session,
+  { job, program, settings, done, signal }: AnswerOptions,
+): Promise<Answers> => {
+  const stop = settings.stop ?? [];
+  // A stop text has few characters; the last ids of an answer hold it as soon as it is there.
+  const reach = 2 + Math.max(0, ...stop.map((text) => new TextEncoder().encode(text).length));
+  const written = await generate(
+    // A model cannot begin from nothing: an empty prompt begins where texts begin.
+    prompts.map((prompt) => encodePrompt(tokenizer, prompt)).map((ids) => (ids.length ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0])),
+    session,
+    {
+      job,
+      program,
+      settings,
+      stops: tokenizer.stops,
+      ...(stop.length && {
+        ended: (ids) => {
+          const tail = tokenizer.decode(ids.slice(-reach));
+          return stop.some((text) => tail.includes(text));
+        },
+      }),
+      ...(done && { done }),
+      signal,
+    },
+  );
+  return {
+    texts: written.map((ids) => cutAt(tokenizer.decode(ids), stop)),
+    tokens: written.reduce((sum, ids) => sum + ids.length, 0),
+  };
+};
+
+const cutAt = (text: string, stop: readonly string[]): string => {
+  const places = stop.map((end) => text.indexOf(end)).filter((place) => place >= 0);
+  return places.length ? text.slice(0, Math.min(...places)) : text;
+};

@@ -81,7 +81,7 @@ export const readInputs = async (
   const known = new Map<string, { prompt: string; references: string[] }>();
   for (const [i, row] of rows.entries()) {
     const text = prompt ? fillTemplate(prompt, row.values) : "";
-    const key = inputs === "prompts" ? text : String(i);
+    const key = inputs === "prompts" && prompt ? text : String(i);
     const reference = fillTemplate(answer, row.values).trim();
     const one = known.get(key);
     if (one) one.references.push(reference);

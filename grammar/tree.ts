@@ -1,6 +1,10 @@
 // The syntax tree: what the parser returns and the formatter prints. Plain data; every node carries the span it came from.
 // Nothing here is resolved: names are text, numbers keep their unit, paths keep their patterns.
 
+import type { Path, PathSegment } from "./tree-paths.ts";
+
+export type { Path, PathSegment };
+
 /** A half-open range of UTF-16 offsets in one file. */
 export interface Span {
   readonly file: string;
@@ -487,20 +491,3 @@ export interface PathExpr {
   readonly at: Span;
   readonly path: Path;
 }
-
-// ---- paths ----------------------------------------------------------------------------------------------------------
-
-/** `tiny.layers.*.attn.{q, v}`, `tiny.**.bias`, `tiny."model.layers.*.self_attn.q_proj"`. */
-export interface Path {
-  readonly kind: "path";
-  readonly at: Span;
-  readonly segments: readonly PathSegment[];
-}
-
-export type PathSegment =
-  | { readonly kind: "name"; readonly text: string; readonly at: Span }
-  | { readonly kind: "index"; readonly from: number; readonly to?: number; readonly at: Span } // layers.3, layers.3..7 (last included)
-  | { readonly kind: "star"; readonly at: Span }
-  | { readonly kind: "deep"; readonly at: Span }
-  | { readonly kind: "choice"; readonly options: readonly Name[]; readonly at: Span }
-  | { readonly kind: "checkpoint"; readonly pattern: string; readonly at: Span };

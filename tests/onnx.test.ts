@@ -12,6 +12,7 @@ import { fillInput, type Sample, type SampleInput, type Sizes, sampleSizes, samp
 
 const fed = (value: Tensor, dtype: DType): OnnxTensor => {
   if (dtype === "i32") return new OnnxTensor("int32", Int32Array.from(value.data), value.shape);
+  if (dtype === "u8") return new OnnxTensor("uint8", Uint8Array.from(value.data), value.shape);
   if (dtype === "u32") return new OnnxTensor("uint32", Uint32Array.from(value.data), value.shape);
   return new OnnxTensor("float32", Float32Array.from(value.data), value.shape);
 };

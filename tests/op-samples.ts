@@ -60,6 +60,22 @@ const attention = (h: Dim, g: Dim, s: Dim, attrs: Attrs, sees: Fill, parts: Dim[
   smooth: [0, 1, 2, ...(bias.length ? [4] : [])],
 });
 
+const sixteen = Array.from({ length: 16 }, (_, i) => Math.fround(Math.sin(i) * 1.1));
+
+/** Packed codes of a tensor, with the scales and, where wanted, the offsets of its blocks. */
+const decoded = (shape: number[], block: number, attrs: Attrs & { readonly bits: number }, offset = false): Sample => {
+  const elements = shape.reduce((a, b) => a * b, 1);
+  const blocks = Math.ceil(elements / block);
+  return {
+    inputs: [
+      { shape: [Math.ceil((elements * attrs.bits) / 8)], dtype: "u8", fill: { below: 256 } },
+      x(blocks),
+      ...(offset ? [x(blocks)] : []),
+    ],
+    attrs: { signed: false, ...attrs, block, shape },
+  };
+};
+
 export const samples: Readonly<Record<string, readonly Sample[]>> = {
   constant: [
     { inputs: [], attrs: { value: 1.5, dtype: "f32", shape: [] } },
@@ -143,6 +159,22 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   select: [
     { inputs: [filled("flag", "b", "t"), x("b", "t"), x("b", "t")], smooth: [1, 2] },
     { inputs: [filled("flag", "b", 1), x("t"), x()], smooth: [1, 2] },
+  ],
+  round: [{ inputs: [filled("apart", "b", "t", 6)] }, { inputs: [filled("apart")] }],
+  clamp: [{ inputs: [filled("apart", "b", "t")], attrs: { low: -0.6, high: 2.3 }, smooth: [0] }],
+  amax: [{ inputs: [x("b", "t", 6)] }, { inputs: [x("b", "t")] }],
+  nearest: [
+    { inputs: [x("b", "t")], attrs: { table: [-1, -0.3, 0, 0.25, 1.5] } },
+    { inputs: [x("b", 6)], attrs: { table: [0, 0.5, 1, -0.5, -1] } },
+  ],
+  lookup: [{ inputs: [whole({ below: 5 }, "b", "t")], attrs: { table: [-1, -0.3, 0, 0.25, 1.5] } }],
+  decode: [
+    decoded([6, 32], 32, { bits: 4, table: sixteen }),
+    decoded([8, 8], 4, { bits: 4, table: sixteen }, true),
+    decoded([5, 7], 16, { bits: 4, table: [] }, true),
+    decoded([3, 10], 10, { bits: 8, signed: true, table: [] }),
+    decoded([4, 16], 8, { bits: 8, table: [] }, true),
+    decoded([9, 3], 8, { bits: 8, table: Array.from({ length: 256 }, (_, i) => Math.fround(Math.tanh(i / 50 - 2))) }),
   ],
   dropout: [
     { inputs: [x("b", "t", 40), whole({ value: 7 })], attrs: { p: 0.3, site: 2 }, smooth: [0] },

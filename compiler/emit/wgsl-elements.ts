@@ -25,6 +25,7 @@ interface Binding {
   readonly access: "read" | "write";
   one: boolean;
   four: boolean;
+  word: boolean;
 }
 
 /** What one kernel declares: its bindings, the symbols it reads, the functions its expressions call. */
@@ -41,6 +42,8 @@ export interface KernelScope {
   /** The element at a position, through an accessor that knows the buffer's layout. */
   readonly load: (value: string, dtype: DType, flat: string) => string;
   readonly loadFour: (value: string, dtype: DType, flatQuarter: string) => string;
+  /** A whole word of a buffer of bytes. */
+  readonly loadWord: (value: string, dtype: DType, flatWord: string) => string;
 }
 
 export const createScope = (entry: string, kernel: FusedKernel, scalars: ReadonlyMap<string, DType> = new Map()): KernelScope => {
@@ -49,7 +52,15 @@ export const createScope = (entry: string, kernel: FusedKernel, scalars: Readonl
   const bind: KernelScope["bind"] = (value, dtype, access) => {
     let known = bindings.find((b) => b.value === value);
     if (!known) {
-      known = { value, name: `${entry}_${access === "read" ? "i" : "o"}${bindings.length}`, dtype, access, one: false, four: false };
+      known = {
+        value,
+        name: `${entry}_${access === "read" ? "i" : "o"}${bindings.length}`,
+        dtype,
+        access,
+        one: false,
+        four: false,
+        word: false,
+      };
       bindings.push(known);
     }
     return known;
@@ -73,6 +84,11 @@ export const createScope = (entry: string, kernel: FusedKernel, scalars: Readonl
       const binding = bind(value, dtype, "read");
       binding.four = true;
       return `${binding.name}_four(${quarter})`;
+    },
+    loadWord: (value, dtype, at) => {
+      const binding = bind(value, dtype, "read");
+      binding.word = true;
+      return `${binding.name}_word(${at})`;
     },
   };
 };
@@ -109,6 +125,7 @@ export const printDeclarations = (scope: KernelScope): string => {
     lines.push(`@group(0) @binding(${i}) var<storage, ${access}> ${b.name}: array<${element}>;`);
     const register = registerOf(b.dtype);
     if (b.one) lines.push(`fn ${b.name}_at(i: u32) -> ${register} { return ${loadOne(b.name, b.dtype, b.four, "i")}; }`);
+    if (b.word) lines.push(`fn ${b.name}_word(i: u32) -> u32 { return ${b.name}[i]; }`);
     if (b.four) lines.push(`fn ${b.name}_four(i: u32) -> vec4<${register}> { return ${loadFour(b.name, b.dtype, "i")}; }`);
   });
   const symbols = [...scope.symbols].sort();
@@ -278,6 +295,12 @@ export const createBlock = (
       at.line("}");
       return found;
     },
+    word: (input, place) => {
+      const argument = node.inputs[input]!;
+      const stored = scope.kernel.loads.get(argument);
+      return stored !== undefined && argument.type.dtype === "u8" ? at.name(scope.loadWord(stored, "u8", place)) : undefined;
+    },
+    prelude: (text) => scope.preludes.add(text),
     inputs: node.inputs.map((input) => input.type),
     output: node.type,
   });
@@ -320,6 +343,8 @@ export const createBlock = (
         ),
       );
     }
+    const lot = form?.form === "element" ? form.four?.(readerOf(block, node, index(0)), node.attrs) : undefined;
+    if (lot) return lot;
     if (
       form?.form === "element" &&
       form.keepsFour?.(

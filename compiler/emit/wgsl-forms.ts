@@ -51,6 +51,10 @@ export interface ElementReader {
   readonly name: (expression: string) => string;
   /** The last i below `count` for which `hit` holds, or `count`. What `hit` reads, it reads through the reader it is given. */
   readonly search: (count: string, hit: (i: string, inner: ElementReader) => string) => string;
+  /** The 32-bit word at a word's position of an input whose elements share words; undefined where the input is computed here. */
+  readonly word: (input: number, at: string) => string | undefined;
+  /** Declares functions or constants that the expression uses. */
+  readonly prelude: (text: string) => void;
   readonly inputs: readonly TensorType[];
   readonly output: TensorType;
 }
@@ -64,6 +68,8 @@ export interface ElementForm {
   readonly prelude?: string;
   /** For each output axis, the input axis it walks: tells which operand axis is contiguous in memory. Default: as they stand. */
   readonly axes?: (attrs: Attrs, inputs: readonly TensorType[], output: TensorType) => readonly number[];
+  /** Four neighbours along the last axis from a position that is a multiple of 4, cheaper than one by one; undefined where it cannot. */
+  readonly four?: (reader: ElementReader, attrs: Attrs) => readonly string[] | undefined;
   /** Whether four aligned neighbours along the last axis are four aligned neighbours of input 0, at the index `read` is given. */
   readonly keepsFour?: (attrs: Attrs, inputs: readonly TensorType[], output: TensorType) => boolean;
   /** An input that is read only at the output's own position, so that the output may be written over it. */

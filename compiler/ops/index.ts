@@ -3,6 +3,7 @@
 import type { Op } from "../op.ts";
 import { abs } from "./abs.ts";
 import { add } from "./add.ts";
+import { amax } from "./amax.ts";
 import { attention } from "./attention.ts";
 import { attention_gradient } from "./attention_gradient.ts";
 import { block_diagonal } from "./block_diagonal.ts";
@@ -10,12 +11,14 @@ import { branch } from "./branch.ts";
 import { broadcast } from "./broadcast.ts";
 import { cache_write } from "./cache_write.ts";
 import { cast } from "./cast.ts";
+import { clamp } from "./clamp.ts";
 import { concat } from "./concat.ts";
 import { constant } from "./constant.ts";
 import { contract } from "./contract.ts";
 import { cos } from "./cos.ts";
 import { cross_entropy } from "./cross_entropy.ts";
 import { cross_entropy_gradient } from "./cross_entropy_gradient.ts";
+import { decode } from "./decode.ts";
 import { div } from "./div.ts";
 import { dropout } from "./dropout.ts";
 import { erf } from "./erf.ts";
@@ -37,12 +40,14 @@ import { layer_norm_gradient } from "./layer_norm_gradient.ts";
 import { less } from "./less.ts";
 import { likeliest } from "./likeliest.ts";
 import { log } from "./log.ts";
+import { lookup } from "./lookup.ts";
 import { matmul } from "./matmul.ts";
 import { max } from "./max.ts";
 import { mean } from "./mean.ts";
 import { min } from "./min.ts";
 import { mod } from "./mod.ts";
 import { mul } from "./mul.ts";
+import { nearest } from "./nearest.ts";
 import { neg } from "./neg.ts";
 import { norm } from "./norm.ts";
 import { pad } from "./pad.ts";
@@ -57,6 +62,7 @@ import { rms_norm } from "./rms_norm.ts";
 import { rms_norm_gradient } from "./rms_norm_gradient.ts";
 import { roll_rows } from "./roll_rows.ts";
 import { rotate } from "./rotate.ts";
+import { round } from "./round.ts";
 import { select } from "./select.ts";
 import { sigmoid } from "./sigmoid.ts";
 import { silu } from "./silu.ts";
@@ -114,6 +120,8 @@ const all: readonly Op[] = [
   less,
   likeliest,
   select,
+  round,
+  clamp,
   dropout,
   // Shapes
   reshape,
@@ -133,6 +141,7 @@ const all: readonly Op[] = [
   // Reductions and products
   sum,
   mean,
+  amax,
   sum_to,
   largest,
   norm,
@@ -144,6 +153,10 @@ const all: readonly Op[] = [
   gather_gradient,
   take_rows,
   put_rows,
+  // Codes
+  nearest,
+  lookup,
+  decode,
   // Layers
   softmax,
   softmax_gradient,

@@ -9,11 +9,14 @@ import type { CompileHost, StoredTensor } from "./host.ts";
 import { type Instance, instantiate, parametersOf } from "./instantiate.ts";
 import type { Library } from "./resolve.ts";
 import { parameter } from "./settings.ts";
+import { applyStores, type Stored } from "./store.ts";
 import { bool, describe, none, number, type Scope, scopeOf, type Value } from "./values.ts";
 
 export interface BasePlan {
   readonly name: string;
   readonly root: Instance;
+  /** What its `store` lines cover. */
+  readonly stores: readonly Stored[];
   readonly architecture: tree.ArchitectureDef;
   /** As written. */
   readonly path: string;
@@ -56,14 +59,6 @@ export const readBase = async (
     );
     return undefined;
   }
-  for (const store of item.store)
-    report(
-      diagnostics.unsupported_block(
-        store.at,
-        { what: "`store … as …`" },
-        { help: "remove it: weights are kept as the checkpoint stores them" },
-      ),
-    );
   const args = bindArguments({ what: kind, at: call.at, parameters: baseSources[kind]! }, call.args, scope, context);
   const path = args.get("path");
   const seed = args.get("seed");
@@ -106,11 +101,13 @@ export const readBase = async (
   const contextLet = architecture.members.find((member) => member.kind === "let" && member.name.text === "context");
   const longest = contextLet?.kind === "let" ? evaluate(contextLet.value, scopeOf(sizes), watch) : number(Number.MAX_SAFE_INTEGER);
   if (failed || longest.kind !== "number") return undefined;
+  const stores = applyStores(item, root, library, scope, context);
 
   const parameters = [...parametersOf(root)].reduce((sum, param) => sum + param.shape.reduce<number>((n, dim) => n * Number(dim), 1), 0);
   const plan = {
     name: item.name.text,
     root,
+    stores,
     architecture,
     path: path.value,
     seed: seed?.kind === "number" ? seed.value : 0,

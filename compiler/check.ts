@@ -121,6 +121,19 @@ export const check = async (
       );
   }
 
+  for (const plan of merges) {
+    const stored =
+      adapters.get(plan.adapter)?.targets.flatMap((module) => [...module.params.values()].filter((param) => param?.format)) ?? [];
+    if (stored.length > 0 && plan.as === undefined)
+      report(
+        diagnostics.merge_needs_as(
+          plan.item.at,
+          { adapter: plan.adapter, count: stored.length, format: stored[0]!.format!.label },
+          { help: "write `as f16` to keep what was trained, or the format's name to store it again" },
+        ),
+      );
+  }
+
   // Shapes of the model and of every method in it: the same unfolding that training will do.
   if (wrong.size === 0)
     for (const name of [base.name, ...adapters.keys()])

@@ -9,6 +9,7 @@ import type { AdapterParam, Amendment } from "./amend.ts";
 import { differentiate } from "./differentiate.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { decoded } from "./format.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
 import { checkPoint, namesOf, pointsOf } from "./interfaces.ts";
@@ -20,7 +21,8 @@ import { weightedChange } from "./weighted-change.ts";
 
 /** Where an input of a stage comes from. */
 export type StageInput =
-  | { readonly kind: "param"; readonly param: ParamSpec }
+  /** A parameter of the base, or one piece of a stored one: what is added to its name. */
+  | { readonly kind: "param"; readonly param: ParamSpec; readonly piece?: string }
   | { readonly kind: "adapter"; readonly param: AdapterParam }
   | { readonly kind: "value"; readonly stage: number; readonly node: Node }
   /** Given with each batch: ids, positions, rows, targets, scale, seed. */
@@ -246,6 +248,13 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     if (!param) return none;
     if (param.view) return viewed(instance, name, param.view.expr);
     const own = param.tiedTo ?? param;
+    // Merging reads the whole tensor back first: it goes through one at a time.
+    if (own.format && !(typeof goal === "object" && "param" in goal && goal.module.params.get(goal.param) === param))
+      return tensorOf(
+        decoded(current().graph, own.format, own.shape.map(Number), (piece, type) =>
+          addInput(`${local(own.path)}${piece}`, type, { kind: "param", param: own, piece }),
+        ),
+      );
     return tensorOf(addInput(local(own.path), { dtype: "f32", shape: own.shape }, { kind: "param", param: own }));
   };
 

@@ -12,7 +12,7 @@ export const signatureOf = (instance: Instance, adapters: readonly string[]): st
   const sizes = [...instance.sizes].map(([name, value]) => `${name}=${describe(value)}`);
   const params = [...instance.params].map(
     ([name, param]) =>
-      `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : param.view ? "*" : ""}` : "-"}`,
+      `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : param.view ? "*" : ""}${(param.tiedTo ?? param).format?.label ?? ""}` : "-"}`,
   );
   const amendments = instance.amendments
     .filter((amendment) => adapters.includes(amendment.adapter))
@@ -63,13 +63,14 @@ export const rebind = (
   }
   const inputs: Stage["inputs"] = new Map();
   for (const [name, { node, from }] of stage.inputs) {
-    const param = from.kind === "param" ? params.get(name) : undefined;
+    const piece = from.kind === "param" ? from.piece : undefined;
+    const param = from.kind === "param" ? params.get(piece ? name.slice(0, -piece.length) : name) : undefined;
     const adapter = from.kind === "adapter" ? adapterParams.get(name) : undefined;
     const enters = from.kind === "value" && from.stage === entered.stage && from.node === entered.node;
     inputs.set(name, {
       node,
       from: param
-        ? { kind: "param", param }
+        ? { kind: "param", param, ...(piece !== undefined && { piece }) }
         : adapter
           ? { kind: "adapter", param: adapter }
           : enters

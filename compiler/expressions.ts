@@ -324,6 +324,8 @@ const index = (expr: tree.Index, of: Value, scope: Scope, context: Context): Val
   if (of.kind === "list") {
     const item = expr.items[0];
     const i = item && item.kind !== "slice" ? evaluate(item, scope, context) : unknown;
+    if (i.kind === "unknown") return unknown;
+    if (i.kind === "tensor") return apply("lookup", [toNode(i, context)!], { table: toAttr(of) }, expr.at, context);
     return (i.kind === "number" ? of.items[i.value] : undefined) ?? wrongKind(expr.at, "[ ]", of, context);
   }
   const node = of.kind === "tensor" ? toNode(of, context) : undefined;

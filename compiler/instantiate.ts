@@ -8,6 +8,7 @@ import type { Amendment } from "./amend.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import type { FormatPlan } from "./format.ts";
 import { type Face, readFaces } from "./interfaces.ts";
 import type { Library } from "./resolve.ts";
 import { asDim, describe, number, type Scope, scopeOf, type Value } from "./values.ts";
@@ -31,6 +32,8 @@ export interface ParamSpec {
   readonly view?: { readonly expr: tree.Expr; readonly of: ParamSpec };
   /** How the checkpoint stores it, once headers are read. */
   stored?: DType;
+  /** How it is kept in memory, where the base says so; else as f32. */
+  format?: FormatPlan;
 }
 
 export interface Instance {

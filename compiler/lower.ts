@@ -8,6 +8,7 @@ import type { Checked } from "./check.ts";
 import { add, type Dim, multiply, product } from "./dims.ts";
 import { elaborate, type Model } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
+import { piecesOf } from "./format.ts";
 import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import type { CompileHost } from "./host.ts";
 import { type AdapterPlan, methodNames } from "./inject.ts";
@@ -158,7 +159,10 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const used = new Set([...programs.values()].flatMap(({ graph }) => [...graph.values.keys()]));
   const f32 = (shape: readonly Dim[]): TensorType => ({ dtype: "f32", shape });
   for (const param of parametersOf(base.root))
-    if (used.has(param.path)) globals.set(param.path, { ...f32(param.shape), place: { own: true } });
+    for (const { suffix, type } of param.format
+      ? piecesOf(param.format, param.shape.map(Number))
+      : [{ suffix: "", type: f32(param.shape) }])
+      if (used.has(param.path + suffix)) globals.set(param.path + suffix, { ...type, place: { own: true } });
   for (const adapter of adapters.values())
     placeAdapter(
       adapter,
@@ -265,6 +269,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
           shape: param.shape.map(Number),
           dtype: "f32",
           ...(param.stored && { stored: param.stored }),
+          ...(param.format && { format: param.format.label }),
           trained: false,
           source:
             base.weights === "checkpoint"
@@ -279,6 +284,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
         }),
       )
       .concat([...adapters.values()].flatMap((adapter) => adapter.params.map(adapterParameter))),
+    formats: Object.fromEntries(base.stores.map(({ format }) => [format.label, format.job])),
     adapters: jobAdapters,
     data: [...checked.data.values()],
     train: jobTrains,

@@ -45,7 +45,7 @@ const valueName = (from: StageInput, prepared: readonly Prepared[]): string => {
   switch (from.kind) {
     case "param":
     case "adapter":
-      return from.kind === "param" ? from.param.path : from.param.name;
+      return from.kind === "param" ? from.param.path + (from.piece ?? "") : from.param.name;
     case "batch":
       return from.name;
     case "value": {

@@ -13,6 +13,7 @@ import { type Examples, readExamples } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
+import { readParameter, storeParameter } from "./formats/store.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -125,9 +126,7 @@ const prepare = async (
 ): Promise<Running> => {
   const { host, listen, out } = options;
   listen({ kind: "phase", title: "load the base" });
-  await loadParameters(job, checkpoint, (parameter, values) =>
-    job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
-  );
+  await loadParameters(job, checkpoint, (parameter, values) => storeParameter(job, parameter, values, session));
 
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
@@ -162,6 +161,8 @@ const prepare = async (
       const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor);
       return parameter && job.values[parameter.name] ? [{ tensor, name: parameter.name }] : [];
     });
+    // A tensor that the base keeps in a format has no place for the merged one: what the choice cost is measured as it is written.
+    if (places.length < item.tensors.length) return undefined;
     const examples = await examplesOf(on.data, on.split, on.sequence_len);
     const lossOf = async (evaluate: Evaluate): Promise<number> => {
       const { loss, tokens: count } = await sumTokens(evaluate, examples, session, listen);
@@ -327,7 +328,11 @@ const mergedValue = async (
   if (!tensor.program) return (await session.read(tensor.output)) as Float32Array;
   if (tensor.base !== undefined) {
     const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor)!;
-    const base = checkpoint ? await checkpoint.read(tensor.tensor, tensor) : ((await session.read(parameter.name)) as Float32Array);
+    // A delta was trained against what the model sees, which for a stored parameter is what reads back from its codes.
+    const base =
+      checkpoint && parameter.format === undefined
+        ? await checkpoint.read(tensor.tensor, tensor)
+        : await readParameter(job, parameter, session);
     await session.write(tensor.base, base, tensor.program);
   }
   await session.run(tensor.program, {});

@@ -295,6 +295,16 @@ export const diagnostics = {
   merged_overflow: (at: Span | undefined, { dtype, tensor, value }: { readonly dtype: string | number; readonly tensor: string | number; readonly value: string | number }, details: Details = {}): Diagnostic => make("PEFT0600", "error", `merging makes values that ${dtype} cannot hold: the largest of \`${tensor}\` is ${value}`, at, details),
   /** merging makes values that are not numbers in `{tensor}` */
   merged_not_finite: (at: Span | undefined, { tensor }: { readonly tensor: string | number }, details: Details = {}): Diagnostic => make("PEFT0601", "error", `merging makes values that are not numbers in \`${tensor}\``, at, details),
+  /** format `{format}` cannot be stored: {problem} */
+  bad_format: (at: Span | undefined, { format, problem }: { readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0640", "error", `format \`${format}\` cannot be stored: ${problem}`, at, details),
+  /** `{parameter}` is stored in two ways */
+  stored_twice: (at: Span | undefined, { parameter }: { readonly parameter: string | number }, details: Details = {}): Diagnostic => make("PEFT0641", "error", `\`${parameter}\` is stored in two ways`, at, details),
+  /** `{pattern}` covers no matrix */
+  nothing_to_store: (at: Span | undefined, { pattern }: { readonly pattern: string | number }, details: Details = {}): Diagnostic => make("PEFT0642", "error", `\`${pattern}\` covers no matrix`, at, details),
+  /** merging `{adapter}` changes {count} tensors that are stored as {format}: say how the merged ones are written */
+  merge_needs_as: (at: Span | undefined, { adapter, count, format }: { readonly adapter: string | number; readonly count: string | number; readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0643", "error", `merging \`${adapter}\` changes ${count} tensors that are stored as ${format}: say how the merged ones are written`, at, details),
+  /** `{parameter}` holds {value} at element {element}, which {format} cannot store */
+  weight_not_finite: (at: Span | undefined, { parameter, value, element, format }: { readonly parameter: string | number; readonly value: string | number; readonly element: string | number; readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0644", "error", `\`${parameter}\` holds ${value} at element ${element}, which ${format} cannot store`, at, details),
   /** adapter `{adapter}` amends `{module}`, a part of a fused projection: only this tool will load it */
   parts_stay_here: (at: Span | undefined, { adapter, module }: { readonly adapter: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0670", "warning", `adapter \`${adapter}\` amends \`${module}\`, a part of a fused projection: only this tool will load it`, at, details),
   /** the {what} is {value} at step {step} of training {adapter} */

@@ -105,6 +105,48 @@ export type Source =
   /** A copy of another parameter's first value: trained copies of a base's parameter. */
   | { readonly kind: "copy"; readonly of: string };
 
+/** One step of storing a tensor: an op of compiler/ops on earlier nodes, an input (`x`, `all`, `code` or a state), or a constant. */
+export interface FormatNode {
+  readonly op: string;
+  /** Places in `Format.nodes`. */
+  readonly inputs: readonly number[];
+  readonly name?: string;
+  readonly value?: number;
+  readonly table?: readonly number[];
+  readonly low?: number;
+  readonly high?: number;
+  readonly dtype?: string;
+}
+
+/**
+ * How a tensor is stored, evaluated by the host in f32, block by block: `x` is a block, `all` the whole tensor. A parameter NAME with
+ * `dtype` u8 lies in the values `NAME.code` (packed, two codes of 4 bits in a byte, the first in the high half) and `NAME.STATE`
+ * each; one with another dtype in the value NAME.
+ */
+export interface Format {
+  /** As it would be written with every setting. */
+  readonly label: string;
+  /** Elements of a block, in row-major order, the last possibly fewer; absent: a block is a row of the last axis. */
+  readonly block?: number;
+  readonly dtype: DType;
+  readonly bits: number;
+  /** Whether codes are two's complement. */
+  readonly signed: boolean;
+  readonly state: readonly {
+    readonly name: string;
+    readonly per: "block" | "tensor";
+    /** Node that gives its value. */
+    readonly first: number;
+    /** How it is stored itself; absent: as f32. */
+    readonly format?: Format;
+  }[];
+  readonly nodes: readonly FormatNode[];
+  /** Node of the code, from `x`, `all` and what states are computed from. */
+  readonly code: number;
+  /** Node of the value, from `code` and the states as stored. */
+  readonly value: number;
+}
+
 export interface Parameter {
   /** Role path, e.g. "layers.0.attn.q.weight" or "menu:layers.0.attn.q.a". Also the name of its value in `values`. */
   readonly name: string;
@@ -112,6 +154,8 @@ export interface Parameter {
   readonly dtype: DType;
   /** The dtype it has on disk, checkpoints only. */
   readonly stored?: DType;
+  /** Label of the format that it is kept in, one of `Job.formats`; absent: as `dtype`. */
+  readonly format?: string;
   readonly trained: boolean;
   readonly source: Source;
 }
@@ -282,6 +326,8 @@ export interface Job {
     readonly parameters: number;
   };
   readonly parameters: readonly Parameter[];
+  /** By label. */
+  readonly formats: Readonly<Record<string, Format>>;
   readonly adapters: readonly Adapter[];
   readonly data: readonly Data[];
   readonly train: readonly Train[];

@@ -24,10 +24,10 @@ export interface OnnxWriter {
   /** Whether anything takes this output of the node. */
   readonly used: (node: Node, output: number) => boolean;
   /** ONNX's number for a dtype. */
-  readonly code: (dtype: DType | "i64" | "bool") => number;
+  readonly code: (dtype: DType | "i64" | "bool" | "u16") => number;
 }
 
-const codes = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f16: 10, u32: 12, bf16: 16 } as const;
+const codes = { f32: 1, u8: 2, u16: 4, i32: 6, i64: 7, bool: 9, f16: 10, u32: 12, bf16: 16 } as const;
 
 export const codeOf: OnnxWriter["code"] = (dtype) => codes[dtype];
 

@@ -44,7 +44,8 @@ export const emitOnnx = (whole: SegmentGraph): Uint8Array => {
 
   const port = ({ name, node }: SegmentGraph["inputs"][number]): OnnxValue => ({
     name,
-    type: codeOf(node.type.dtype),
+    // ONNX Runtime's JavaScript has no bf16; its bits come as whole numbers, which `cast` knows.
+    type: codeOf(node.type.dtype === "bf16" ? "u16" : node.type.dtype),
     shape: node.type.shape,
   });
   return encodeModel({

@@ -32,7 +32,16 @@ export const cast: Op = {
     cost: "view",
     expression: ([x], attrs) => `${attrs.dtype === "i32" ? "i32" : attrs.dtype === "u32" || attrs.dtype === "u8" ? "u32" : "f32"}(${x})`,
   },
-  onnx: (write, inputs, node) => [
-    node.inputs[0]!.type.dtype === node.type.dtype ? inputs[0]! : write.node("Cast", inputs, { to: write.code(node.type.dtype) }),
-  ],
+  onnx: (write, inputs, node) => {
+    const from = node.inputs[0]!.type.dtype;
+    if (from === node.type.dtype) return [inputs[0]!];
+    if (from !== "bf16") return [write.node("Cast", inputs, { to: write.code(node.type.dtype) })];
+    // bf16 arrives as its bits (emit/onnx.ts), and ONNX cannot reread bits as a number: a table of all of them can.
+    const place = write.node("Cast", inputs, { to: write.code("i32") });
+    const wide = write.node("Gather", [write.constant(numbersOfBits(), "f32"), place], { axis: 0 });
+    return [node.type.dtype === "f32" ? wide : write.node("Cast", [wide], { to: write.code(node.type.dtype) })];
+  },
 };
+
+/** The number of each of the 65,536 bit patterns of a bf16. */
+const numbersOfBits = (): readonly number[] => Array.from(new Float32Array(Uint32Array.from({ length: 65536 }, (_, bits) => bits << 16).buffer));

@@ -10,6 +10,7 @@ export const emptyJob = (part: Partial<Job>): Job => ({
   dims: {},
   base: { name: "tiny", path: "base/", weights: "checkpoint", seed: 1, vocab_size: 8, positions: 8, config_sha256: "", parameters: 0 },
   parameters: [],
+  formats: {},
   adapters: [],
   data: [],
   train: [],

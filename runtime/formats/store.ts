@@ -1,0 +1,59 @@
+// Parameters of a job into its values: as they are, or encoded into the pieces of their format. One tensor at a time.
+
+import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import type { Format, Job, Parameter } from "../../spec/job.ts";
+import type { Data, Session } from "../devices/device.ts";
+import { DiagnosticError } from "../diagnostic-error.ts";
+import { decode, encode, type PieceData, type Pieces } from "./encode.ts";
+
+export const formatOf = (job: Job, parameter: Parameter): Format | undefined =>
+  parameter.format === undefined ? undefined : job.formats[parameter.format];
+
+/** Suffixes of a format's pieces, in order. */
+export const suffixesOf = (format: Format, prefix = ""): string[] =>
+  format.dtype !== "u8"
+    ? [prefix]
+    : [
+        `${prefix}.code`,
+        ...format.state.flatMap((state) =>
+          state.format ? suffixesOf(state.format, `${prefix}.${state.name}`) : [`${prefix}.${state.name}`],
+        ),
+      ];
+
+/** Writes a parameter's first value. What no program reads has no value, and is passed over. */
+export const storeParameter = async (job: Job, parameter: Parameter, values: Float32Array, session: Session): Promise<void> => {
+  const format = formatOf(job, parameter);
+  if (!format) {
+    if (job.values[parameter.name]) await session.write(parameter.name, values);
+    return;
+  }
+  if (!suffixesOf(format).some((suffix) => job.values[parameter.name + suffix])) return;
+  checkFinite(parameter, values);
+  await writePieces(parameter, encode(format, values, parameter.shape), session);
+};
+
+export const writePieces = async (parameter: Parameter, pieces: Pieces, session: Session): Promise<void> => {
+  for (const [suffix, data] of pieces) await session.write(parameter.name + suffix, data as Data);
+};
+
+/** A parameter as the model sees it, read back from the session. */
+export const readParameter = async (job: Job, parameter: Parameter, session: Session): Promise<Float32Array> => {
+  const format = formatOf(job, parameter);
+  if (!format) return (await session.read(parameter.name)) as Float32Array;
+  const pieces = new Map<string, PieceData>();
+  for (const suffix of suffixesOf(format)) pieces.set(suffix, (await session.read(parameter.name + suffix)) as PieceData);
+  return decode(format, pieces, parameter.shape);
+};
+
+/** One infinity would become the scale of its whole block. */
+const checkFinite = (parameter: Parameter, values: Float32Array): void => {
+  const at = values.findIndex((x) => !Number.isFinite(x));
+  if (at < 0) return;
+  throw new DiagnosticError([
+    diagnostics.weight_not_finite(
+      undefined,
+      { parameter: parameter.name, value: String(values[at]), element: at, format: parameter.format! },
+      { help: "the checkpoint is damaged, or was saved from a run that diverged; fetch it again or use another" },
+    ),
+  ]);
+};

@@ -1,0 +1,88 @@
+// Training on a stored base is training on what the base reads back as: the same loss and the same gradients, for every format, with
+// methods of every kind, on each device.
+
+import { emitOnnx } from "../../compiler/emit/onnx.ts";
+import { cpuDevice } from "../../runtime/devices/cpu.ts";
+import type { Device, Session } from "../../runtime/devices/device.ts";
+import { type Built, build, gptConfig, llamaConfig, referenceDevice } from "../compiler/support.ts";
+import { assert, group } from "../harness.ts";
+import { fillBoth, lossAfter, storedPipeline } from "./support.ts";
+
+const openCpu = async (built: Built): Promise<Session> =>
+  (await cpuDevice({ threads: 1 })).open(built.job, async (path) =>
+    emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!),
+  );
+
+const openReference = (built: Built): Promise<Session> =>
+  (referenceDevice(built.segments) as Device).open(built.job, async () => new Uint8Array());
+
+/** Largest difference of the loss and of any gradient, relative to the largest gradient. */
+const difference = async (
+  store: string,
+  adapter: string,
+  config: object,
+  open: (built: Built) => Promise<Session>,
+): Promise<{ loss: number; gradient: number }> => {
+  const stored = await build(storedPipeline(store, adapter), config);
+  const plain = await build(storedPipeline("", adapter), config);
+  const [kept, beside] = [await open(stored), await open(plain)];
+  await fillBoth(stored, kept, beside);
+  const losses = [await lossAfter(kept, stored.job, "train.0.step"), await lossAfter(beside, plain.job, "train.0.step")];
+  let gradient = 0;
+  for (const { name } of stored.job.parameters.filter((parameter) => parameter.trained)) {
+    const [a, b] = [await kept.read(`gradient(${name})`), (await beside.read(`gradient(${name})`)) as Float32Array];
+    const size = b.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-6);
+    for (let i = 0; i < a.length; i++) gradient = Math.max(gradient, Math.abs(a[i]! - b[i]!) / size);
+  }
+  await kept.close();
+  await beside.close();
+  return { loss: Math.abs(losses[0]! / losses[1]! - 1), gradient };
+};
+
+const formats = ["nf4(block: 32)", "nf4(double: true)", "fp4()", "int8()", "affine8(block: 16)", "affine4()", "dynamic8()"];
+const methods: readonly [string, object][] = [
+  ["lora(r: 2, alpha: 3) into tiny.layers.**", llamaConfig],
+  ["lora(r: 12, dropout: 0) into tiny.layers.*.mlp.**", llamaConfig],
+  ["lora(r: 2) into tiny.layers.*.attn.qkv", gptConfig],
+  ["tune() into tiny.**.{attn_norm, mlp_norm}", gptConfig],
+];
+
+group("stored", (test) => {
+  for (const format of formats)
+    test(`training over ${format} is training over what it reads back as`, async () => {
+      const { loss, gradient } = await difference(`layers.** as ${format}`, methods[0]![0], llamaConfig, openReference);
+      assert.ok(loss < 1e-6 && gradient < 1e-5, `loss off by ${loss}, gradients by ${gradient}`);
+    });
+  for (const [method, config] of methods)
+    test(`${method} over a stored base, on ONNX Runtime`, async () => {
+      for (const format of ["nf4(double: true)", "int8()", "bf16()", "f16()", "affine4()"]) {
+        const { loss, gradient } = await difference(`layers.**, embed as ${format}`, method, config, openCpu);
+        assert.ok(loss < 1e-5 && gradient < 1e-3, `${format}: loss off by ${loss}, gradients by ${gradient}`);
+      }
+    });
+  test("what is not stored, and what is stored in another way, stays apart", async () => {
+    const { job } = await build(
+      storedPipeline("layers.*.mlp.** as nf4(), layers.0..1.attn.** as int8()".replace("(), l", "()\n  store l")),
+      llamaConfig,
+    );
+    const of = (name: string): string | undefined => job.parameters.find((parameter) => parameter.name === name)!.format;
+    assert.match(of("layers.0.mlp.down.weight")!, /^nf4/);
+    assert.match(of("layers.1.attn.q.weight")!, /^int8/);
+    assert.is(of("layers.2.attn.q.weight"), undefined);
+    assert.is(of("layers.0.attn_norm.weight"), undefined);
+    assert.is(of("embed.weight"), undefined);
+  });
+  test("a fault in a decoded code is seen", async () => {
+    const stored = await build(storedPipeline("layers.** as nf4()"), llamaConfig);
+    const plain = await build(storedPipeline(""), llamaConfig);
+    const [kept, beside] = [await openReference(stored), await openReference(plain)];
+    await fillBoth(stored, kept, beside);
+    const codes = (await kept.read("layers.1.mlp.up.weight.code")) as unknown as Float32Array;
+    await kept.write(
+      "layers.1.mlp.up.weight.code",
+      codes.map((byte) => (byte + 16) % 256),
+    );
+    const [a, b] = [await lossAfter(kept, stored.job, "train.0.step"), await lossAfter(beside, plain.job, "train.0.step")];
+    assert.ok(Math.abs(a / b - 1) > 1e-6);
+  });
+});

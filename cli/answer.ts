@@ -3,6 +3,7 @@
 
 import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
+import { storeParameter, storePieces } from "../runtime/formats/store.ts";
 import { answerPrompts } from "../runtime/generation/answers.ts";
 import { nodeHost } from "../runtime/node-host.ts";
 import { readyAdapters } from "../runtime/ready.ts";
@@ -29,8 +30,11 @@ export const answer = async ({ job, read, choice, folder, output, block, setting
   const tokenizer = await openTokenizer(nodeHost, base);
   const session = await choice.device.open(job, read);
   try {
-    await loadParameters(job, checkpoint, (parameter, values) =>
-      job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
+    await loadParameters(
+      job,
+      checkpoint,
+      (parameter, values) => storeParameter(job, parameter, values, session),
+      (parameter, pieces) => storePieces(job, parameter, pieces, session),
     );
     await readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} }).need(block.subject);
     const { texts } = await answerPrompts(prompts, tokenizer, session, { job, program: block.generator!, settings });

@@ -28,7 +28,10 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
     ]);
     try {
       const { tensors, sha256 } = await readHeaders(nodeHost, resolve(cwd, folder));
-      return { tensors: new Map([...tensors].map(([name, { dtype, shape }]) => [name, { dtype: dtypes[dtype] ?? "f32", shape }])), sha256 };
+      return {
+        tensors: new Map([...tensors].map(([name, { dtype, shape }]) => [name, { dtype: dtypes[dtype] ?? "f32", shape, raw: dtype }])),
+        sha256,
+      };
     } catch (error) {
       if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
       throw error;

@@ -7,6 +7,7 @@ import { bindArguments } from "./arguments.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost, StoredTensor } from "./host.ts";
 import { type Instance, instantiate, parametersOf } from "./instantiate.ts";
+import { packedReader } from "./packed.ts";
 import type { Library } from "./resolve.ts";
 import { parameter } from "./settings.ts";
 import { applyStores, type Stored } from "./store.ts";
@@ -121,7 +122,7 @@ export const readBase = async (
     for (const diagnostic of header.diagnostics) report({ ...diagnostic, at: diagnostic.at ?? at });
     return undefined;
   }
-  if (!checkHeader(root, header.tensors, at, path.value, context)) return undefined;
+  if (!checkHeader(root, header.tensors, at, path.value, library, context)) return undefined;
   return { ...plan, weights: "checkpoint", headerHash: header.sha256 };
 };
 
@@ -267,9 +268,12 @@ const checkHeader = (
   tensors: ReadonlyMap<string, StoredTensor>,
   at: tree.Span,
   folder: string,
-  { report }: Context,
+  library: Library,
+  context: Context,
 ): boolean => {
+  const { report } = context;
   const problems: string[] = [];
+  const packed = packedReader(tensors, library, context, at);
   const used = new Set<string>();
   for (const param of parametersOf(root)) {
     const found = tensors.get(param.tensor);
@@ -278,6 +282,15 @@ const checkHeader = (
     if (!found) {
       const near = nearest(param.tensor, tensors.keys());
       problems.push(`${param.tensor}: missing${near ? ` (there is ${near})` : ""}`);
+      continue;
+    }
+    const inPieces = found.raw === "U8" || found.raw === "I8" ? packed(param) : undefined;
+    if (inPieces) {
+      for (const name of inPieces.names) used.add(name);
+      if (param.format && param.format.label !== inPieces.format.label)
+        problems.push(`${param.tensor}: the file holds it as ${inPieces.format.label}, \`store\` asks for ${param.format.label}`);
+      param.format = inPieces.format;
+      param.packed = true;
     } else if (found.shape.join() !== wanted.join())
       problems.push(`${param.tensor}: config.json says [${wanted.join(", ")}], the file has [${found.shape.join(", ")}]`);
     else param.stored = found.dtype;

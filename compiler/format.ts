@@ -10,6 +10,7 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Format, FormatNode } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { readFiles } from "./format-files.ts";
 import { type Affine, affineOf } from "./format-value.ts";
 import { createGraph, type Graph, type Node, reachable, type TensorType } from "./graph.ts";
 import type { Library } from "./resolve.ts";
@@ -213,6 +214,26 @@ export const planFormat = (
   const affine = coding.kind === "plain" ? undefined : affineOf(graph, value.node, coding);
   if (typeof affine === "string")
     return wrong(definition.name.at, affine, "a value reads back as `codebook[code] * scale`, or `code * scale + offset`, in any spelling");
+  const filed = definition.members.find((member) => member.kind === "interop");
+  const known = bound.get("code");
+  const files =
+    filed?.kind === "interop" && known?.kind === "tensor"
+      ? readFiles(
+          filed,
+          scopeOf(bound),
+          known.node,
+          {
+            stateOf: (node) => states.find((state) => (bound.get(state.name) as { node?: Node }).node === node)?.name,
+            filesOf: (state, other) => {
+              const inner = states.find((one) => one.name === state)?.format?.job.files;
+              return inner?.library === other ? inner : undefined;
+            },
+          },
+          local,
+          wrong,
+        )
+      : undefined;
+  if (failed) return undefined;
   const complete = affine && coding.kind === "bits" ? { ...coding, table: affine.table } : coding;
   return {
     name: definition.name.text,
@@ -221,7 +242,7 @@ export const planFormat = (
     code: complete,
     states: states.map(({ first: _, ...state }) => state),
     ...(affine && { affine }),
-    job: jobFormat(label, block, complete, states, roots),
+    job: { ...jobFormat(label, block, complete, states, roots), ...(files && { files }) },
   };
 };
 

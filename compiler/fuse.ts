@@ -8,9 +8,10 @@
 // over the operands side by side, [x | s·h]·[W | B]ᵀ ("K-extension", as in LoRAFusion, arXiv 2510.00206); (4) what is cheap
 // and read once is computed by its reader.
 
-import { type Dim, product } from "./dims.ts";
+import { at, type Dim, product } from "./dims.ts";
 import { isPacked } from "./emit/dtypes.ts";
-import type { Profile } from "./emit/profile.ts";
+import { type Profile, profiles } from "./emit/profile.ts";
+import { planContraction } from "./emit/tiles.ts";
 import type { WgslForm } from "./emit/wgsl-forms.ts";
 import { expand } from "./expand.ts";
 import { bare, type Group, layOut } from "./fuse-layout.ts";
@@ -27,7 +28,8 @@ const perElement = (anchor: Node, output: number): boolean => {
 const isAnchorForm = (form: WgslForm | undefined): boolean =>
   form !== undefined && form.form !== "map" && form.form !== "flat" && form.form !== "element";
 
-export const fuse = (whole: SegmentGraph, profile: Profile): KernelGraph => {
+/** `sizes` are the largest of each symbol, where they are known: what is decoded in a tile depends on how often. */
+export const fuse = (whole: SegmentGraph, profile: Profile, sizes: Readonly<Record<string, number>> = {}): KernelGraph => {
   const segment = expand(whole);
   const nodes = reachable(segment.outputs.map((o) => o.node));
   const users = new Map<Node, Node[]>();
@@ -299,7 +301,7 @@ export const fuse = (whole: SegmentGraph, profile: Profile): KernelGraph => {
     if (group.kind !== "map" || group.members.some((m) => outputNodes.has(m))) continue;
     const readers = groups.filter((g) => g !== group && [...groupReads(g)].some((node) => owner.get(node) === group));
     const reader = readers.length === 1 ? readers[0]! : undefined;
-    if (!reader || !cheapInside(group, reader, groupReads, owner)) continue;
+    if (!reader || !cheapInside(group, reader, groupReads, owner, sizes)) continue;
     const before = group.members.map((m) => inlineMemo.get(m));
     for (const member of group.members) inlineMemo.set(member, true);
     if (bufferCount(reader) > profile.storageBuffers) {
@@ -411,8 +413,46 @@ const canJoin = (group: Group): boolean =>
 const outputsOf = (anchor: Node, nodes: readonly Node[], merged: ReadonlyMap<Node, unknown>): Node[] =>
   merged.has(anchor) ? [anchor] : [anchor, ...nodes.filter((n) => n.op === "pick" && n.inputs[0] === anchor)];
 
+/**
+ * An operand that is unpacked in a tile is unpacked once per tile of the other operand's lines. Unpacked to memory it is written and
+ * read once more in four bytes each, which costs a GPU about as much as unpacking it this many times.
+ */
+const mostDecodings = 16;
+
+/** Whether a group unpacks: what it reads is less than what it makes, and it has a way to make four at once. */
+const expands = (group: Group): boolean =>
+  group.members.length === 1 && group.members.every((member) => (formOf(member) as { four?: unknown } | undefined)?.four !== undefined);
+
+/** How many tiles of a product read the same part of an operand; infinite where the sizes are not known. */
+const timesRead = (
+  group: Group,
+  reader: Group,
+  product_: Node,
+  owner: ReadonlyMap<Node, Group>,
+  sizes: Readonly<Record<string, number>>,
+): number => {
+  const isA = owner.get(product_.inputs[0]!) === group;
+  const shape = product_.type.shape;
+  const lines = isA ? shape.at(-1)! : product(shape.slice(0, -1));
+  const plan = planContraction(
+    reader.terms.map((term) => term.node),
+    profiles.default!,
+  );
+  try {
+    return Math.ceil(at(lines, sizes) / (isA ? plan.columns : plan.rows));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+};
+
 /** Whether computing a map again at each read costs its reader less than a kernel and a buffer would. */
-const cheapInside = (group: Group, reader: Group, reads: (group: Group) => Set<Node>, owner: ReadonlyMap<Node, Group>): boolean => {
+const cheapInside = (
+  group: Group,
+  reader: Group,
+  reads: (group: Group) => Set<Node>,
+  owner: ReadonlyMap<Node, Group>,
+  sizes: Readonly<Record<string, number>>,
+): boolean => {
   const loads = reads(group).size;
   const work = group.members.length;
   if (reader.kind === "reduce") return loads <= 3;
@@ -421,6 +461,7 @@ const cheapInside = (group: Group, reader: Group, reads: (group: Group) => Set<N
   if (reader.kind === "contraction") {
     const term = reader.terms.find((t) => t.node.inputs.some((input) => owner.get(input) === group));
     if (!term || work > 3) return false;
+    if (expands(group)) return timesRead(group, reader, term.node, owner, sizes) <= mostDecodings;
     // Sums and products of one tensor with scalars: less than the loop spends on an element of a tile.
     const wide = [...reads(group)].filter((node) => elementsOf(node) !== 1).length;
     const light = group.members.every((member) => {

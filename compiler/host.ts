@@ -7,6 +7,8 @@ import type { MetricSignature } from "../spec/metric.ts";
 export interface StoredTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
+  /** The dtype by the file's own name, which may be none that a job computes with. */
+  readonly raw?: string;
 }
 
 export interface CompileHost {

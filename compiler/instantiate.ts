@@ -34,6 +34,8 @@ export interface ParamSpec {
   stored?: DType;
   /** How it is kept in memory, where the base says so; else as f32. */
   format?: FormatPlan;
+  /** Whether the checkpoint holds it in that format already. */
+  packed?: boolean;
 }
 
 export interface Instance {

@@ -273,7 +273,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
           trained: false,
           source:
             base.weights === "checkpoint"
-              ? { kind: "checkpoint", tensor: param.tensor, transposed: param.transposed }
+              ? { kind: "checkpoint", tensor: param.tensor, transposed: param.transposed, ...(param.packed && { packed: true }) }
               : {
                   kind: "draw",
                   distribution: param.draw.distribution,
@@ -284,7 +284,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
         }),
       )
       .concat([...adapters.values()].flatMap((adapter) => adapter.params.map(adapterParameter))),
-    formats: Object.fromEntries(base.stores.map(({ format }) => [format.label, format.job])),
+    formats: Object.fromEntries([...parametersOf(base.root)].flatMap(({ format }) => (format ? [[format.label, format.job]] : []))),
     adapters: jobAdapters,
     data: [...checked.data.values()],
     train: jobTrains,

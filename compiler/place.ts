@@ -40,23 +40,37 @@ export const place = (program: ProgramGraph, globals: ReadonlyMap<string, Value>
     if (life) life.first = -1;
   }
 
+  const { offsets, bytes } = pack(lifetimes);
+  const values: Record<string, Value> = {};
+  for (const [name, life] of lifetimes) values[name] = { ...life.type, place: { arena: "activations", offset: offsets.get(name)! } };
+  return { values, activations: bytes };
+};
+
+/** From the first step that holds a value to the last, both included. */
+export interface Life {
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: number;
+}
+
+/** Offsets at which no two values overlap that live at once, and the bytes they take together. */
+export const pack = (lives: ReadonlyMap<string, Life>): { readonly offsets: ReadonlyMap<string, number>; readonly bytes: number } => {
   // Largest first into the lowest gap that is free for the whole lifetime (greedy by size, Pisarchyk and Lee 2020, arXiv 2001.03288).
-  const placed: { first: number; last: number; start: number; end: number; name: string }[] = [];
+  const placed: { first: number; last: number; start: number; end: number }[] = [];
+  const offsets = new Map<string, number>();
   let total = 0;
-  for (const [name, life] of [...lifetimes].sort(([a, x], [b, y]) => y.bytes - x.bytes || (a < b ? -1 : 1))) {
+  for (const [name, life] of [...lives].sort(([a, x], [b, y]) => y.bytes - x.bytes || (a < b ? -1 : 1))) {
     const rivals = placed.filter((other) => other.first <= life.last && life.first <= other.last).sort((a, b) => a.start - b.start);
     let start = 0;
     for (const rival of rivals) {
       if (rival.start - start >= life.bytes) break;
       start = Math.max(start, rival.end);
     }
-    placed.push({ ...life, start, end: start + life.bytes, name });
+    placed.push({ first: life.first, last: life.last, start, end: start + life.bytes });
+    offsets.set(name, start);
     total = Math.max(total, start + life.bytes);
   }
-  const offset = new Map(placed.map(({ name, start }) => [name, start]));
-  const values: Record<string, Value> = {};
-  for (const [name, life] of lifetimes) values[name] = { ...life.type, place: { arena: "activations", offset: offset.get(name)! } };
-  return { values, activations: total };
+  return { offsets, bytes: total };
 };
 
 /** Lays values one after the other in an arena; returns their places and its size in bytes. */

@@ -5,6 +5,8 @@ import type { Job, Parameter } from "../spec/job.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { adapterSeeds, draw } from "./draw.ts";
 import { bitsOf, isFloat, toStored, transpose, widen } from "./dtype.ts";
+import { decode, type Pieces } from "./formats/encode.ts";
+import { readPacked } from "./formats/packed.ts";
 import { type Headers, readHeaders, type StoredTensor, summed } from "./headers.ts";
 import { type Host, joinPath, type ReadableFile, readNamed } from "./host.ts";
 import { isRecord, parseJson } from "./json.ts";
@@ -17,6 +19,8 @@ export interface Checkpoint extends Headers {
    * The array is the caller's own. Throws a DiagnosticError when the tensor is absent or holds no floats.
    */
   read(name: string, options?: { readonly transposed?: boolean }): Promise<Float32Array>;
+  /** One tensor's bytes as stored, whole. The array is the caller's own. */
+  raw(name: string): Promise<Uint8Array>;
   /** One tensor's bytes as stored, in pieces of at most 16 MiB that are overwritten by the next. */
   bytes(name: string): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -66,6 +70,12 @@ export const openCheckpoint = async (host: Host, folder: string): Promise<Checkp
       if (shape.length !== 2) throw new Error(`${name} has ${shape.length} axes and cannot be read transposed`);
       return transpose(values, shape[0]!, shape[1]!);
     },
+    raw: async (name) => {
+      const tensor = find(name);
+      const bytes = new Uint8Array(tensor.bytes);
+      await (await fileOf(tensor.path)).read(tensor.start, bytes);
+      return bytes;
+    },
     bytes: async function* (name) {
       const tensor = find(name);
       const file = await fileOf(tensor.path);
@@ -94,7 +104,7 @@ export const readJsonObject = async (host: Host, path: string): Promise<Record<s
 export const differences = (parameters: readonly Parameter[], headers: Headers): string[] => {
   const lines: string[] = [];
   for (const { source, shape, stored } of parameters) {
-    if (source.kind !== "checkpoint") continue;
+    if (source.kind !== "checkpoint" || source.packed) continue;
     const expected = source.transposed ? [...shape].reverse() : shape;
     const tensor = headers.tensors.get(source.tensor);
     const dtype = stored && toStored(stored);
@@ -113,12 +123,15 @@ export const differences = (parameters: readonly Parameter[], headers: Headers):
 /**
  * Gives every parameter of the job its first value, in the job's order: read from the checkpoint, drawn, or a copy.
  * The whole list is checked before the first is read. `write` gets an array of its own, row-major, product(shape) long.
+ * What lies packed in the checkpoint goes to `writePacked`, by default unpacked to `write`.
  * `checkpoint` may be absent when the job draws its base. Throws a DiagnosticError.
  */
 export const loadParameters = async (
   job: Job,
   checkpoint: Checkpoint | undefined,
   write: (parameter: Parameter, values: Float32Array) => void | Promise<void>,
+  writePacked: (parameter: Parameter, pieces: Pieces) => void | Promise<void> = (parameter, pieces) =>
+    write(parameter, decode(job.formats[parameter.format!]!, pieces, parameter.shape)),
 ): Promise<void> => {
   const read = job.parameters.filter(({ source }) => source.kind === "checkpoint");
   if (read.length > 0) {
@@ -137,7 +150,11 @@ export const loadParameters = async (
   const byName = new Map(job.parameters.map((parameter) => [parameter.name, parameter]));
   const first = async (parameter: Parameter): Promise<Float32Array> => {
     const { source, shape, name } = parameter;
-    if (source.kind === "checkpoint") return checkpoint!.read(source.tensor, source);
+    if (source.kind === "checkpoint") {
+      if (!source.packed) return checkpoint!.read(source.tensor, source);
+      const format = job.formats[parameter.format!]!;
+      return decode(format, await readPacked(checkpoint!, format, source.tensor), shape);
+    }
     if (source.kind === "copy") {
       const original = byName.get(source.of);
       if (!original) throw new Error(`${name} copies ${source.of}, which the job does not have`);
@@ -147,5 +164,10 @@ export const loadParameters = async (
     draw(source, seeds.get(name) ?? job.base.seed, name, values);
     return values;
   };
-  for (const parameter of job.parameters) await write(parameter, await first(parameter));
+  for (const parameter of job.parameters) {
+    const { source } = parameter;
+    if (source.kind === "checkpoint" && source.packed)
+      await writePacked(parameter, await readPacked(checkpoint!, job.formats[parameter.format!]!, source.tensor));
+    else await write(parameter, await first(parameter));
+  }
 };

@@ -13,7 +13,7 @@ import { type Examples, readExamples } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
-import { readParameter, storeParameter } from "./formats/store.ts";
+import { readParameter, storeParameter, storePieces } from "./formats/store.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -126,7 +126,12 @@ const prepare = async (
 ): Promise<Running> => {
   const { host, listen, out } = options;
   listen({ kind: "phase", title: "load the base" });
-  await loadParameters(job, checkpoint, (parameter, values) => storeParameter(job, parameter, values, session));
+  await loadParameters(
+    job,
+    checkpoint,
+    (parameter, values) => storeParameter(job, parameter, values, session),
+    (parameter, pieces) => storePieces(job, parameter, pieces, session),
+  );
 
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));

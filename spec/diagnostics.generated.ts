@@ -305,6 +305,8 @@ export const diagnostics = {
   merge_needs_as: (at: Span | undefined, { adapter, count, format }: { readonly adapter: string | number; readonly count: string | number; readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0643", "error", `merging \`${adapter}\` changes ${count} tensors that are stored as ${format}: say how the merged ones are written`, at, details),
   /** `{parameter}` holds {value} at element {element}, which {format} cannot store */
   weight_not_finite: (at: Span | undefined, { parameter, value, element, format }: { readonly parameter: string | number; readonly value: string | number; readonly element: string | number; readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0644", "error", `\`${parameter}\` holds ${value} at element ${element}, which ${format} cannot store`, at, details),
+  /** {tensor} does not lie in the checkpoint as {format}: {problem} */
+  packed_mismatch: (at: Span | undefined, { tensor, format, problem }: { readonly tensor: string | number; readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0645", "error", `${tensor} does not lie in the checkpoint as ${format}: ${problem}`, at, details),
   /** adapter `{adapter}` amends `{module}`, a part of a fused projection: only this tool will load it */
   parts_stay_here: (at: Span | undefined, { adapter, module }: { readonly adapter: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0670", "warning", `adapter \`${adapter}\` amends \`${module}\`, a part of a fused projection: only this tool will load it`, at, details),
   /** the {what} is {value} at step {step} of training {adapter} */

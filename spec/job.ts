@@ -92,6 +92,8 @@ export type Source =
       readonly tensor: string;
       /** Stored [in, out] there and [out, in] here. */
       readonly transposed: boolean;
+      /** It lies in the checkpoint in its own format already, as the format's `files` say. */
+      readonly packed?: boolean;
     }
   | {
       readonly kind: "draw";
@@ -116,6 +118,24 @@ export interface FormatNode {
   readonly low?: number;
   readonly high?: number;
   readonly dtype?: string;
+}
+
+/**
+ * How another library's checkpoint holds a tensor in this format. A key "" is the tensor's own name, ".x" follows it, "x" replaces the
+ * last part of it.
+ */
+export interface FormatFiles {
+  readonly library: string;
+  readonly type: string;
+  /** Kept as JSON beside the tensors: a setting, or the one number of a piece. */
+  readonly entries: readonly { readonly key: string; readonly value?: string | number | boolean; readonly piece?: string }[];
+  /** A piece by what is added to the parameter's name, the codebook, or a constant. */
+  readonly tensors: readonly {
+    readonly key: string;
+    readonly piece?: string;
+    readonly table?: readonly number[];
+    readonly value?: number;
+  }[];
 }
 
 /**
@@ -145,6 +165,8 @@ export interface Format {
   readonly code: number;
   /** Node of the value, from `code` and the states as stored. */
   readonly value: number;
+  /** Absent: no other library reads it. */
+  readonly files?: FormatFiles;
 }
 
 export interface Parameter {

@@ -1,11 +1,11 @@
 // Programs of segments -> files: each distinct segment once as an ONNX graph and once as a WGSL module with its kernels. Loaded
 // only to build, so that checking never pays for it.
 
-import type { Job, Segment } from "../../spec/job.ts";
+import type { Job, Kernel, Segment, TensorType, Value } from "../../spec/job.ts";
 import { fuse } from "../fuse.ts";
 import { printKernels } from "../kernels.ts";
 import type { Lowered } from "../lower.ts";
-import { layOut } from "../place.ts";
+import { aligned, bytesOf, type Life, pack } from "../place.ts";
 import { emitOnnx } from "./onnx.ts";
 import { profiles } from "./profile.ts";
 import { emitWgsl } from "./wgsl.ts";
@@ -19,12 +19,12 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
   let scratch = 0;
   for (const [id, graph] of segments) {
     const spec = job.segments[id]!;
-    const fused = fuse(graph, profile);
+    const fused = fuse(graph, profile, job.dims);
     const { wgsl, kernels, scratch: between } = emitWgsl(fused);
     prints.push(`segment ${id}\n${printKernels(fused)}`);
-    const laid = layOut("scratch", Object.entries(between), job.dims);
+    const laid = layScratch(kernels, between, job.dims);
     scratch = Math.max(scratch, laid.bytes);
-    specs[id] = { ...spec, kernels, scratch: Object.fromEntries(laid.values) };
+    specs[id] = { ...spec, kernels, scratch: laid.values };
     files.set(spec.wgsl, wgsl);
     files.set(spec.onnx, emitOnnx(graph));
   }
@@ -33,4 +33,24 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
     files,
     kernels: prints.join("\n\n"),
   };
+};
+
+/** What lies between a segment's kernels, each value only as long as a kernel still reads it: one decoded matrix at a time. */
+const layScratch = (
+  kernels: readonly Kernel[],
+  between: Readonly<Record<string, TensorType>>,
+  sizes: Readonly<Record<string, number>>,
+): { readonly values: Record<string, Value>; readonly bytes: number } => {
+  const lives = new Map<string, Life>();
+  for (const [i, kernel] of kernels.entries())
+    for (const name of [...kernel.bindings.map(({ value }) => value), ...(kernel.scalars ?? [])]) {
+      const type = between[name];
+      if (type) lives.set(name, { first: lives.get(name)?.first ?? i, last: i, bytes: aligned(bytesOf(type, sizes)) });
+    }
+  const { offsets, bytes } = pack(lives);
+  const values = Object.entries(between).map(([name, type]): [string, Value] => [
+    name,
+    { ...type, place: { arena: "scratch", offset: offsets.get(name) ?? 0 } },
+  ]);
+  return { values: Object.fromEntries(values), bytes };
 };

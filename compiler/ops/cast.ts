@@ -44,4 +44,5 @@ export const cast: Op = {
 };
 
 /** The number of each of the 65,536 bit patterns of a bf16. */
-const numbersOfBits = (): readonly number[] => Array.from(new Float32Array(Uint32Array.from({ length: 65536 }, (_, bits) => bits << 16).buffer));
+const numbersOfBits = (): readonly number[] =>
+  Array.from(new Float32Array(Uint32Array.from({ length: 65536 }, (_, bits) => bits << 16).buffer));

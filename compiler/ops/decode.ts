@@ -41,7 +41,7 @@ export const decode: Op = {
   name: "decode",
   doc: "Numbers from packed codes: table[code] times the scale of its block, plus its offset.",
   type: ([codes, scale, offset], attrs) => {
-    if (!codes || codes.dtype !== "u8" || codes.shape.length !== 1) return refuse("decode takes packed codes, a vector of u8");
+    if (codes?.dtype !== "u8" || codes.shape.length !== 1) return refuse("decode takes packed codes, a vector of u8");
     const { shape, block, bits, table } = codingOf(attrs);
     if (!shape.every(isConcrete)) return refuse(`decode makes a tensor of known sizes, not ${show(shape)}`);
     const elements = count(shape);
@@ -78,7 +78,7 @@ export const decode: Op = {
       const code = coding.bits === 8 ? byte : name(`(${byte} >> ((1u - (${i} & 1u)) * 4u)) & 15u`);
       return scaled(
         coding,
-        valueOf(coding, code, prelude),
+        textOf(coding, code, prelude),
         read(1, [name(`${i} / ${coding.block}u`)]),
         inputs[2] && read(2, [name(`${i} / ${coding.block}u`)]),
       );
@@ -95,14 +95,14 @@ export const decode: Op = {
       const [scale, offset] = [read(1, [block]), inputs[2] && read(2, [block])];
       return [0, 1, 2, 3].map((lane) => {
         const code = coding.bits === 8 ? name(`(${half} >> ${8 * lane}u) & 255u`) : name(`(${half} >> ${[4, 0, 12, 8][lane]}u) & 15u`);
-        return name(scaled(coding, valueOf(coding, code, prelude), scale, offset));
+        return name(scaled(coding, textOf(coding, code, prelude), scale, offset));
       });
     },
   },
   onnx: (write, [codes, scale, offset], node) => [printDecode(write, codingOf(node.attrs), codes!, scale!, offset, node.inputs[0]!.type)],
 };
 
-const valueOf = ({ bits, signed, table }: Coding, code: string, prelude: (text: string) => void): string => {
+const textOf = ({ bits, signed, table }: Coding, code: string, prelude: (text: string) => void): string => {
   if (table.length) {
     const { name, text } = tableFunction(table);
     prelude(text);

@@ -29,11 +29,12 @@ export const storeParameter = async (job: Job, parameter: Parameter, values: Flo
   }
   if (!suffixesOf(format).some((suffix) => job.values[parameter.name + suffix])) return;
   checkFinite(parameter, values);
-  await writePieces(parameter, encode(format, values, parameter.shape), session);
+  await storePieces(job, parameter, encode(format, values, parameter.shape), session);
 };
 
-export const writePieces = async (parameter: Parameter, pieces: Pieces, session: Session): Promise<void> => {
-  for (const [suffix, data] of pieces) await session.write(parameter.name + suffix, data as Data);
+/** Writes a parameter that was read packed. */
+export const storePieces = async (job: Job, parameter: Parameter, pieces: Pieces, session: Session): Promise<void> => {
+  for (const [suffix, data] of pieces) if (job.values[parameter.name + suffix]) await session.write(parameter.name + suffix, data as Data);
 };
 
 /** A parameter as the model sees it, read back from the session. */

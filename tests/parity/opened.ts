@@ -7,6 +7,7 @@ import { loadParameters, openCheckpoint } from "../../runtime/checkpoint.ts";
 import { type Examples, readExamples } from "../../runtime/data/examples.ts";
 import type { Device, Session } from "../../runtime/devices/device.ts";
 import { sumTokens } from "../../runtime/evaluate.ts";
+import { storeParameter, storePieces } from "../../runtime/formats/store.ts";
 import { generate } from "../../runtime/generation/generate.ts";
 import { nodeHost } from "../../runtime/node-host.ts";
 import { openTokenizer } from "../../runtime/tokenizer.ts";
@@ -47,8 +48,11 @@ export const open = async (text: string, file: string, device: Device): Promise<
   });
   const base = await nodeHost.resolve(folder, job.base.path);
   const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(nodeHost, base) : undefined;
-  await loadParameters(job, checkpoint, (parameter, values) =>
-    job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
+  await loadParameters(
+    job,
+    checkpoint,
+    (parameter, values) => storeParameter(job, parameter, values, session),
+    (parameter, pieces) => storePieces(job, parameter, pieces, session),
   );
   await checkpoint?.close();
 

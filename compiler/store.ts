@@ -75,8 +75,8 @@ const covered = (targets: readonly Target[], pattern: Pattern, root: Instance, c
       ? [...modulesOf(target.module)].flatMap((module) => [...module.params.values()].flatMap((param) => (param ? [param] : [])))
       : [target.param],
   );
-  // What is tied to another parameter is that one.
-  const own = (param: ParamSpec): ParamSpec => param.tiedTo ?? param;
+  // What is tied to another parameter is that one; a part of a fused one is stored with it.
+  const own = (param: ParamSpec): ParamSpec => param.tiedTo ?? param.view?.of ?? param;
   const found = [...new Set([...named, ...below.filter((param) => param.shape.length >= 2)].map(own))];
   if (found.length > 0) return found;
   context.report(

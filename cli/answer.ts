@@ -37,7 +37,12 @@ export const answer = async ({ job, read, choice, folder, output, block, setting
       (parameter, pieces) => storePieces(job, parameter, pieces, session),
     );
     await readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} }).need(block.subject);
-    const { texts } = await answerPrompts(prompts, tokenizer, session, { job, program: block.generator!, settings });
+    const { texts } = await answerPrompts(prompts, tokenizer, session, {
+      job,
+      program: block.generator!,
+      virtual: block.virtual,
+      settings,
+    });
     return texts;
   } finally {
     await session.close();

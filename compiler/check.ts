@@ -21,6 +21,7 @@ import { type MergePlan, readData, readMerge, readTrain, type TrainPlan } from "
 import { readAdapters } from "./read-adapters.ts";
 import type { Library, Resolved } from "./resolve.ts";
 import { type Scope, scopeOf, type Value } from "./values.ts";
+import type { Extent } from "./virtual.ts";
 
 export interface Checked {
   /** File name without its folder. */
@@ -97,17 +98,6 @@ export const check = async (
   const merges = of("merge").flatMap((item) => readMerge(item, adapterNames, scope, context) ?? []);
   if (!base) return undefined;
 
-  for (const plan of [...trains, ...evaluates])
-    if (plan.sequence_len !== undefined && plan.sequence_len > base.context) {
-      const entry = plan.item.entries.find((candidate) => candidate.key.text === "sequence_len");
-      report(
-        diagnostics.sequence_too_long(
-          entry?.value.at ?? plan.item.at,
-          { wanted: plan.sequence_len, limit: base.context },
-          { help: `write \`sequence_len: ${base.context}\` or less` },
-        ),
-      );
-    }
   for (const plan of merges) {
     const adapter = adapters.get(plan.adapter);
     const reason = adapter && unmergeable(adapter, adapters);
@@ -134,13 +124,15 @@ export const check = async (
       );
   }
 
+  const extents = new Map<string, Extent>();
   // Shapes of the model and of every method in it: the same unfolding that training will do.
   if (wrong.size === 0)
-    for (const name of [base.name, ...adapters.keys()])
-      elaborate(base.root, { layers: layersOf(name, adapters), training: true }, "forward", {
-        report,
-        through: baseItem ? [baseItem.source.at] : [],
-      });
+    for (const name of [base.name, ...adapters.keys()]) {
+      const choice = { layers: layersOf(name, adapters), training: true };
+      const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
+      if (model) extents.set(name, model.extent);
+    }
+  checkLengths([...trains, ...evaluates], base.context, extents, report);
 
   return {
     name: file.split(/[\\/]/).at(-1)!,
@@ -159,6 +151,34 @@ export const check = async (
     merges: merges.filter((plan) => adapters.has(plan.adapter)),
     requires: of("require"),
   };
+};
+
+/** Rows fit the base, together with the virtual tokens in front of them. */
+const checkLengths = (
+  plans: readonly (TrainPlan | EvaluatePlan)[],
+  context: number,
+  extents: ReadonlyMap<string, Extent>,
+  report: (diagnostic: Diagnostic) => void,
+): void => {
+  for (const plan of plans) {
+    const { virtual, ahead } = extents.get("adapter" in plan ? plan.adapter : plan.subject) ?? { virtual: 0, ahead: 0 };
+    const limit = context - virtual - ahead;
+    const at = plan.item.entries.find((candidate) => candidate.key.text === "sequence_len")?.value.at ?? plan.item.at;
+    if (limit < 2) report(diagnostics.no_room_for_tokens(at, { virtual: virtual + ahead, limit: context }));
+    else if (plan.sequence_len !== undefined && plan.sequence_len > limit)
+      report(
+        diagnostics.sequence_too_long(
+          at,
+          { wanted: plan.sequence_len, limit },
+          {
+            ...(limit < context && {
+              notes: [{ message: `the base reads ${context} tokens, and ${context - limit} of them are virtual` }],
+            }),
+            help: `write \`sequence_len: ${limit}\` or less`,
+          },
+        ),
+      );
+  }
 };
 
 /** What an adapter stands on is trained before it. */

@@ -7,8 +7,9 @@ import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
 import { differentiate } from "./differentiate.ts";
+import { add } from "./dims.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
-import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { apply, type Context, evaluate, reportThrough } from "./expressions.ts";
 import { decoded } from "./format.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
@@ -17,6 +18,7 @@ import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { withMemory } from "./memory.ts";
 import { open as unresolved } from "./ops/shape.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
+import { type Extent, shiftOf } from "./virtual.ts";
 import { weightedChange } from "./weighted-change.ts";
 
 /** Where an input of a stage comes from. */
@@ -40,6 +42,8 @@ export interface Model {
   readonly stages: readonly Stage[];
   /** The forward pass's value, a node of the last stage: logits. */
   readonly result: Node;
+  /** Slots for virtual tokens, and the shift of positions. */
+  readonly extent: Extent;
 }
 
 /** What the model reads of a batch: symbols b (rows) and t (tokens per row). */
@@ -59,6 +63,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   const stages: Stage[] = [];
   const switchedOn = adaptersIn(choice.layers);
   let failed = false;
+  let [virtual, ahead]: [Dim, number] = [0, 0];
   const report: Context["report"] = (diagnostic) => {
     if (diagnostic.severity === "error") failed = true;
     context.report(diagnostic);
@@ -123,7 +128,9 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         ? branch(call, scope, contextFor(through), gated)
         : name === "attention"
           ? withMemory(call, scope, contextFor(through))
-          : undefined,
+          : name === "prepend"
+            ? prepend(call, scope, contextFor(through))
+            : undefined,
   });
 
   // branch(D, g): D itself, with a gate on the way in. See associate.ts for what becomes of it.
@@ -145,6 +152,26 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   for (const module of modulesOf(root))
     for (const child of module.children.values())
       for (const one of Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]) parents.set(one.path, module);
+  // prepend(x, rows): virtual tokens behind those that are there, in front of the real ones.
+  const prepend = (call: tree.Call, scope: Scope, inner: Context): Value => {
+    const [x, rows, more] = call.args.map((argument) => evaluate(argument.value, scope, inner));
+    if (x?.kind === "unknown" || rows?.kind === "unknown") return unknown;
+    if (x?.kind !== "tensor" || rows?.kind !== "tensor" || more)
+      return reportThrough(inner, call.at, (at, details) => diagnostics.bad_prepend(at, details), {
+        help: "write `prepend(base.embedded, rows)`: what the first layer reads, and rows [tokens, hidden] that stand in front of it",
+      });
+    const positions = addInput("positions", sequenceFields.positions!, { kind: "batch", name: "positions" });
+    const made = apply("prepend", [use(x), use(rows), positions], { from: virtual }, call.at, inner);
+    if (made.kind === "tensor") virtual = add(virtual, rows.node.type.shape[0]!);
+    return made;
+  };
+
+  /** Positions are moved by a number that is known, so that no table of them is read beyond its end. */
+  const checkPositions = (moved: Value, at: tree.Span, inner: Context): void => {
+    const shift = moved.kind === "tensor" ? shiftOf(moved.node) : undefined;
+    if (shift !== undefined && shift >= 0) ahead = Math.max(ahead, shift);
+    else if (moved.kind === "tensor") reportThrough(inner, at, (place, details) => diagnostics.positions_not_moved(place, details));
+  };
 
   /** A named value of a module after everything that is switched on, the first layer first. */
   const amended = (instance: Instance, name: string, value: Value, frame: Frame = noFrame()): Value =>
@@ -154,6 +181,10 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     if (layer.kind !== "sum") return amendedBy(layer.adapter, instance, name, value, frame);
     const changes = layer.terms.flatMap(({ layers, weight }) => {
       const changed = layers.reduce((result, inner) => after(inner, instance, name, result, frame), value);
+      if (changed !== value && changed.kind !== "tensor" && changed.kind !== "unknown")
+        reportThrough(contextFor(context.through), root.definition.at, (at, details) =>
+          diagnostics.cannot_be_weighed(at, { name }, details),
+        );
       return changed === value || changed.kind !== "tensor" ? [] : [{ changed: use(changed), weight }];
     });
     if (changes.length === 0) return value;
@@ -174,6 +205,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
           const inner = contextFor(amendment.at ? [amendment.at] : context.through, gated);
           result = evaluate(member.value, methodScope(instance, amendment, frame, member), inner);
           if (before.kind === "tensor" && result.kind === "tensor") checkRebound(name, before, result, member, inner);
+          if (name === "positions" && amendment.face?.definition.kind === "interface") checkPositions(result, member.at, inner);
         }
     }
     return result;
@@ -442,7 +474,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
           : callModule(goal.forwardOf, declaredInputs(goal.forwardOf), goal.forwardOf.definition.at, context.through)
         : withParts(goal.module, goal.param, paramOf(goal.module, goal.param)!);
   if (failed || result.kind !== "tensor") return undefined;
-  return { stages, result: use(result) };
+  return { stages, result: use(result), extent: { virtual: Number(virtual), ahead } };
 };
 
 /** What one call of a module has computed so far, and what each amendment found where it rebound something. */

@@ -10,6 +10,7 @@ import type { Attr, Attrs, Dim, Graph, Node, Origin } from "./graph.ts";
 import type { Instance } from "./instantiate.ts";
 import type { Op } from "./op.ts";
 import { ops } from "./ops/index.ts";
+import { isWhole } from "./ops/shape.ts";
 import { arithmetic, asDim, bool, describe, none, number, type Scope, type TensorValue, unknown, type Value } from "./values.ts";
 
 /** What an expression may touch beyond its scope. */
@@ -96,13 +97,13 @@ const findName = (name: string, at: Span, scope: Scope, context: Context): Value
   });
 };
 
-/** A value as a node of the current stage; numbers become constants, whole ones beside whole-number tensors. */
+/** A value as a node of the current stage; numbers become constants. */
 export const toNode = (value: Value, context: Context, beside?: Value): Node | undefined => {
   if (value.kind === "tensor") return context.use ? context.use(value) : value.node;
-  if (value.kind === "number" && context.stage) {
-    const dtype = beside?.kind === "tensor" && Number.isInteger(value.value) ? beside.node.type.dtype : "f32";
+  // Beside whole numbers a whole number is one of them: `positions + 4`.
+  const dtype = beside?.kind === "tensor" && isWhole(beside.node.type) ? beside.node.type.dtype : "f32";
+  if (value.kind === "number" && context.stage && (dtype === "f32" || Number.isInteger(value.value)))
     return context.stage.graph.constant(value.value, [], dtype);
-  }
   return undefined;
 };
 

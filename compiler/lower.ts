@@ -47,7 +47,9 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   };
   const vocabularyOf = (model: Model): number => Number(model.result.type.shape.at(-1));
   let vocabulary = 0;
-  const lengthOf = (wanted: number | undefined): number => Math.min(round8(wanted ?? base.context), base.context);
+  /** Slots per row, virtual tokens included, for so many real tokens. */
+  const lengthOf = (wanted: number | undefined, { extent: { virtual, ahead } }: Model): number =>
+    Math.min(round8(wanted === undefined ? base.context - ahead : wanted + virtual), base.context - ahead);
   const dimsOf = (rows: number, length: number, more: Record<string, number> = {}): Record<string, number> => ({
     b: rows,
     t: length,
@@ -62,7 +64,8 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     const model = modelOf(plan.adapter, true);
     if (!model) return undefined;
     vocabulary = vocabularyOf(model);
-    const length = lengthOf(plan.sequence_len);
+    const length = lengthOf(plan.sequence_len, model);
+    const { virtual } = model.extent;
     const dims = dimsOf(plan.micro_batch_size, length);
     const step = `train.${i}.step`;
     const graph = trainingProgram(model, { sizes: dims, vocabulary });
@@ -93,7 +96,8 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       ...(plan.steps !== undefined && { steps: plan.steps }),
       micro_batch_size: plan.micro_batch_size,
       gradient_accumulation_steps: plan.gradient_accumulation_steps,
-      sequence_len: plan.sequence_len ?? length,
+      sequence_len: plan.sequence_len ?? length - virtual,
+      ...(virtual > 0 && { virtual }),
       seed: plan.seed,
       shuffle: plan.shuffle,
       ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
@@ -113,13 +117,14 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     const model = modelOf(plan.subject, false);
     if (!model) return undefined;
     vocabulary = vocabularyOf(model);
-    const length = lengthOf(plan.sequence_len ?? trains[0]?.sequence_len);
+    const length = lengthOf(plan.sequence_len ?? trains[0]?.sequence_len, model);
+    const { virtual, ahead } = model.extent;
     const dims = dimsOf(plan.micro_batch_size, length);
     const program = `evaluate.${i}`;
     programs.set(program, { graph: evaluationProgram(model, { sizes: dims, vocabulary }), dims });
     if (plan.generate) {
-      const slots = Math.min(base.context, round8(length + plan.generate.max_new_tokens));
       const rows = plan.micro_batch_size * (plan.generate.width ?? 1);
+      const slots = Math.min(base.context - ahead, round8(length + plan.generate.max_new_tokens));
       programs.set(`generate.${i}`, {
         graph: generationProgram(model, { sizes: { ...dims, b: rows }, vocabulary }),
         dims: { ...dims, b: rows, n: rows, s: slots },
@@ -132,7 +137,8 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       metrics: plan.metrics,
       inputs: plan.inputs,
       micro_batch_size: plan.micro_batch_size,
-      sequence_len: plan.sequence_len ?? length,
+      sequence_len: plan.sequence_len ?? length - virtual,
+      ...(virtual > 0 && { virtual }),
       program,
       ...(plan.generate && { generate: plan.generate, samples: plan.samples ?? 3, generator: `generate.${i}` }),
     });

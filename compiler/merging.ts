@@ -3,12 +3,28 @@
 
 import type * as tree from "../grammar/tree.ts";
 import type { AdapterPlan } from "./inject.ts";
-import type { Instance } from "./instantiate.ts";
+import { type Instance, modulesOf } from "./instantiate.ts";
+import { faceOf } from "./interfaces.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
 
-/** Names of the module that a method rebinds. */
-export const reboundNames = (method: tree.MethodDef): string[] =>
-  method.members.flatMap((member) => (member.kind === "bind" && member.target.length === 1 ? [member.target[0]!.text] : []));
+interface Rebound {
+  readonly method: tree.MethodDef;
+  readonly module: Instance;
+  readonly name: string;
+}
+
+/** Every value that an adapter rebinds by itself, at its targets and in the modules below them. */
+const reboundBy = ({ injections }: AdapterPlan): Rebound[] =>
+  injections.flatMap(({ method, targets }) => {
+    const within = (members: readonly tree.Member[], module: Instance): Rebound[] =>
+      members.flatMap((member): Rebound[] => {
+        if (member.kind === "bind" && member.target.length === 1) return [{ method, module, name: member.target[0]!.text }];
+        if (member.kind !== "each") return [];
+        const below = [...modulesOf(module)].filter((inner) => inner !== module && faceOf(inner, member.module.text));
+        return below.flatMap((inner) => within(member.members, inner));
+      });
+    return targets.flatMap((module) => within(method.members, module));
+  });
 
 /** The adapters whose tensors take part: itself, what it stands on, what it is made of. */
 const partsOf = (adapter: AdapterPlan, adapters: ReadonlyMap<string, AdapterPlan>): readonly AdapterPlan[] =>
@@ -22,8 +38,7 @@ export const changedPlaces = (
   const computed = new Map<Instance, Set<string>>();
   const add = (module: Instance, name: string): void => void computed.set(module, (computed.get(module) ?? new Set()).add(name));
   const parts = partsOf(adapter, adapters);
-  for (const { injections } of parts)
-    for (const { method, targets } of injections) for (const module of targets) for (const name of reboundNames(method)) add(module, name);
+  for (const part of parts) for (const { module, name } of reboundBy(part)) add(module, name);
   const taken = parts.flatMap(({ params }) => params.filter((param) => "copyOf" in param.source));
   // By itself a trained copy is the merged tensor; among others it is one step of a computation.
   const plain = parts.length === 1 && !adapter.made;
@@ -35,13 +50,11 @@ export const changedPlaces = (
 /** Why an adapter cannot be merged; undefined when it can. */
 export const unmergeable = (adapter: AdapterPlan, adapters: ReadonlyMap<string, AdapterPlan>): string | undefined => {
   if (adapter.made?.kind === "mix") return "each row of a batch has its own adapter, and one tensor cannot hold them all";
-  for (const { injections } of partsOf(adapter, adapters))
-    for (const { method, targets } of injections)
-      for (const name of reboundNames(method)) {
-        const target = targets.find((module) => !module.params.has(name));
-        if (target) return `${method.name.text} rebinds \`${name}\`, which is computed and not stored`;
-        const tied = targets.find((module) => module.params.get(name)?.tiedTo);
-        if (tied) return `${tied.path}.${name} is tied to ${tied.params.get(name)!.tiedTo!.path}, and one tensor cannot hold both`;
-      }
+  for (const part of partsOf(adapter, adapters))
+    for (const { method, module, name } of reboundBy(part)) {
+      if (!module.params.has(name)) return `${method.name.text} rebinds \`${name}\`, which is computed and not stored`;
+      const tied = module.params.get(name)?.tiedTo;
+      if (tied) return `${module.path}.${name} is tied to ${tied.path}, and one tensor cannot hold both`;
+    }
   return undefined;
 };

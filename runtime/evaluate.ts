@@ -37,7 +37,7 @@ export const sumTokens = async (
   await session.write("scale", Float32Array.of(1));
   for (const [i, planned] of plan.entries()) {
     if (planned.labels > 0) {
-      const filled = fillBatch(examples, planned, evaluate.sequence_len);
+      const filled = fillBatch(examples, planned, evaluate.sequence_len, evaluate.virtual);
       await session.write("ids", filled.ids);
       await session.write("positions", filled.positions);
       await session.write("rows", filled.rows);
@@ -123,6 +123,7 @@ export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[],
     {
       job,
       program: evaluate.generator!,
+      virtual: evaluate.virtual,
       settings: evaluate.generate!,
       done: (done) => listen({ kind: "progress", title, done, total: inputs.length }),
       signal,

@@ -82,7 +82,7 @@ export const trainAdapter = async (
     let loss = 0;
     for (const [micro, planned] of group.entries()) {
       if (planned.labels === 0) continue;
-      const filled = fillBatch(examples, planned, train.sequence_len);
+      const filled = fillBatch(examples, planned, train.sequence_len, train.virtual);
       await session.write("ids", filled.ids);
       await session.write("positions", filled.positions);
       await session.write("rows", filled.rows);

@@ -197,6 +197,14 @@ export const diagnostics = {
   not_computed_yet: (at: Span | undefined, { name, rebound }: { readonly name: string | number; readonly rebound: string | number }, details: Details = {}): Diagnostic => make("PEFT0473", "error", `\`base.${name}\` is computed after \`${rebound}\`, which is rebound from it`, at, details),
   /** `each {wanted}` finds nothing: no module below {module} is one */
   nothing_below: (at: Span | undefined, { wanted, module }: { readonly wanted: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0474", "error", `\`each ${wanted}\` finds nothing: no module below ${module} is one`, at, details),
+  /** `prepend` takes a sequence and rows */
+  bad_prepend: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0475", "error", `\`prepend\` takes a sequence and rows`, at, details),
+  /** positions can only be moved by a whole number that is known */
+  positions_not_moved: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0476", "error", `positions can only be moved by a whole number that is known`, at, details),
+  /** {virtual} virtual tokens leave no room for real ones: the base reads {limit} */
+  no_room_for_tokens: (at: Span | undefined, { virtual, limit }: { readonly virtual: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0477", "error", `${virtual} virtual tokens leave no room for real ones: the base reads ${limit}`, at, details),
+  /** `combine` adds up changes of numbers, and `{name}` holds none */
+  cannot_be_weighed: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0478", "error", `\`combine\` adds up changes of numbers, and \`${name}\` holds none`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

@@ -235,7 +235,10 @@ export interface Train {
   readonly steps?: number;
   readonly micro_batch_size: number;
   readonly gradient_accumulation_steps: number;
+  /** Real tokens of the longest row. */
   readonly sequence_len: number;
+  /** Slots in front of each row for virtual tokens: id 0, positions from 0, never a label. Absent: none. */
+  readonly virtual?: number;
   readonly seed: number;
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
@@ -269,6 +272,8 @@ export interface Evaluate {
   readonly inputs: "prompts" | "rows";
   readonly micro_batch_size: number;
   readonly sequence_len: number;
+  /** As in `Train`; for generation too. */
+  readonly virtual?: number;
   /** Program. Inputs: ids, positions, rows, targets, scale. Output: loss (the sum over answer tokens times scale). */
   readonly program: string;
   readonly generate?: Generation;

@@ -293,6 +293,14 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     attention(2, 2, "s", { memory: 2, softcap: 1.5 }, { interval: "t" }, [2]),
     attention(2, 1, "s", { memory: 1, zero: 3 }, { interval: "t" }, [3], [5]),
   ],
+  one_hot: [
+    { inputs: [whole({ below: 6 }, "b", "t")], attrs: { count: 4, from: 1 } },
+    { inputs: [whole({ below: 3 }, "n")], attrs: { count: 3, from: 0 } },
+  ],
+  prepend: [
+    { inputs: [x("b", "t", 4), x(2, 4), whole({ ascending: "t" }, "b", "t")], attrs: { from: 0 }, smooth: [0, 1] },
+    { inputs: [x("b", "t", 3), x(2, 3), whole({ below: 5 }, "b", "t")], attrs: { from: 1 }, smooth: [0, 1] },
+  ],
   remember: [
     { inputs: [x(3, 2, 4), x("b", "t", 2, 4)], smooth: [0, 1] },
     { inputs: [x(1, 1, 3), x("b", "s", 1, 3)], smooth: [0, 1] },

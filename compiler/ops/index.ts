@@ -50,10 +50,12 @@ import { mul } from "./mul.ts";
 import { nearest } from "./nearest.ts";
 import { neg } from "./neg.ts";
 import { norm } from "./norm.ts";
+import { one_hot } from "./one_hot.ts";
 import { pad } from "./pad.ts";
 import { permute } from "./permute.ts";
 import { pick } from "./pick.ts";
 import { pow } from "./pow.ts";
+import { prepend } from "./prepend.ts";
 import { put_rows } from "./put_rows.ts";
 import { relu } from "./relu.ts";
 import { remember } from "./remember.ts";
@@ -153,6 +155,8 @@ const all: readonly Op[] = [
   gather_gradient,
   take_rows,
   put_rows,
+  one_hot,
+  prepend,
   // Codes
   nearest,
   lookup,

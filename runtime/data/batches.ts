@@ -80,14 +80,17 @@ const shuffle = (values: Int32Array, seed: number, name: string): void => {
   }
 };
 
-/** Fills a planned batch. `limit` is sequence_len: t is never above it. The arrays are fresh. */
-export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: number): Batch => {
+/**
+ * Fills a planned batch. `limit` is sequence_len: t is never above it and the `virtual` slots that stand in front of each row (id 0,
+ * positions from 0). The arrays are fresh.
+ */
+export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: number, virtual = 0): Batch => {
   const { ids: all, labels, starts } = examples;
   const b = planned.examples.length;
   const n = planned.labels;
   let longest = 0;
   for (const i of planned.examples) longest = Math.max(longest, starts[i + 1]! - starts[i]!);
-  const t = Math.min(Math.ceil(longest / 8) * 8, Math.max(limit, longest));
+  const t = Math.min(Math.ceil((virtual + longest) / 8) * 8, virtual + Math.max(limit, longest));
   const ids = new Int32Array(b * t);
   const positions = new Int32Array(b * t);
   const rows = new Int32Array(n);
@@ -98,9 +101,9 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
   for (let row = 0; row < b; row++) {
     const start = starts[planned.examples[row]!]!;
     const end = starts[planned.examples[row]! + 1]!;
-    const base = row * t;
+    const base = row * t + virtual;
     ids.set(all.subarray(start, end), base);
-    if (row > 0) positions.copyWithin(base, 0, t);
+    if (row > 0) positions.copyWithin(row * t, 0, t);
     // The first token is never a label, so k − 1 stays inside the row.
     for (let k = start + 1; k < end; k++)
       if (labels[k] === 1) {

@@ -9,6 +9,8 @@ import { generate } from "./generate.ts";
 export interface AnswerOptions {
   readonly job: Pick<Job, "programs" | "base">;
   readonly program: string;
+  /** Slots in front of each prompt for virtual tokens. */
+  readonly virtual?: number | undefined;
   readonly settings: Generation;
   readonly done?: (prompts: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -24,7 +26,7 @@ export const answerPrompts = async (
   prompts: readonly string[],
   tokenizer: Tokenizer,
   session: Session,
-  { job, program, settings, done, signal }: AnswerOptions,
+  { job, program, virtual, settings, done, signal }: AnswerOptions,
 ): Promise<Answers> => {
   const stop = settings.stop ?? [];
   // A stop text has few characters; the last ids of an answer hold it as soon as it is there.
@@ -36,6 +38,7 @@ export const answerPrompts = async (
     {
       job,
       program,
+      virtual,
       settings,
       stops: tokenizer.stops,
       ...(stop.length && {

@@ -12,6 +12,8 @@ import type { Search } from "./search.ts";
 export interface GenerateOptions {
   readonly job: Pick<Job, "programs" | "base">;
   readonly program: string;
+  /** Slots in front of each prompt for virtual tokens. */
+  readonly virtual?: number | undefined;
   readonly settings: Generation;
   /** Ids that end a row. */
   readonly stops: readonly number[];
@@ -53,18 +55,18 @@ const generateBatch = async (
   all: readonly (readonly number[])[],
   names: readonly number[],
   session: Session,
-  { job, program, settings, stops, ended = () => false }: GenerateOptions,
+  { job, program, virtual = 0, settings, stops, ended = () => false }: GenerateOptions,
 ): Promise<(readonly number[])[]> => {
   const { dims, calls } = job.programs[program]!;
   const vocabulary = job.base.vocab_size;
   const caches = [...new Set(calls.flatMap(({ outputs }) => outputs.filter((name) => name.startsWith("cache("))))];
-  const prompts = all.map((prompt) => prompt.slice(-dims.t!));
-  const longest = Math.max(...prompts.map((prompt) => prompt.length));
+  const prompts = all.map((prompt) => prompt.slice(virtual - dims.t!));
+  const longest = virtual + Math.max(...prompts.map((prompt) => prompt.length));
   // No more slots than this batch can fill: moving rows then moves less.
   const s = Math.min(dims.s!, round8(longest + settings.max_new_tokens));
   const stopIds = new Set(stops);
   const searches = prompts.map((prompt, i): Search => {
-    const room = Math.max(1, Math.min(settings.max_new_tokens, s - prompt.length + 1));
+    const room = Math.max(1, Math.min(settings.max_new_tokens, s - virtual - prompt.length + 1));
     const options = { prompt, name: names[i]!, room, stops: stopIds, ended };
     return settings.kind === "beam" ? beamSearch(settings, options) : lineSearch(settings, options);
   });
@@ -79,9 +81,9 @@ const generateBatch = async (
   const positions = new Int32Array(b * t);
   const lasts = new Int32Array(b);
   for (const [row, prompt] of prompts.entries()) {
-    ids.set(prompt, row * t);
+    ids.set(prompt, row * t + virtual);
     for (let i = 0; i < t; i++) positions[row * t + i] = i;
-    lasts[row] = row * t + prompt.length - 1;
+    lasts[row] = row * t + virtual + prompt.length - 1;
   }
   await session.write("ids", ids);
   await session.write("positions", positions);
@@ -109,7 +111,7 @@ const generateBatch = async (
       for (const [i, source] of step.from.entries()) {
         from.push(start + source);
         next.push(step.ids[i]!);
-        where.push(prompts[prompt]!.length + k);
+        where.push(virtual + prompts[prompt]!.length + k);
       }
       still.push({ search, prompt, rows: step.from.length });
     }

@@ -24,7 +24,7 @@ export interface TokenSums {
 }
 
 export const sumTokens = async (
-  evaluate: Pick<Evaluate, "subject" | "data" | "split" | "program" | "micro_batch_size" | "sequence_len">,
+  evaluate: Pick<Evaluate, "subject" | "data" | "split" | "program" | "micro_batch_size" | "sequence_len" | "virtual">,
   examples: Examples,
   session: Session,
   listen: Listener,

@@ -13,10 +13,10 @@ import { apply, type Context, evaluate, reportThrough } from "./expressions.ts";
 import { decoded } from "./format.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
-import { checkPoint, namesOf, pointsOf } from "./interfaces.ts";
+import { checkPoint, pointsOf } from "./interfaces.ts";
 import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { withMemory } from "./memory.ts";
-import { open as unresolved } from "./ops/shape.ts";
+import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "./method-scope.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { type Extent, shiftOf } from "./virtual.ts";
 import { weightedChange } from "./weighted-change.ts";
@@ -203,25 +203,12 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
           const before = result;
           frame.before.set(amendment, new Map(frame.before.get(amendment)).set(name, before));
           const inner = contextFor(amendment.at ? [amendment.at] : context.through, gated);
-          result = evaluate(member.value, methodScope(instance, amendment, frame, member), inner);
+          result = evaluate(member.value, methodScope(tools, instance, amendment, frame, member), inner);
           if (before.kind === "tensor" && result.kind === "tensor") checkRebound(name, before, result, member, inner);
           if (name === "positions" && amendment.face?.definition.kind === "interface") checkPositions(result, member.at, inner);
         }
     }
     return result;
-  };
-
-  /** A rebound value has the shape it had. */
-  const checkRebound = (name: string, before: TensorValue, after: TensorValue, member: tree.BindMember, inner: Context): void => {
-    const [was, is] = [before.node.type, after.node.type];
-    if (
-      was.dtype === is.dtype &&
-      was.shape.length === is.shape.length &&
-      is.shape.every((dim, i) => dim === was.shape[i] || unresolved(dim, was.shape[i]!))
-    )
-      return;
-    const problem = `\`${name}\` is ${was.dtype}[${was.shape.join(", ")}], and what it is rebound to is ${is.dtype}[${is.shape.join(", ")}]`;
-    reportThrough(inner, member.at, (place, details) => diagnostics.shapes_do_not_fit(place, { problem }, details));
   };
 
   const adapterParam = (param: AdapterParam): Value => {
@@ -233,45 +220,10 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     return tensorOf(addInput(port, { dtype: "f32", shape: param.shape }, { kind: "adapter", param: held(choice, param) }));
   };
 
-  const methodScope = (instance: Instance, amendment: Amendment, frame: Frame, rebinding?: tree.BindMember): Scope => {
-    // Of an interface a method sees the points; of a module everything it names.
-    const points = amendment.face?.definition.kind === "interface" ? new Set(namesOf(amendment.face)) : undefined;
-    const base: Value = {
-      kind: "record",
-      name: "base",
-      fields: (name) => {
-        const before = frame.before.get(amendment)?.get(name);
-        if (before || (points && !points.has(name))) return before;
-        const value = frame.locals.get(name) ?? plainParam(instance, name);
-        if (value || !rebinding || !amendment.face || !namesOf(amendment.face).includes(name)) return value;
-        return reportThrough(contextFor(amendment.at ? [amendment.at] : context.through), rebinding.at, (place, details) =>
-          diagnostics.not_computed_yet(place, { name, rebound: rebinding.target[0]!.text }, details),
-        );
-      },
-      names: () => (points ? [...points] : [...frame.locals.keys(), ...instance.params.keys()]),
-    };
-    const above = amendment.outer && methodScope(amendment.outer.module, amendment.outer, noFrame());
-    const lets = new Map<string, Value>();
-    const scope: Scope = {
-      find: (name, at) => {
-        if (name === "base") return base;
-        const param = amendment.params.get(name);
-        if (param) return adapterParam(param);
-        const member = amendment.members.find((m) => m.kind === "let" && m.name.text === name);
-        if (member?.kind === "let") {
-          if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, contextFor(amendment.at ? [amendment.at] : context.through)));
-          return lets.get(name);
-        }
-        const point = !points || points.has(name) ? frame.locals.get(name) : undefined;
-        return point ?? amendment.settings.get(name) ?? amendment.face?.sizes.get(name) ?? above?.find(name, at);
-      },
-      names: () => [
-        ...["base", ...amendment.params.keys(), ...amendment.settings.keys(), ...(amendment.face?.sizes.keys() ?? [])],
-        ...(above?.names() ?? []),
-      ],
-      callee: (name) => childOf(instance, name),
-    };
-    return scope;
+  const tools: Tools = {
+    adapterParam: (param) => adapterParam(param),
+    plainParam: (instance, name) => plainParam(instance, name),
+    contextOf: (amendment) => contextFor(amendment.at ? [amendment.at] : context.through),
   };
 
   const plainParam = (instance: Instance, name: string): Value | undefined => {
@@ -475,20 +427,6 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         : withParts(goal.module, goal.param, paramOf(goal.module, goal.param)!);
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result), extent: { virtual: Number(virtual), ahead } };
-};
-
-/** What one call of a module has computed so far, and what each amendment found where it rebound something. */
-interface Frame {
-  readonly locals: Map<string, Value>;
-  readonly before: Map<Amendment, ReadonlyMap<string, Value>>;
-}
-
-const noFrame = (): Frame => ({ locals: new Map(), before: new Map() });
-
-const childOf = (instance: Instance, name: string): Value | undefined => {
-  const child = instance.children.get(name);
-  if (!child) return undefined;
-  return Array.isArray(child) ? { kind: "repeat", instances: child } : { kind: "module", instance: child as Instance };
 };
 
 /** A declared shape against an actual one; `..` stands for any leading axes. */

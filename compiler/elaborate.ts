@@ -5,7 +5,7 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { AdapterParam, Amendment } from "./amend.ts";
+import type { AdapterParam } from "./amend.ts";
 import { differentiate } from "./differentiate.ts";
 import { add } from "./dims.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
@@ -390,7 +390,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const sizes = scopeOf(instance.sizes);
     const points = [...pointsOf(instance.definition)].map(([name, shape]): [string, Value] => [
       name,
-      shape ? tensorOf(addInput(name, shapedType(shape, sizes), { kind: "batch", name })) : { kind: "list", items: [] },
+      shape ? tensorOf(addInput(name, shapedType(shape, sizes), { kind: "batch", name })) : unknown,
     ]);
     // A method may read any point when it rebinds one: whether it is known by then follows from the module.
     for (const [name, value] of points) frame.locals.set(name, value);

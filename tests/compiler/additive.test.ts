@@ -1,0 +1,189 @@
+// Laws of the methods that rebind what is computed, on whole models: gradients against finite differences, both devices against
+// the interpreter, generation against one whole pass, identity at the start where it is declared, and only what is declared moves.
+// Every case runs on two architectures, since a method sees an interface and nothing of the model behind it.
+
+import { emitOnnx } from "../../compiler/emit/onnx.ts";
+import { cpuDevice } from "../../runtime/devices/cpu.ts";
+import type { Session } from "../../runtime/devices/device.ts";
+import { evaluateScalar } from "../../runtime/scalar.ts";
+import { assert, group } from "../harness.ts";
+import { type Built, build, drawAll, gptConfig, llamaConfig, randomBatch, referenceDevice } from "./support.ts";
+
+const pipeline = (adapter: string): string => `peft 1
+base tiny = blank("base/", seed: 3)
+adapter some ${adapter.startsWith("{") ? adapter : `= ${adapter}`}
+data rows { train = text("rows.txt")  answer = "{text}" }
+train some on rows { optimizer: sgd(learning_rate: 0.1)  steps: 4  micro_batch_size: 2  sequence_len: 8 }
+evaluate some, tiny on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 8)  micro_batch_size: 2  sequence_len: 8 }
+`;
+
+interface Case {
+  readonly adapter: string;
+  /** What it computes at the start is what the base computes. */
+  readonly identity?: boolean;
+  /** Only on models with such children. */
+  readonly only?: object;
+}
+
+export const cases: readonly Case[] = [
+  { adapter: "prompt(tokens: 3) into tiny" },
+  { adapter: "prefix(tokens: 3) into tiny" },
+  { adapter: "{ prompt(tokens: 2) into tiny  prefix(tokens: 3) into tiny }" },
+];
+
+const open = (built: Built): Promise<Session> => referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
+
+const openCpu = async (built: Built): Promise<Session> => {
+  const device = await cpuDevice({ threads: 1 });
+  return device.open(built.job, async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!));
+};
+
+/** The same real tokens behind `virtual` slots. */
+const behind = (batch: ReturnType<typeof randomBatch>, virtual: number) => {
+  const t = batch.t + virtual;
+  const ids = new Int32Array(batch.b * t);
+  for (let row = 0; row < batch.b; row++) ids.set(batch.ids.subarray(row * batch.t, (row + 1) * batch.t), row * t + virtual);
+  return {
+    ...batch,
+    t,
+    ids,
+    positions: Int32Array.from(ids, (_, i) => i % t),
+    rows: batch.rows.map((row) => Math.floor(row / batch.t) * t + virtual + (row % batch.t)),
+  };
+};
+
+const lossOf = async (session: Session, program: string, batch: ReturnType<typeof randomBatch>): Promise<number> => {
+  for (const name of ["ids", "positions", "rows", "targets"] as const) await session.write(name, batch[name]);
+  await session.write("scale", Float32Array.of(1 / batch.n));
+  await session.run(program, { b: batch.b, t: batch.t, n: batch.n });
+  return ((await session.read("loss", program)) as Float32Array)[0]!;
+};
+
+const near = (actual: number, expected: number, relative: number, what: string, absolute = 1e-9): void =>
+  assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected) + absolute, `${what}: ${actual} is not ${expected}`);
+
+group("additive methods", (test) => {
+  for (const { adapter, identity, only } of cases)
+    for (const config of [llamaConfig, gptConfig].filter((one) => only === undefined || one === only)) {
+      const title = `${adapter} on ${config === gptConfig ? "gpt2" : "llama"}`;
+      const ready = async () => {
+        const built = await build(pipeline(adapter), config);
+        const { job } = built;
+        const batch = behind(randomBatch(2, 8, job.base.vocab_size), job.train[0]!.virtual ?? 0);
+        return { built, job, batch };
+      };
+
+      test(`${title}: gradients equal finite differences, and so does every device`, async () => {
+        const { built, job, batch } = await ready();
+        const session = await open(built);
+        const values = await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
+        const loss = await lossOf(session, "train.0.step", batch);
+        near(loss, await lossOf(session, "evaluate.0", batch), 1e-6, "training and evaluation compute one loss");
+        await lossOf(session, "train.0.step", batch);
+        const trained = job.parameters.filter((parameter) => parameter.trained);
+        assert.ok(trained.length > 0);
+        const cpu = await openCpu(built);
+        for (const [name, data] of values) if (job.values[name]) await cpu.write(name, data);
+        near(await lossOf(cpu, "train.0.step", batch), loss, 1e-5, "the cpu device");
+        for (const { name } of trained) {
+          const gradient = (await session.read(`gradient(${name})`)) as Float32Array;
+          const onCpu = (await cpu.read(`gradient(${name})`)) as Float32Array;
+          const size = Math.sqrt(gradient.reduce((sum, x) => sum + x * x, 0));
+          const off = Math.sqrt(gradient.reduce((sum, x, i) => sum + (x - onCpu[i]!) ** 2, 0));
+          assert.ok(size > 0, `${name} has no gradient`);
+          assert.ok(off <= 1e-4 * size, `${name}: the cpu device is off by ${off / size}`);
+          const value = values.get(name)!;
+          for (const i of [0, Math.floor(value.length / 2), value.length - 1]) {
+            const at = async (delta: number): Promise<number> => {
+              const moved = Float32Array.from(value);
+              moved[i] = value[i]! + delta;
+              await session.write(name, moved);
+              return lossOf(session, "evaluate.0", batch);
+            };
+            const [up, down] = [await at(1e-3), await at(-1e-3)];
+            await session.write(name, value);
+            const moved = Math.fround(value[i]! + 1e-3) - Math.fround(value[i]! - 1e-3);
+            near(gradient[i]!, (up - down) / moved, 2e-3, `${name}[${i}]`, 2e-4);
+          }
+        }
+        await cpu.close();
+      });
+
+      test(`${title}: generation token by token equals one whole pass`, async () => {
+        const { built, job } = await ready();
+        const session = await open(built);
+        await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
+        const virtual = job.evaluate[0]!.virtual ?? 0;
+        const s = job.programs["generate.0"]!.dims.s!;
+        const batch = behind(randomBatch(2, 7, job.base.vocab_size, 5), virtual);
+        const logits = async (from: number, to: number): Promise<Float32Array> => {
+          const rows = [0, 1].map((row) => Array.from({ length: to - from }, (_, i) => row * batch.t + from + i));
+          await session.write(
+            "ids",
+            Int32Array.from(rows.flat(), (i) => batch.ids[i]!),
+          );
+          await session.write(
+            "positions",
+            Int32Array.from(rows.flat(), (i) => batch.positions[i]!),
+          );
+          await session.write("rows", Int32Array.of(to - from - 1, 2 * (to - from) - 1));
+          await session.run("generate.0", { b: 2, t: to - from, n: 2, s });
+          return ((await session.read("logits", "generate.0")) as Float32Array).slice();
+        };
+        const whole = await logits(0, batch.t);
+        await logits(0, virtual + 4);
+        await logits(virtual + 4, virtual + 5);
+        await logits(virtual + 5, virtual + 6);
+        const stepped = await logits(virtual + 6, virtual + 7);
+        for (const [i, value] of whole.entries()) near(stepped[i]!, value, 1e-5, `logit ${i}`, 1e-5);
+      });
+
+      test(`${title}: ${identity ? "starts as the base, and " : ""}only what is declared moves`, async () => {
+        const { built, job, batch } = await ready();
+        const session = await open(built);
+        await drawAll(job, (name, data) => session.write(name, data));
+        if (identity) near(await lossOf(session, "evaluate.0", batch), await lossOf(session, "evaluate.1", batch), 1e-6, "the start");
+        const own = job.parameters.filter(({ name }) => job.values[name] && !job.parameters.find((p) => p.name === name)!.trained);
+        const before = await Promise.all(own.map(async ({ name }) => (await session.read(name)) as Float32Array));
+        const plan = job.train[0]!;
+        const first = await lossOf(session, plan.step, batch);
+        for (let step = 0; step < 4; step++) {
+          await lossOf(session, plan.step, batch);
+          const scalars = plan.scalars.map((expr) => evaluateScalar(expr, { step, total: 4 }));
+          if (scalars.length) await session.write("some.scalars", Float32Array.from(scalars));
+          await session.run(plan.update, {});
+        }
+        assert.ok((await lossOf(session, plan.step, batch)) < first, "training lowers the loss");
+        for (const [i, { name }] of own.entries()) assert.equal((await session.read(name)) as Float32Array, before[i], name);
+      });
+    }
+
+  test("sequence_len counts real tokens, and virtual ones come on top", async () => {
+    const { job } = await build(pipeline("prompt(tokens: 3) into tiny"), llamaConfig);
+    assert.is(job.train[0]!.sequence_len, 8);
+    assert.is(job.train[0]!.virtual, 3);
+    assert.is(job.programs["train.0.step"]!.dims.t, 16);
+  });
+
+  test("what rebinds computed values cannot be merged, and says why", async () => {
+    for (const { adapter } of cases) {
+      const [method] = /\w+/.exec(adapter)!;
+      await build(`${pipeline(adapter)}merge some into "merged/"`, llamaConfig).then(
+        () => assert.unreachable(adapter),
+        (error: Error) => assert.match(error.message, new RegExp(`PEFT0323.*${method} rebinds`)),
+      );
+    }
+  });
+
+  test("virtual tokens must leave room in the base's context", async () => {
+    for (const adapter of ["prompt(tokens: 26) into tiny", "prefix(tokens: 26) into tiny"])
+      await build(pipeline(adapter), llamaConfig).then(
+        () => assert.unreachable(adapter),
+        (error: Error) => assert.match(error.message, /PEFT0327.*26 of them are virtual/),
+      );
+    await build(pipeline("prompt(tokens: 31) into tiny"), llamaConfig).then(
+      () => assert.unreachable(),
+      (error: Error) => assert.match(error.message, /PEFT0477/),
+    );
+  });
+});

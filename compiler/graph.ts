@@ -39,6 +39,19 @@ export interface Graph {
   readonly nodes: readonly Node[];
 }
 
+/** What makes two nodes equal. Written by hand: it is made for every node asked for, and `JSON.stringify` with a list of keys is slow. */
+const keyOf = (op: string, inputs: readonly Node[], attrs: Attrs): string => {
+  let key = op;
+  for (const { id } of inputs) key += ` ${id}`;
+  const names = Object.keys(attrs);
+  if (names.length > 1) names.sort();
+  for (const name of names) {
+    const value = attrs[name]!;
+    key += `\n${name} ${typeof value === "object" ? JSON.stringify(value) : typeof value === "string" ? `"${value}` : String(value)}`;
+  }
+  return key;
+};
+
 export const createGraph = (): Graph => {
   const table = new Map<string, Node>();
   const nodes: Node[] = [];
@@ -50,7 +63,7 @@ export const createGraph = (): Graph => {
     origin: Origin,
     typed: () => TensorType | readonly TensorType[],
   ): Node => {
-    const key = `${op}(${inputs.map((n) => n.id)})${JSON.stringify(attrs, Object.keys(attrs).sort())}`;
+    const key = keyOf(op, inputs, attrs);
     const known = table.get(key);
     if (known) return known;
     const type = typed();

@@ -35,6 +35,8 @@ export interface Resolved {
   readonly own: readonly Definition[];
   /** Source text by file, for code frames. */
   readonly texts: ReadonlyMap<string, string>;
+  /** Syntax trees of the user's files. */
+  readonly trees: ReadonlyMap<string, tree.File>;
 }
 
 const definitionKinds = new Set<string>(["module", "interface", "architecture", "method", "optimizer", "schedule", "format"]);
@@ -43,6 +45,7 @@ const namedKinds = new Set<string>(["input", "base", "adapter", "data"]);
 
 export const resolve = (file: string, host: CompileHost, report: (diagnostic: Diagnostic) => void): Resolved | undefined => {
   const texts = new Map<string, string>();
+  const trees = new Map<string, tree.File>();
   const items: tree.Item[] = [];
   const own: Definition[] = [];
   const stdImports: tree.Import[] = [];
@@ -64,6 +67,7 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
     loading.push(path);
     texts.set(path, text);
     const parsed = parse(text, path);
+    trees.set(path, parsed.file);
     for (const diagnostic of parsed.diagnostics) report(diagnostic);
     if (!parsed.file.version && parsed.diagnostics.length === 0)
       report(
@@ -129,7 +133,7 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
         ),
       );
   checkStdImports(stdImports, library, report);
-  return { file, library, items, own, texts };
+  return { file, library, items, own, texts, trees };
 };
 
 const declaration = /^(module|interface|architecture|method|optimizer|schedule|format)\s+(\w+)(?:\s+for\s+((?:"[^"]*"[\s,]*)+))?/gm;

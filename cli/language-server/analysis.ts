@@ -5,11 +5,13 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Compiled, compile } from "../../compiler/compile.ts";
 import type { CompileHost } from "../../compiler/host.ts";
-import { parse } from "../../grammar/parse.ts";
 import type { File, Span } from "../../grammar/tree.ts";
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { compileHost } from "../compile-host.ts";
 import { std } from "../embedded/std.ts";
+
+/** Codes of what the parser reports. */
+const syntax = /^PEFT01/;
 
 export interface Analysis {
   /** Absolute, with forward slashes. */
@@ -30,11 +32,12 @@ export type OpenTexts = ReadonlyMap<string, string>;
 
 export const analyse = async (file: string, text: string, open: OpenTexts, headers: HeaderCache): Promise<Analysis> => {
   const host = hostOver(new Map([...open, [file, text]]), headers);
-  const { file: tree, diagnostics: wrong } = parse(text, file);
   const compiled = await compile({ file, goal: "check" }, host);
+  const tree = compiled.resolved!.trees.get(file)!; // its text was given, so it was read
   const textOf = (name: string): string | undefined =>
     name === file ? text : (compiled.texts.get(name) ?? std.get(name.replace(/^std\//, "")) ?? open.get(name));
-  return { file, text, tree, broken: wrong.length > 0, diagnostics: compiled.diagnostics, compiled, textOf, host };
+  const broken = compiled.diagnostics.some(({ code, at }) => at?.file === file && syntax.test(code));
+  return { file, text, tree, broken, diagnostics: compiled.diagnostics, compiled, textOf, host };
 };
 
 /** Text of a span, for hints and hovers. */

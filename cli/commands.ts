@@ -114,6 +114,26 @@ export const commands: readonly Command[] = [
     load: () => import("./fmt.ts"),
   },
   {
+    name: "import",
+    says: "turn a pipeline of Axolotl or LLaMA-Factory, or a PEFT configuration, into a .peft file",
+    takes: "FILE|FOLDER …",
+    count: [1, Number.POSITIVE_INFINITY],
+    options: {
+      output: {
+        type: "value",
+        short: "o",
+        value: "FILE",
+        says: "where it goes (NAME.peft here); a folder for several, - for standard output",
+      },
+      "dry-run": { type: "flag", says: "write nothing; of several files say how many import whole, and what the others lack" },
+      format,
+      deny,
+      json,
+    },
+    examples: ["peft import qlora.yml", "peft import adapter/adapter_config.json -o -", "peft import configs/ --dry-run"],
+    load: () => import("./import.ts"),
+  },
+  {
     name: "lsp",
     says: "the language server, for editors, on standard input and output",
     takes: "",

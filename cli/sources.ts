@@ -65,13 +65,18 @@ const expand = (name: string, cwd: string): readonly string[] => {
   return isFolder(root) ? sourcesBelow(root, cwd).filter((file) => matches(name.startsWith("/") ? resolve(cwd, file) : file)) : [];
 };
 
-const sourcesBelow = (folder: string, cwd: string): readonly string[] => {
+/** Files below a folder whose names match, in a stable order; hidden folders and node_modules are left out. */
+export const filesBelow = (folder: string, cwd: string, name: RegExp): readonly string[] => below(resolve(cwd, folder), cwd, name);
+
+const sourcesBelow = (folder: string, cwd: string): readonly string[] => below(folder, cwd, /\.peft$/);
+
+const below = (folder: string, cwd: string, name: RegExp): readonly string[] => {
   const files: string[] = [];
   for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) files.push(...sourcesBelow(path, cwd));
-    else if (entry.name.endsWith(".peft")) files.push(shown(path, cwd));
+    if (entry.isDirectory()) files.push(...below(path, cwd, name));
+    else if (name.test(entry.name)) files.push(shown(path, cwd));
   }
   return files;
 };

@@ -289,6 +289,14 @@ export const diagnostics = {
   data_no_room: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0571", "error", `${count} of ${total} rows of \`${path}\` have no room for an answer: their prompts fill sequence_len ${limit}`, at, details),
   /** {count} of {total} rows of `{path}` have an empty answer */
   data_answers_empty: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0572", "warning", `${count} of ${total} rows of \`${path}\` have an empty answer`, at, details),
+  /** `{file}` cannot be read as YAML or JSON: {problem} */
+  import_unreadable: (at: Span | undefined, { file, problem }: { readonly file: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0573", "error", `\`${file}\` cannot be read as YAML or JSON: ${problem}`, at, details),
+  /** `{file}` is {what} */
+  import_unknown: (at: Span | undefined, { file, what }: { readonly file: string | number; readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0574", "error", `\`${file}\` is ${what}`, at, details),
+  /** {tool}'s `{key}` is not carried: {why} */
+  import_not_carried: (at: Span | undefined, { tool, key, why }: { readonly tool: string | number; readonly key: string | number; readonly why: string | number }, details: Details = {}): Diagnostic => make("PEFT0575", "warning", `${tool}'s \`${key}\` is not carried: ${why}`, at, details),
+  /** {tool} itself ignores `{key}`: {why} */
+  import_ignored: (at: Span | undefined, { tool, key, why }: { readonly tool: string | number; readonly key: string | number; readonly why: string | number }, details: Details = {}): Diagnostic => make("PEFT0576", "warning", `${tool} itself ignores \`${key}\`: ${why}`, at, details),
   /** the adapter in `{folder}` does not fit `{adapter}`: {count} of {total} tensors differ */
   adapter_mismatch: (at: Span | undefined, { folder, adapter, count, total }: { readonly folder: string | number; readonly adapter: string | number; readonly count: string | number; readonly total: string | number }, details: Details = {}): Diagnostic => make("PEFT0580", "error", `the adapter in \`${folder}\` does not fit \`${adapter}\`: ${count} of ${total} tensors differ`, at, details),
   /** `{file}` is not the configuration of the adapter `{adapter}`: {problem} */

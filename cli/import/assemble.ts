@@ -1,7 +1,7 @@
 // A filled draft -> the text of a pipeline, formatted, with what was not carried as comments at its top. Only what this version of the
 // language takes is written: settings, formats and readers are looked up where the checker looks them up.
 
-import { dataTable, evaluateTable, generators, trainTable } from "../../compiler/pipeline.ts";
+import { dataTable, trainTable } from "../../compiler/pipeline.ts";
 import type { Library } from "../../compiler/resolve.ts";
 import { format } from "../../grammar/format.ts";
 import { parse } from "../../grammar/parse.ts";
@@ -20,7 +20,7 @@ export const storeOf = ({ store }: Draft, library: Library): { readonly text?: s
     return { outcome: lost(`the library has no ${store.bits}-bit format yet: the base is kept as its checkpoint stores it`) };
   const parameters = library.find("format", name)?.parameters ?? [];
   const settings = parameters.some(({ name: own }) => own.text === "double") ? `double: ${store.double}` : "";
-  const text = `store layers.*.{attn, mlp}.** as ${name}(${settings})`;
+  const text = `store layers.** as ${name}(${settings})`;
   return { text, outcome: carried(`\`${text}\``) };
 };
 
@@ -91,9 +91,9 @@ const trainText = ({ optimizer, schedule, train }: Draft): string => {
 
 const evaluateText = ({ data, evaluate }: Draft, lines: readonly Line[]): readonly string[] => {
   if (!data.splits.some((text) => text.startsWith("eval ="))) return [];
-  const metrics = (evaluate?.metrics ?? ["loss"]).filter((name) => name === "loss" || evaluateTable.metrics);
+  const metrics = evaluate?.metrics ?? ["loss"];
   const longest = evaluate?.maxNewTokens;
-  const generate = longest !== undefined && generators.greedy ? `\n  generate: greedy(max_new_tokens: ${longest})` : "";
+  const generate = longest !== undefined ? `\n  generate: greedy(max_new_tokens: ${longest})` : "";
   return [`evaluate ${lines.length ? "tuned" : "model"} on rows.eval {\n  metrics: [${metrics.join(", ")}]${generate}\n}`];
 };
 

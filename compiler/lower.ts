@@ -86,6 +86,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     );
     if (!update) return undefined;
     updates.set(plan.adapter, update);
+    programs.set(`train.${i}.norm`, { graph: update.norm, dims });
     programs.set(`train.${i}.update`, { graph: update.program, dims });
     if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements), dims });
     jobTrains.push({
@@ -105,6 +106,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       step,
       seeds: graph.inputs.filter((name) => name.startsWith("seed.")).length,
       ...(accumulating && { accumulate: `train.${i}.accumulate` }),
+      norm: `train.${i}.norm`,
       update: `train.${i}.update`,
       scalars: update.scalars,
       rate: update.rate,
@@ -181,7 +183,10 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>
-    ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) || name.endsWith(".scalars") || name.startsWith("seed.");
+    ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) ||
+    name.endsWith(".scalars") ||
+    name.endsWith(".factors") ||
+    name.startsWith("seed.");
   for (const { graph } of programs.values())
     for (const name of graph.inputs) if (isBatch(name) && !batchTypes.has(name)) batchTypes.set(name, graph.values.get(name)!);
   const seeds = [...batchTypes].filter(([name]) => name.startsWith("seed."));

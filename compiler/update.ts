@@ -17,6 +17,8 @@ import { cut, substitute } from "./segments.ts";
 import { describe, number, type Scope, scopeOf, type Value } from "./values.ts";
 
 export interface Update {
+  /** The gradients' norm, and the vector of factors that the program below reads. Nothing is changed yet. */
+  readonly norm: ProgramGraph;
   readonly program: ProgramGraph;
   readonly scalars: readonly ScalarExpr[];
   readonly rate: ScalarExpr;
@@ -88,21 +90,34 @@ export const buildUpdate = (
   const scalars = equations[0]?.scalars ?? [];
   if (equations.some((one) => !one)) return undefined;
 
-  const { steps, values, record } = recorder();
-  for (const [i, count] of counts.entries()) record(squares(count), { g: part(gradients, i) }, [`squares${i}`]);
+  const factors = `${adapter}.factors`;
+  const measure = recorder();
+  for (const [i, count] of counts.entries()) measure.record(squares(count), { g: part(gradients, i) }, [`squares${i}`]);
   const sums = Object.fromEntries(counts.map((_, i) => [`s${i}`, `squares${i}`]));
-  record(clip(counts.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", "factors"]);
+  measure.record(clip(counts.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", factors]);
+  const move = recorder();
   for (const [i, equation] of equations.entries()) {
-    const bound: Record<string, string> = { p: part(`${adapter}.parameters`, i), g: part(gradients, i), factors: "factors" };
+    const bound: Record<string, string> = { p: part(`${adapter}.parameters`, i), g: part(gradients, i), factors };
     for (const { name } of states) bound[name] = part(`${adapter}.${name}`, i);
-    record(
+    move.record(
       equation!.segment,
       bound,
       ["p", ...states.map((state) => state.name)].map((name) => bound[name]!),
     );
   }
-  const inputs = [...(scalars.length > 0 ? [`${adapter}.scalars`] : []), ...counts.map((_, i) => part(gradients, i))];
-  return { program: { steps, values, inputs, outputs: ["norm"] }, scalars, rate: expressionOf(rate), states };
+  const parts = counts.map((_, i) => part(gradients, i));
+  return {
+    norm: {
+      steps: measure.steps,
+      values: measure.values,
+      inputs: [...(scalars.length > 0 ? [`${adapter}.scalars`] : []), ...parts],
+      outputs: ["norm", factors],
+    },
+    program: { steps: move.steps, values: move.values, inputs: [factors, ...parts], outputs: [] },
+    scalars,
+    rate: expressionOf(rate),
+    states,
+  };
 };
 
 /** Steps and the types of the values they touch. */

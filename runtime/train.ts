@@ -71,6 +71,11 @@ export const trainAdapter = async (
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
 
+  const giveUp = async (what: string, value: number): Promise<never> => {
+    if (step > 0) await save?.({ step, epoch, batch });
+    throw notFinite(what, step, train, value, step > 0 && save !== undefined);
+  };
+
   while (step < total && !signal?.aborted) {
     if (batch >= plan.length) {
       epoch++;
@@ -97,17 +102,18 @@ export const trainAdapter = async (
       }
       tokens += filled.tokens;
     }
-    // Checked before the parameters move, so that what is saved is never what a NaN has touched.
-    if (!Number.isFinite(loss)) throw notFinite("loss", step, train, loss);
+    // Checked before the parameters move: what was trained up to here is whole, and is saved.
+    if (!Number.isFinite(loss)) await giveUp("loss", loss);
     const names = { step, total };
     if (train.scalars.length > 0)
       await session.write(
         `${train.adapter}.scalars`,
         Float32Array.from(train.scalars, (expr) => evaluateScalar(expr, names)),
       );
+    await session.run(train.norm, {});
+    const norm = ((await session.read("norm", train.norm)) as Float32Array)[0]!;
+    if (!Number.isFinite(norm)) await giveUp("gradient", norm);
     await session.run(train.update, {});
-    const norm = ((await session.read("norm", train.update)) as Float32Array)[0]!;
-    if (!Number.isFinite(norm)) throw notFinite("gradient", step, train, norm);
     const rate = evaluateScalar(train.rate, names);
     history[step] = loss;
     history[total + step] = norm;
@@ -155,12 +161,13 @@ const seedsOf = (train: Train, step: number, micro: number): Int32Array => {
 
 const sizeOf = (job: Job, value: string): number => job.values[value]!.shape.reduce<number>((product, dim) => product * Number(dim), 1);
 
-const notFinite = (what: string, step: number, train: Train, value: number): DiagnosticError =>
+const notFinite = (what: string, step: number, train: Train, value: number, saved: boolean): DiagnosticError =>
   new DiagnosticError([
     diagnostics.not_finite(
       undefined,
       { what, value: String(value), step: step + 1, adapter: train.adapter },
       {
+        notes: saved ? [{ message: `what the ${step} step${step === 1 ? "" : "s"} before it made of ${train.adapter} is saved` }] : [],
         help: "lower the learning rate, add `max_grad_norm: 1.0`, or look for an odd row of data",
       },
     ),

@@ -252,9 +252,11 @@ export interface Train {
   readonly seeds: number;
   /** Adds a micro-batch's gradients to the sum; absent without accumulation. Input: keep (0 at a step's first micro-batch, then 1). */
   readonly accumulate?: string;
-  /** Program of one optimizer step. Input: `scalars`, if there are any. Output: norm (the gradient norm before clipping). */
+  /** Program that reads the gradients and changes nothing. Input: `scalars`, if there are any. Outputs: norm (before clipping), and ADAPTER.factors for `update`. */
+  readonly norm: string;
+  /** Program of one optimizer step, run only after the norm was seen to be finite. */
   readonly update: string;
-  /** The value `ADAPTER.scalars`, written before `update`: one expression per element, in terms of ["step"] (from 0) and ["total"]. */
+  /** The value `ADAPTER.scalars`, written before `norm`: one expression per element, in terms of ["step"] (from 0) and ["total"]. */
   readonly scalars: readonly ScalarExpr[];
   /** The learning rate, for logs. */
   readonly rate: ScalarExpr;

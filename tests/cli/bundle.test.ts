@@ -190,4 +190,21 @@ group("built command line", (test) => {
         [],
       );
     }));
+  test("a loss that is no number stops the run before the parameters move, and what was trained is saved", () =>
+    inFolder((folder) => {
+      writeFileSync(
+        join(folder, "wild.peft"),
+        pipeline
+          .replace("lora(r: 2) into fresh.layers.*.attn.{q, v}", "tune() into fresh.**")
+          .replace("adamw(learning_rate: 1e-2)", "sgd(learning_rate: 3e38)")
+          .replace("steps: 3", "steps: 9"),
+      );
+      const { code, err } = node(folder, executable, "train", "wild.peft", "-o", "wild", "--device", "cpu");
+      assert.is(code, 1, err);
+      assert.match(err, /error\[PEFT\d{4}\]: .*menu/);
+      assert.match(err, /what the \d steps? before it made of menu is saved/);
+      assert.not.match(err, /\n {4}at /, "a stack trace");
+      const state = [...contents(join(folder, "wild/state")).values()].join("");
+      assert.match(state, /menu\.parameters/);
+    }));
 });

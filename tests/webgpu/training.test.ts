@@ -37,6 +37,7 @@ const train = async (job: Job, session: Session): Promise<{ losses: number[]; pa
       "some.scalars",
       Float32Array.from(plan.scalars, (expr) => evaluateScalar(expr, { step, total: 10 })),
     );
+    await session.run(plan.norm, {});
     await session.run(plan.update, {});
   }
   return { losses, parameters: (await session.read("some.parameters")) as Float32Array };

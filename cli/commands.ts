@@ -26,8 +26,17 @@ export const commands: readonly Command[] = [
     says: "find every mistake before a single weight is read",
     takes: "FILE|FOLDER|GLOB|- …",
     count: [1, Number.POSITIVE_INFINITY],
-    options: { ...checking, json: { type: "flag", says: "short for --format json" } },
-    examples: ["peft check menu.peft", "peft check pipelines/ --format github --deny warnings", "cat menu.peft | peft check -"],
+    options: {
+      ...checking,
+      json: { type: "flag", says: "short for --format json" },
+      fix: { type: "flag", says: "write the fixes into the files, and report what is left" },
+    },
+    examples: [
+      "peft check menu.peft",
+      "peft check --fix menu.peft",
+      "peft check pipelines/ --format github --deny warnings",
+      "cat menu.peft | peft check -",
+    ],
     load: () => import("./check.ts"),
   },
   {

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { posix, resolve } from "node:path";
 import type { CompileHost } from "../compiler/host.ts";
+import type { Host } from "../runtime/host.ts";
 import type { DType } from "../spec/job.ts";
 import { metricSignatures } from "./embedded/metrics.ts";
 import { std } from "./embedded/std.ts";
@@ -37,10 +38,23 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
       throw error;
     }
   },
+  rows: async (path, split, columns) => {
+    const [{ peekRows }, { nodeHost }] = await Promise.all([import("../runtime/data/peek.ts"), import("../runtime/node-host.ts")]);
+    return peekRows(seenFrom(nodeHost, cwd), path, split, columns);
+  },
   // A `from` that ends with a slash is the folder itself.
   resolve: (from, relative) => (posix.isAbsolute(relative) ? relative : posix.join(from.slice(0, from.lastIndexOf("/") + 1), relative)),
   here: (path) => resolve(cwd, path).replaceAll("\\", "/"),
   sha256: (content) => createHash("sha256").update(content).digest("hex"),
+});
+
+/** Reading as from a folder: paths stay as a person wrote them, in messages too. */
+export const seenFrom = (host: Host, cwd: string): Host => ({
+  ...host,
+  kind: (path) => host.kind(resolve(cwd, path)),
+  open: (path) => host.open(resolve(cwd, path)),
+  read: (path) => host.read(resolve(cwd, path)),
+  list: (path) => host.list(resolve(cwd, path)),
 });
 
 const orUndefined = <T>(read: () => T): T | undefined => {

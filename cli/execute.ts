@@ -13,7 +13,7 @@ import type { Result } from "../spec/result.ts";
 import type { ExitCode } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
-import { listenOn } from "./render/events.ts";
+import { type Located, listenOn } from "./render/events.ts";
 import { renderResult } from "./render/result.ts";
 import { resultProblem } from "./validate.ts";
 import { version } from "./version.ts";
@@ -38,6 +38,8 @@ export interface Performance {
 export interface Execution extends Performance {
   readonly json: boolean;
   readonly io: Io;
+  /** Absent where the source is not at hand: a bundle. */
+  readonly located?: Located;
   /** Prints diagnostics, and says what exit code they mean. */
   readonly complain: (found: readonly Diagnostic[]) => Promise<ExitCode>;
 }
@@ -48,7 +50,7 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
   const unwritable = makeFolder(resolve(io.cwd, output), output);
   if (unwritable) return complain([unwritable]);
   const shown = (path: string): string => relative(io.cwd, path) || ".";
-  const { listen, say, end } = listenOn(io.err, io.now, shown);
+  const { listen, say, end } = listenOn(io.err, io.now, shown, execution.located);
   const interrupt = interruptible(say);
   try {
     const result = await perform(execution, listen, interrupt.signal);

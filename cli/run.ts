@@ -1,7 +1,8 @@
 // `peft run`: everything the file declares, in order. `train`, `evaluate` and `merge` are the same with some of the blocks.
 
 import { dirname } from "node:path";
-import { nearest } from "../spec/diagnostic.ts";
+import { placed } from "../compiler/places.ts";
+import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job } from "../spec/job.ts";
 import { outputFolder } from "./build.ts";
@@ -9,6 +10,7 @@ import { type ExitCode, type Invocation, lastValue } from "./command.ts";
 import { inputsOf } from "./compile-file.ts";
 import { execute, type Verb } from "./execute.ts";
 import { type Prepared, prepare } from "./prepare.ts";
+import type { Located } from "./render/events.ts";
 import { report } from "./report.ts";
 import { standardInput } from "./sources.ts";
 
@@ -17,8 +19,9 @@ export const run = (call: Invocation): Promise<ExitCode> => runVerbs(call, ["tra
 export const runVerbs = async (call: Invocation, verbs: readonly Verb[]): Promise<ExitCode> => {
   const prepared = await prepare(call, "build");
   if (typeof prepared === "number") return prepared;
-  const complain = (found: Parameters<typeof report>[1]["found"]): Promise<ExitCode> =>
-    report(call, { found, files: [], text: (file) => prepared.texts.get(file), product: false });
+  const located = locate(prepared);
+  const complain = (found: readonly Diagnostic[]): Promise<ExitCode> =>
+    report(call, { found: found.map(located.placed), files: [], text: located.text, product: false });
   const chosen = choose(prepared, call.arguments.slice(1), verbs);
   if ("code" in chosen) return complain([chosen]);
   return execute({
@@ -32,9 +35,16 @@ export const runVerbs = async (call: Invocation, verbs: readonly Verb[]): Promis
     cwd: call.io.cwd,
     json: call.flags.has("json"),
     io: call.io,
+    located,
     complain,
   });
 };
+
+/** What a run says of its data and blocks, in the source it was compiled from. */
+const locate = ({ checked, texts }: Prepared): Located => ({
+  placed: (diagnostic) => (checked ? placed(diagnostic, checked.source) : diagnostic),
+  text: (file) => texts.get(file),
+});
 
 /** The bundle's files from memory: `run` writes no bundle. */
 export const bundleReader = ({ files }: Prepared) => {

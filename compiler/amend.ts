@@ -2,7 +2,7 @@
 // the method's settings, and for a shared parameter from all targets at once.
 
 import type * as tree from "../grammar/tree.ts";
-import { nearest } from "../spec/diagnostic.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
@@ -206,7 +206,7 @@ const checkRebinding = ({ method, face, module }: Amendment, member: tree.BindMe
     (at, details) => diagnostics.unused_rebinding(at, { method: method.name.text, name: name.text, module: whose }, details),
     {
       notes: [{ message: `${whose} names: ${names.join(", ")}` }],
-      ...(near && { help: `did you mean \`${near}\`?` }),
+      ...instead(name.at, near),
     },
   );
 };

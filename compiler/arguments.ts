@@ -5,7 +5,7 @@ import type * as tree from "../grammar/tree.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
-import { translation } from "./other-tools.ts";
+import { literal, oursFor, translate } from "./other-tools.ts";
 import { asDim, describe, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
 interface Callee {
@@ -22,12 +22,23 @@ export const bindArguments = (
 ): ReadonlyMap<string, Value> => {
   const given = new Map<string, tree.Argument>();
   const names = callee.parameters.map((parameter) => parameter.name.text);
+  const meant = new Set<string>(); // by a name that was mistyped: it is not missing too
   for (const [i, argument] of args.entries()) {
     const name = argument.name?.text ?? names[i];
     if (name === undefined || !names.includes(name)) {
-      const translated = name === undefined ? undefined : translation(name, names);
-      const near = translated ?? (name === undefined ? undefined : nearest(name, names));
+      const translated =
+        name === undefined
+          ? undefined
+          : translate(name, names, argument.value, (ours) => {
+              const beside = args.find((other, k) =>
+                other.name ? [other.name.text, oursFor(other.name.text)].includes(ours) : names[k] === ours,
+              );
+              return beside && literal(beside.value);
+            });
+      const near = translated ? translated.name : name === undefined ? undefined : nearest(name, names);
+      if (near) meant.add(near);
       const place = argument.name?.at ?? argument.at;
+      const value = translated?.value?.includes("…") ? undefined : translated?.value;
       reportThrough(
         context,
         place,
@@ -35,9 +46,15 @@ export const bindArguments = (
         {
           label: "not a parameter",
           notes: [{ message: `${callee.what} takes: ${names.join(", ") || "nothing"}` }],
+          ...((translated || near) && { help: translated?.help ?? `did you mean \`${near}\`?` }),
           ...(near && {
-            help: translated ? `another tool's spelling; here it is \`${near}\`` : `did you mean \`${near}\`?`,
-            fixes: argument.name ? [{ at: place, insert: near, title: `change to \`${near}\`` }] : [],
+            fixes: argument.name
+              ? [
+                  value === undefined
+                    ? { at: place, insert: near, title: `change to \`${near}\`` }
+                    : { at: argument.at, insert: `${near}: ${value}`, title: `write \`${near}: ${value}\`` },
+                ]
+              : [],
           }),
         },
       );
@@ -53,6 +70,7 @@ export const bindArguments = (
     if (argument) values.set(name, typed(evaluate(argument.value, scope, context), parameter, argument.value.at, context));
     else if (parameter.value)
       values.set(name, typed(evaluate(parameter.value, scopeOf(values, scope), context), parameter, parameter.value.at, context));
+    else if (meant.has(name)) values.set(name, unknown);
     else {
       reportThrough(context, callee.at, (at, details) => diagnostics.missing_argument(at, { callee: callee.what, name }, details), {
         help: `write \`${name}: …\``,
@@ -68,10 +86,15 @@ export const typed = (value: Value, parameter: tree.Parameter, at: tree.Span, co
   const type = parameter.type?.text;
   if (type === undefined || value.kind === "unknown") return value;
   if (value.kind === "none" && parameter.value?.kind === "ref" && parameter.value.name === "none") return value;
-  const wrong = (wanted: string): Value =>
-    reportThrough(context, at, (place, details) =>
-      diagnostics.wrong_type(place, { name: parameter.name.text, wanted, found: describe(value) }, details),
+  const wrong = (wanted: string): Value => {
+    const insert = rewritten(value, type);
+    return reportThrough(
+      context,
+      at,
+      (place, details) => diagnostics.wrong_type(place, { name: parameter.name.text, wanted, found: describe(value) }, details),
+      insert === undefined ? {} : { help: `write \`${insert}\``, fixes: [{ at, insert, title: `write \`${insert}\`` }] },
     );
+  };
   switch (type) {
     case "int": {
       const dim = asDim(value);
@@ -96,4 +119,20 @@ export const typed = (value: Value, parameter: tree.Parameter, at: tree.Span, co
     default:
       return value;
   }
+};
+
+/** What was meant, where it is clear: a number or a truth value in quotes, a whole number with a fraction of zero, a share without `%`. */
+const rewritten = (value: Value, type: string): string | undefined => {
+  const text = value.kind === "text" ? value.value.trim() : undefined;
+  if ((type === "int" || type === "float") && text && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text))
+    return type === "float" || Number.isInteger(Number(text)) ? text : undefined;
+  if (type === "bool" && text && /^(true|false)$/i.test(text)) return text.toLowerCase();
+  if (type === "bool" && value.kind === "number" && (value.value === 0 || value.value === 1)) return value.value ? "true" : "false";
+  if (type === "span" && value.kind === "number" && !value.unit)
+    return value.value > 0 && value.value < 1
+      ? `${Number((100 * value.value).toPrecision(12))}%`
+      : value.value >= 1
+        ? `${value.value} steps`
+        : undefined;
+  return undefined;
 };

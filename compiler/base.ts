@@ -1,7 +1,7 @@
 // A base block -> its module tree, checked against config.json and the checkpoint's header. No weight is read.
 
 import type * as tree from "../grammar/tree.ts";
-import { nearest } from "../spec/diagnostic.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { bindArguments } from "./arguments.ts";
 import { type Context, evaluate } from "./expressions.ts";
@@ -55,7 +55,9 @@ export const readBase = async (
       diagnostics.unknown_definition(
         call.at,
         { kind: "base source", name: kind || "this" },
-        { help: near ? `did you mean \`${near}\`?` : 'write `checkpoint("folder/")` or `blank("folder/", seed: 1)`' },
+        near && call.kind === "call"
+          ? instead(call.callee.at, near)
+          : { help: 'write `checkpoint("folder/")` or `blank("folder/", seed: 1)`' },
       ),
     );
     return undefined;

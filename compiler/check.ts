@@ -9,6 +9,7 @@ import type { Data } from "../spec/job.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
+import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
 import { checkTraining } from "./check-training.ts";
 import { elaborate } from "./elaborate.ts";
 import { type EvaluatePlan, readEvaluate } from "./evaluate-block.ts";
@@ -18,6 +19,7 @@ import type { AdapterPlan } from "./inject.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
 import { unmergeable } from "./merging.ts";
 import { type MergePlan, readData, readMerge, readTrain, type TrainPlan } from "./pipeline.ts";
+import type { Source } from "./places.ts";
 import { readAdapters } from "./read-adapters.ts";
 import type { Library, Resolved } from "./resolve.ts";
 import { type Scope, scopeOf, type Value } from "./values.ts";
@@ -27,6 +29,8 @@ export interface Checked {
   /** File name without its folder. */
   readonly name: string;
   readonly text: string;
+  /** Every item of the file and of what it imports, with their texts: where things stand. */
+  readonly source: Source;
   readonly library: Library;
   readonly scope: Scope;
   readonly base: BasePlan;
@@ -63,6 +67,11 @@ export const check = async (
   const base = baseItem && (await readBase(baseItem, file, library, scope, host, context));
 
   const data = new Map(of("data").map((item) => [item.name.text, readData(item, scope, context)]));
+  for (const item of of("data")) {
+    const read = data.get(item.name.text)!;
+    checkTemplates(item, read, resolved.texts, context);
+    checkReaders(item, read, context);
+  }
   const bases = new Map(base ? [[base.name, base.root] as const] : []);
   const baseNames = new Set(of("base").map((item) => item.name.text));
   const adapterNames = new Set(of("adapter").map((item) => item.name.text));
@@ -96,6 +105,7 @@ export const check = async (
       );
   }
   const merges = of("merge").flatMap((item) => readMerge(item, adapterNames, scope, context) ?? []);
+  checkOverlap(trains, evaluates, of("data"), data, context);
   if (!base) return undefined;
 
   for (const plan of merges) {
@@ -137,6 +147,7 @@ export const check = async (
   return {
     name: file.split(/[\\/]/).at(-1)!,
     text: resolved.texts.get(file) ?? "",
+    source: resolved,
     library,
     scope,
     base,

@@ -13,6 +13,7 @@ import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
 import { type Checked, check } from "./check.ts";
+import { checkRows, checkUnused } from "./check-rows.ts";
 import type { Context } from "./expressions.ts";
 import type { RowFacts } from "./fact-table.ts";
 import { adapterFileBytes } from "./facts.ts";
@@ -65,6 +66,9 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   const { texts } = resolved;
   const checked = await check(resolved, options.inputs ?? {}, host, report);
   if (!checked) return { diagnostics, texts, resolved, levels: {} };
+  await checkRows(checked, options.file, checked.source, host, context);
+  // A name that was mistyped is why another goes unused.
+  if (!failed()) checkUnused(options.file, checked.source, context);
   const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
 
   let lowered: Lowered | undefined;

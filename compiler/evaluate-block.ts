@@ -1,7 +1,7 @@
 // An `evaluate` block -> one plan per subject: its metrics against what there are, its way to generate against the ways there are.
 
 import type * as tree from "../grammar/tree.ts";
-import { nearest } from "../spec/diagnostic.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Data, Generation, MetricCall } from "../spec/job.ts";
 import type { MetricParameter, MetricSignature } from "../spec/metric.ts";
@@ -83,7 +83,7 @@ export const readEvaluate = (
           { name: subject.text },
           {
             notes: [{ message: `adapters and bases here: ${[...subjects].join(", ")}` }],
-            ...(near && { help: `did you mean \`${near}\`?` }),
+            ...instead(subject.at, near),
           },
         ),
       );
@@ -204,7 +204,7 @@ export const readGenerate = (entry: tree.Entry | undefined, scope: Scope, contex
       diagnostics.unknown_definition(
         call.callee.at,
         { kind: "way to generate", name: kind },
-        { notes: [{ message: `there are: ${Object.keys(generators).join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+        { notes: [{ message: `there are: ${Object.keys(generators).join(", ")}` }], ...instead(call.callee.at, near) },
       ),
     );
     return undefined;

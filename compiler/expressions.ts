@@ -4,7 +4,7 @@
 import type * as tree from "../grammar/tree.ts";
 import type { Span } from "../grammar/tree.ts";
 import type { Details, Diagnostic } from "../spec/diagnostic.ts";
-import { nearest } from "../spec/diagnostic.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Attr, Attrs, Dim, Graph, Node, Origin } from "./graph.ts";
 import type { Instance } from "./instantiate.ts";
@@ -203,7 +203,7 @@ const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
         .concat(scope.names()),
     );
     return reportThrough(context, expr.callee.at, (at, details) => diagnostics.unknown_function(at, { name }, details), {
-      ...(near && { help: `did you mean \`${near}\`?` }),
+      ...instead(expr.callee.at, near),
     });
   }
   return wrongKind(expr.callee.at, "a call", bound ?? unknown, context);
@@ -236,7 +236,7 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
         (at, details) => diagnostics.unknown_argument(at, { callee: op.name, name: slot ?? `number ${i + 1}` }, details),
         {
           notes: [{ message: `${op.name} takes ${[...tensors, ...[...optional, ...attrNames].map((attr) => `${attr}:`)].join(", ")}` }],
-          ...(near && { help: `did you mean \`${near}\`?` }),
+          ...(argument.name && instead(argument.name.at, near)),
         },
       );
     }
@@ -309,7 +309,7 @@ const member = (expr: tree.MemberOf, of: Value, context: Context): Value => {
   const near = nearest(name, names);
   return reportThrough(context, expr.name.at, (at, details) => diagnostics.unknown_member(at, { of: describe(of), name }, details), {
     notes: names.length ? [{ message: `${describe(of)} has: ${names.join(", ")}` }] : [],
-    ...(near && { help: `did you mean \`${near}\`?` }),
+    ...instead(expr.name.at, near),
   });
 };
 

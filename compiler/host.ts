@@ -1,7 +1,7 @@
 // What the compiler may ask of the world. Everything else it does is pure, so it runs in a browser as it runs in Node.
 
 import type { Diagnostic } from "../spec/diagnostic.ts";
-import type { DType } from "../spec/job.ts";
+import type { DType, Split } from "../spec/job.ts";
 import type { MetricSignature } from "../spec/metric.ts";
 
 export interface StoredTensor {
@@ -28,6 +28,8 @@ export interface CompileHost {
   ) => Promise<
     { readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] }
   >;
+  /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */
+  readonly rows?: (path: string, split: Split, columns: readonly string[]) => Promise<readonly Diagnostic[]>;
   /** `relative` as seen from the folder of `from`. */
   readonly resolve: (from: string, relative: string) => string;
   /** A path given on the command line, as seen from the working folder. */

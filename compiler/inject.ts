@@ -184,8 +184,9 @@ const planInjection = (
       continue;
     }
     if (!base) continue;
+    const said = new Set<tree.Span>(); // alternatives share the segments before them
     for (const pattern of alternatives(path)) {
-      const fitting = fit(method, match(base, pattern), pattern, base, context);
+      const fitting = fit(method, match(base, pattern), pattern, base, said, context);
       if (!fitting) failed = true;
       else {
         coverage.push({
@@ -224,18 +225,25 @@ const fit = (
   targets: readonly Target[],
   pattern: Pattern,
   base: Instance,
+  said: Set<tree.Span>,
   context: Context,
 ): Target[] | undefined => {
   if (targets.length === 0) {
     const stop = whereItStops(base, pattern);
-    const near = nearest(stop.wanted, stop.has);
+    // The place of a layer is no name to be near to another.
+    const numbered = stop.has.length > 0 && stop.has.every((name) => /^\d+$/.test(name));
+    const near = numbered ? undefined : nearest(stop.wanted, stop.has);
+    if (said.has(stop.at)) return undefined;
+    said.add(stop.at);
     context.report(
       diagnostics.unmatched_target(
         stop.at,
         { pattern: pattern.text },
         {
           label: "no such child",
-          notes: stop.has.length ? [{ message: `${stop.reached} has: ${stop.has.join(", ")}` }] : [],
+          notes: stop.has.length
+            ? [{ message: `${stop.reached} has: ${numbered ? `0 to ${stop.has.length - 1}` : stop.has.join(", ")}` }]
+            : [],
           ...(near && { help: `did you mean \`${near}\`?`, fixes: [{ at: stop.at, insert: near, title: `change to \`${near}\`` }] }),
         },
       ),

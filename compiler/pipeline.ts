@@ -1,7 +1,7 @@
 // The pipeline blocks (data, train, merge; evaluate has its own file) -> plain records, each setting checked. Nothing here knows tensors.
 
 import type * as tree from "../grammar/tree.ts";
-import { nearest } from "../spec/diagnostic.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Data, DType, Split } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
@@ -36,7 +36,7 @@ export interface MergePlan {
   readonly as?: DType;
 }
 
-export const readers = ["jsonl", "json", "csv", "text"] as const;
+export const readers = ["jsonl", "json", "csv", "parquet", "text"] as const;
 
 export const dataTable: Record<string, Setting> = {
   prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
@@ -61,7 +61,7 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
         diagnostics.unknown_definition(
           value.callee.at,
           { kind: "reader", name: reader },
-          { notes: [{ message: `readers: ${readers.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+          { notes: [{ message: `readers: ${readers.join(", ")}` }], ...instead(value.callee.at, near) },
         ),
       );
       continue;
@@ -117,7 +117,7 @@ export const findSplit = (
         path.at,
         { name },
         {
-          ...(near && { help: `did you mean \`${near}\`?` }),
+          ...instead(first?.at ?? path.at, near),
           notes: data.size ? [{ message: `data here: ${[...data.keys()].join(", ")}` }] : [],
         },
       ),
@@ -132,7 +132,7 @@ export const findSplit = (
       diagnostics.unknown_split(
         second?.at ?? path.at,
         { data: name, split },
-        { notes: [{ message: `${name} has: ${names.join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+        { notes: [{ message: `${name} has: ${names.join(", ")}` }], ...(second && instead(second.at, near)) },
       ),
     );
     return undefined;
@@ -172,7 +172,7 @@ export const readTrain = (
         { name: adapter },
         {
           notes: subjects.size ? [{ message: `adapters here: ${[...subjects].join(", ")}` }] : [],
-          ...(near && { help: `did you mean \`${near}\`?` }),
+          ...instead(item.subject.at, near),
         },
       ),
     );
@@ -180,7 +180,7 @@ export const readTrain = (
   const from = findSplit(item.on, "train", data, context);
   const settings = readSettings({ what: "train", at: item.at, entries: item.entries, sign: ":" }, trainTable, scope, context);
   const [epochs, steps] = [settings.number("epochs"), settings.number("steps")];
-  if (epochs === undefined && steps === undefined && !settings.entry("epochs") && !settings.entry("steps"))
+  if (epochs === undefined && steps === undefined && !settings.meant("epochs") && !settings.meant("steps"))
     report(
       diagnostics.missing_setting(item.at, { name: "epochs", block: "train" }, { help: "say how long: `epochs: 3` or `steps: 1000`" }),
     );
@@ -250,7 +250,7 @@ export const readMerge = (item: tree.Merge, subjects: ReadonlySet<string>, scope
       diagnostics.unknown_adapter(
         item.subject.at,
         { name: adapter },
-        { notes: [{ message: `adapters here: ${[...subjects].join(", ")}` }], ...(near && { help: `did you mean \`${near}\`?` }) },
+        { notes: [{ message: `adapters here: ${[...subjects].join(", ")}` }], ...instead(item.subject.at, near) },
       ),
     );
     return undefined;

@@ -4,7 +4,7 @@
 import { parse } from "../grammar/parse.ts";
 import type * as tree from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
-import { nearest } from "../spec/diagnostic.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { CompileHost } from "./host.ts";
 
@@ -192,6 +192,6 @@ const checkStdImports = (imports: readonly tree.Import[], library: Library, repo
   for (const name of imports.flatMap((item) => item.names ?? [])) {
     if (known.includes(name.text)) continue;
     const near = nearest(name.text, known);
-    report(diagnostics.unknown_std_name(name.at, { name: name.text }, near ? { help: `did you mean \`${near}\`?` } : {}));
+    report(diagnostics.unknown_std_name(name.at, { name: name.text }, instead(name.at, near)));
   }
 };

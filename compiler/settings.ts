@@ -6,7 +6,7 @@ import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { typed } from "./arguments.ts";
 import { type Context, evaluate } from "./expressions.ts";
-import { translation } from "./other-tools.ts";
+import { literal, oursFor, translate } from "./other-tools.ts";
 import { none, type Scope, type Value } from "./values.ts";
 
 /** `int`, `float`, `bool`, `string`, `span`; `call` and `every` and `list` are read by the block itself. */
@@ -19,6 +19,8 @@ export interface Setting {
 
 export interface Settings {
   readonly entry: (name: string) => tree.Entry | undefined;
+  /** Whether the setting is there, if only under a name that was mistyped or is another tool's: it is not missing too. */
+  readonly meant: (name: string) => boolean;
   readonly value: (name: string) => Value;
   readonly number: (name: string) => number | undefined;
   readonly text: (name: string) => string | undefined;
@@ -50,12 +52,22 @@ export const readSettings = (
   const names = Object.keys(table);
   const entries = new Map<string, tree.Entry>();
   const values = new Map<string, Value>();
+  const meant = new Set<string>();
   for (const entry of block.entries) {
     const name = entry.key.text;
     const setting = table[name];
     if (!setting) {
-      const translated = translation(name, names);
-      const near = translated ?? nearest(name, names);
+      const translated = translate(name, names, entry.value, (ours) => {
+        const beside = block.entries.find(({ key }) => key.text === ours || oursFor(key.text) === ours);
+        return beside && literal(beside.value);
+      });
+      const near = translated ? translated.name : nearest(name, names);
+      if (near) meant.add(near);
+      const sign = block.sign === ":" ? ":" : " =";
+      const rewritten =
+        translated?.value === undefined || translated.value.includes("…")
+          ? undefined
+          : { at: entry.at, insert: `${near}${sign} ${translated.value}`, title: `write \`${near}${sign} ${translated.value}\`` };
       report(
         diagnostics.unknown_setting(
           entry.key.at,
@@ -63,10 +75,8 @@ export const readSettings = (
           {
             label: "not a setting",
             notes: [{ message: `${block.what} knows: ${names.join(", ")}` }],
-            ...(near && {
-              help: translated ? `another tool's spelling; here it is \`${near}\`` : `did you mean \`${near}\`?`,
-              fixes: [{ at: entry.key.at, insert: near, title: `change to \`${near}\`` }],
-            }),
+            ...((translated || near) && { help: translated?.help ?? `did you mean \`${near}\`?` }),
+            ...(near && { fixes: [rewritten ?? { at: entry.key.at, insert: near, title: `change to \`${near}\`` }] }),
           },
         ),
       );
@@ -87,7 +97,16 @@ export const readSettings = (
         diagnostics.setting_sign(
           entry.key.at,
           { name, sign: block.sign },
-          { help: `write \`${name}${block.sign === ":" ? ":" : " ="} …\`` },
+          {
+            help: `write \`${name}${block.sign === ":" ? ":" : " ="} …\``,
+            fixes: [
+              {
+                at: { ...entry.at, start: entry.key.at.end, end: entry.value.at.start },
+                insert: block.sign === ":" ? ": " : " = ",
+                title: `write \`${block.sign}\``,
+              },
+            ],
+          },
         ),
       );
     entries.set(name, entry);
@@ -127,11 +146,12 @@ export const readSettings = (
     }
   }
   for (const [name, setting] of Object.entries(table))
-    if (setting.required && !entries.has(name) && !block.entries.some((entry) => entry.key.text === name))
+    if (setting.required && !entries.has(name) && !meant.has(name) && !block.entries.some((entry) => entry.key.text === name))
       report(diagnostics.missing_setting(block.at, { name, block: block.what }, { help: `${setting.doc}` }));
   const value = (name: string): Value => values.get(name) ?? none;
   return {
     entry: (name) => entries.get(name),
+    meant: (name) => entries.has(name) || meant.has(name),
     value,
     number: (name) => {
       const found = value(name);

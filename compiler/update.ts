@@ -4,7 +4,7 @@
 // digits in f32, and both devices then see the same bits.
 
 import type * as tree from "../grammar/tree.ts";
-import { nearest } from "../spec/diagnostic.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ScalarExpr } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
@@ -198,7 +198,7 @@ const equationsOf = (
     if (member.target.length === 1 && assigned.includes(name.text)) bound.set(name.text, evaluate(member.value, scopeOf(bound), local));
     else {
       const near = nearest(name.text, assigned);
-      context.report(diagnostics.unknown_name(name.at, { name: name.text }, near ? { help: `did you mean \`${near}\`?` } : {}));
+      context.report(diagnostics.unknown_name(name.at, { name: name.text }, instead(name.at, near)));
     }
   }
   const nodes = assigned.map((name) => toNode(bound.get(name)!, local));

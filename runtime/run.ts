@@ -11,6 +11,7 @@ import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts
 import type { Choice } from "./choose-device.ts";
 import { type Examples, readExamples } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
+import { blaming } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
 import { readParameter, storeParameter, storePieces } from "./formats/store.ts";
@@ -44,7 +45,10 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
   const start = performance.now();
   listen({ kind: "device", name: choice.device.describe(), why: choice.why });
   const baseFolder = await host.resolve(options.folder, job.base.path);
-  const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(host, baseFolder) : undefined;
+  const checkpoint =
+    job.base.weights === "checkpoint"
+      ? await blaming({ block: `base ${job.base.name}` }, () => openCheckpoint(host, baseFolder))
+      : undefined;
   const session = await choice.device.open(job, options.read);
   try {
     const run = await prepare(job, options, session, checkpoint, baseFolder);
@@ -55,13 +59,15 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
     let interrupted = false;
 
     const evaluateSome = async (wanted: (item: Evaluate) => boolean): Promise<void> => {
-      for (const item of job.evaluate) if (wanted(item) && !options.signal?.aborted) evaluate.push(await run.evaluate(item));
+      for (const item of job.evaluate)
+        if (wanted(item) && !options.signal?.aborted)
+          evaluate.push(await blaming({ block: `evaluate ${item.subject}` }, () => run.evaluate(item)));
     };
     const isAdapter = (name: string): boolean => job.adapters.some((adapter) => adapter.name === name);
 
     if (verbs.has("evaluate")) await evaluateSome((item) => !isAdapter(item.subject));
     for (const item of verbs.has("train") ? job.train : []) {
-      const { result, stopped } = await run.train(item);
+      const { result, stopped } = await blaming({ block: `train ${item.adapter}` }, () => run.train(item));
       train.push(result);
       interrupted ||= stopped;
       if (stopped) break;
@@ -69,7 +75,8 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
     }
     if (!interrupted) {
       if (verbs.has("evaluate")) await evaluateSome((item) => isAdapter(item.subject));
-      for (const item of verbs.has("merge") ? job.merge : []) merge.push(await run.merge(item));
+      for (const item of verbs.has("merge") ? job.merge : [])
+        merge.push(await blaming({ block: `merge ${item.adapter}` }, () => run.merge(item)));
     }
 
     const result: Result = {

@@ -8,6 +8,17 @@ export interface Fix {
   readonly title: string;
 }
 
+export interface About {
+  /** A block by its verb and name: `data orders`, `train menu`, `base tiny`. */
+  readonly block?: string;
+  /** A setting or a split of it. */
+  readonly part?: string;
+  /** A column that a template of it names. */
+  readonly column?: string;
+  /** The column that was meant, where one is near. */
+  readonly instead?: string;
+}
+
 export interface Diagnostic {
   /** PEFT0312: stable, never reused. `peft explain` prints its page. */
   readonly code: string;
@@ -15,6 +26,8 @@ export interface Diagnostic {
   readonly message: string;
   /** Absent only when no file is to blame (wrong usage, a lost device). */
   readonly at?: Span;
+  /** What of the pipeline is to blame, where the reporter has no source: who has it turns this into `at`. */
+  readonly about?: About;
   /** Stands under the marked text. */
   readonly label?: string;
   /** Further places or facts: `tiny.layers.*.attn has: q, k, v, out`. */
@@ -26,6 +39,7 @@ export interface Diagnostic {
 
 /** What a caller adds beside the page's own text. */
 export interface Details {
+  readonly about?: About;
   readonly label?: string;
   readonly notes?: readonly { readonly message: string; readonly at?: Span }[];
   readonly help?: string;
@@ -44,6 +58,10 @@ export const nearest = (name: string, known: Iterable<string>): string | undefin
   }
   return best ?? prefix;
 };
+
+/** The help and the fix for a name that was mistyped at `at`, when there is one near. */
+export const instead = (at: Span, near: string | undefined): { readonly help?: string; readonly fixes?: readonly Fix[] } =>
+  near === undefined ? {} : { help: `did you mean \`${near}\`?`, fixes: [{ at, insert: near, title: `change to \`${near}\`` }] };
 
 const editDistance = (a: string, b: string): number => {
   const rows = Array.from({ length: a.length + 1 }, (_, i) => [i, ...new Array<number>(b.length).fill(0)]);

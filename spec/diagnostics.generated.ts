@@ -8,6 +8,7 @@ const make = (code: string, severity: "error" | "warning", message: string, at: 
   severity,
   message,
   ...(at && { at }),
+  ...(details.about && { about: details.about }),
   ...(details.label !== undefined && { label: details.label }),
   notes: details.notes ?? [],
   ...(details.help !== undefined && { help: details.help }),
@@ -311,6 +312,18 @@ export const diagnostics = {
   merged_overflow: (at: Span | undefined, { dtype, tensor, value }: { readonly dtype: string | number; readonly tensor: string | number; readonly value: string | number }, details: Details = {}): Diagnostic => make("PEFT0600", "error", `merging makes values that ${dtype} cannot hold: the largest of \`${tensor}\` is ${value}`, at, details),
   /** merging makes values that are not numbers in `{tensor}` */
   merged_not_finite: (at: Span | undefined, { tensor }: { readonly tensor: string | number }, details: Details = {}): Diagnostic => make("PEFT0601", "error", `merging makes values that are not numbers in \`${tensor}\``, at, details),
+  /** every answer of {data} is the same text: its template names no column */
+  answer_constant: (at: Span | undefined, { data }: { readonly data: string | number }, details: Details = {}): Diagnostic => make("PEFT0602", "warning", `every answer of ${data} is the same text: its template names no column`, at, details),
+  /** the prompt holds `{column}`, which is the answer */
+  answer_in_prompt: (at: Span | undefined, { column }: { readonly column: string | number }, details: Details = {}): Diagnostic => make("PEFT0603", "warning", `the prompt holds \`${column}\`, which is the answer`, at, details),
+  /** {evaluated} and {trained} share rows of one file */
+  split_overlap: (at: Span | undefined, { evaluated, trained }: { readonly evaluated: string | number; readonly trained: string | number }, details: Details = {}): Diagnostic => make("PEFT0604", "warning", `${evaluated} and ${trained} share rows of one file`, at, details),
+  /** `{reader}` reads a .{extension} file */
+  reader_mismatch: (at: Span | undefined, { reader, extension }: { readonly reader: string | number; readonly extension: string | number }, details: Details = {}): Diagnostic => make("PEFT0605", "warning", `\`${reader}\` reads a .${extension} file`, at, details),
+  /** nothing uses the {kind} `{name}` */
+  unused_block: (at: Span | undefined, { kind, name }: { readonly kind: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0606", "warning", `nothing uses the ${kind} \`${name}\``, at, details),
+  /** `{path}` is not a Parquet file that can be read: {reason} */
+  data_parquet: (at: Span | undefined, { path, reason }: { readonly path: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0607", "error", `\`${path}\` is not a Parquet file that can be read: ${reason}`, at, details),
   /** format `{format}` cannot be stored: {problem} */
   bad_format: (at: Span | undefined, { format, problem }: { readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0640", "error", `format \`${format}\` cannot be stored: ${problem}`, at, details),
   /** `{parameter}` is stored in two ways */

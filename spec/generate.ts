@@ -42,6 +42,7 @@ const make = (code: string, severity: "error" | "warning", message: string, at: 
   severity,
   message,
   ...(at && { at }),
+  ...(details.about && { about: details.about }),
   ...(details.label !== undefined && { label: details.label }),
   notes: details.notes ?? [],
   ...(details.help !== undefined && { help: details.help }),

@@ -211,7 +211,7 @@ export interface Adapter {
 
 export interface Split {
   readonly name: string;
-  readonly reader: "jsonl" | "json" | "csv" | "text";
+  readonly reader: "jsonl" | "json" | "csv" | "parquet" | "text";
   /** As written; relative paths start at the folder of the `.peft` file. */
   readonly path: string;
   readonly rows?: number;

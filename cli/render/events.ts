@@ -1,6 +1,7 @@
 // What a run tells -> a bar, and the lines worth keeping above it.
 
 import type { Listener, RunEvent } from "../../runtime/events.ts";
+import type { Diagnostic } from "../../spec/diagnostic.ts";
 import type { Stream } from "../io.ts";
 import { safe } from "./columns.ts";
 import { type Paint, paintFor } from "./paint.ts";
@@ -14,7 +15,20 @@ export interface Listening {
   readonly end: () => void;
 }
 
-export const listenOn = (stream: Stream, now: () => number, shown: (path: string) => string): Listening => {
+/** Where the source is known: what a warning of the run is about, in it. */
+export interface Located {
+  readonly placed: (diagnostic: Diagnostic) => Diagnostic;
+  readonly text: (file: string) => string | undefined;
+}
+
+export const nowhere: Located = { placed: (diagnostic) => diagnostic, text: () => undefined };
+
+export const listenOn = (
+  stream: Stream,
+  now: () => number,
+  shown: (path: string) => string,
+  { placed, text }: Located = nowhere,
+): Listening => {
   const paint = paintFor(stream.colour);
   const bar = progressOn(stream, now);
   const listen: Listener = (event) => {
@@ -25,7 +39,7 @@ export const listenOn = (stream: Stream, now: () => number, shown: (path: string
     else if (event.kind === "phase") bar.status(event.title);
     else if (event.kind === "warning") {
       bar.end();
-      stream.write(`${renderText([event.diagnostic], { text: () => undefined, colour: stream.colour, columns: stream.columns() })}\n`);
+      stream.write(`${renderText([placed(event.diagnostic)], { text, colour: stream.colour, columns: stream.columns() })}\n`);
     } else {
       bar.end();
       for (const line of linesOf(event, shown, paint)) stream.write(`${line}\n`);

@@ -15,7 +15,7 @@
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Data, Split } from "../../spec/job.ts";
-import { DiagnosticError } from "../diagnostic-error.ts";
+import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import type { Host } from "../host.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { pathOf, placeOf, readRows } from "./read.ts";
@@ -58,7 +58,7 @@ export interface EncodeOptions {
 }
 
 /** Reads a split and encodes it. `folder` is that of the `.peft` file. Throws a DiagnosticError. */
-export const readExamples = async (
+export const readExamples = (
   host: Host,
   data: Data,
   split: Split,
@@ -66,10 +66,14 @@ export const readExamples = async (
   tokenizer: Tokenizer,
   options: EncodeOptions,
 ): Promise<{ examples: Examples; report: ExamplesReport }> => {
-  const columns = [data.prompt, data.answer].flatMap((template) => (template === undefined ? [] : parseTemplate(template).columns));
-  const rows = await readRows(host, split, folder, columns);
-  const path = pathOf(split, folder);
-  return encodeExamples(rows, data, tokenizer, options, path, (row) => placeOf(split, path, row.number));
+  const about = { block: `data ${data.name}`, part: split.name };
+  return blaming(about, async () => {
+    const columns = [data.prompt, data.answer].flatMap((template) => (template === undefined ? [] : parseTemplate(template).columns));
+    const rows = await readRows(host, split, folder, columns);
+    const path = pathOf(split, folder);
+    const { examples, report } = encodeExamples(rows, data, tokenizer, options, path, (row) => placeOf(split, path, row.number));
+    return { examples, report: { ...report, warnings: report.warnings.map((warning) => ({ about, ...warning })) } };
+  });
 };
 
 /** Encodes rows. `place` says where a row stands, for messages. Throws a DiagnosticError. */

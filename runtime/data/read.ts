@@ -4,29 +4,39 @@
 import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Split } from "../../spec/job.ts";
-import { DiagnosticError } from "../diagnostic-error.ts";
+import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import { type Host, joinPath, missing } from "../host.ts";
 import { readCsv } from "./csv.ts";
 import { readJson } from "./json.ts";
 import { readJsonl } from "./jsonl.ts";
+import { readParquet } from "./parquet.ts";
 import { collectProblems, kindOf, type Reader, type Row } from "./row.ts";
 import { readText } from "./text.ts";
 
 /** To add a reader: its file, and one line here. */
-const readers: Readonly<Record<Split["reader"], Reader>> = { jsonl: readJsonl, json: readJson, csv: readCsv, text: readText };
+const readers: Readonly<Record<Split["reader"], Reader>> = {
+  jsonl: readJsonl,
+  json: readJson,
+  csv: readCsv,
+  parquet: readParquet,
+  text: readText,
+};
 
 export const pathOf = (split: Split, folder: string): string =>
   /^([/\\]|[A-Za-z]:)/.test(split.path) ? split.path : joinPath(folder, split.path);
 
 /** Where a row stands, for messages: "train.jsonl:17", "train.json, row 17,". */
 export const placeOf = (split: Split, path: string, number: number): string =>
-  split.reader === "json" ? `${path}, row ${number},` : `${path}:${number}`;
+  split.reader === "json" || split.reader === "parquet" ? `${path}, row ${number},` : `${path}:${number}`;
 
 /**
  * All rows of a split whose named columns are text or numbers, in file order. `folder` is that of the `.peft` file.
  * Throws a DiagnosticError with up to ten rows that cannot be used.
  */
-export const readRows = async (host: Host, split: Split, folder: string, columns: readonly string[]): Promise<readonly Row[]> => {
+export const readRows = (host: Host, split: Split, folder: string, columns: readonly string[]): Promise<readonly Row[]> =>
+  blaming({ part: split.name }, () => readChecked(host, split, folder, columns));
+
+const readChecked = async (host: Host, split: Split, folder: string, columns: readonly string[]): Promise<readonly Row[]> => {
   const path = pathOf(split, folder);
   if ((await host.kind(path)) !== "file") throw await missing(host, path);
   const problems = collectProblems();
@@ -49,7 +59,13 @@ export const readRows = async (host: Host, split: Split, folder: string, columns
         const value = Object.hasOwn(row.values, column) ? row.values[column] : undefined;
         if (value === undefined) lacking.push({ row, column });
         else if (typeof value !== "string" && typeof value !== "number")
-          problems.add(diagnostics.data_value(undefined, { place: placeOf(split, path, row.number), column, kind: kindOf(value) }));
+          problems.add(
+            diagnostics.data_value(
+              undefined,
+              { place: placeOf(split, path, row.number), column, kind: kindOf(value) },
+              { about: { part: split.name, column } },
+            ),
+          );
       }
       rows.push(row);
     }
@@ -62,13 +78,24 @@ export const readRows = async (host: Host, split: Split, folder: string, columns
           diagnostics.template_column(
             undefined,
             { path, column },
-            { label: "no such column", notes: [has], ...(near !== undefined && { help: `did you mean \`{${near}}\`?` }) },
+            {
+              about: { part: split.name, column, ...(near !== undefined && { instead: near }) },
+              label: "no such column",
+              notes: [has],
+              ...(near !== undefined && { help: `did you mean \`{${near}}\`?` }),
+            },
           ),
         );
       }
   for (const { row, column } of lacking)
     if (seen.has(column))
-      problems.add(diagnostics.data_column_missing(undefined, { place: placeOf(split, path, row.number), column }, { notes: [has] }));
+      problems.add(
+        diagnostics.data_column_missing(
+          undefined,
+          { place: placeOf(split, path, row.number), column },
+          { about: { part: split.name, column }, notes: [has] },
+        ),
+      );
   problems.finish();
   if (rows.length === 0) {
     const because = total > 0 ? `: \`skip\` ${split.skip} leaves none of its ${total}` : "";

@@ -1,0 +1,59 @@
+// The first rows of a data file, checked as a run would check them: what makes `peft check` see a column that is not there. Reads
+// 64 KiB; a file is cut behind its last whole line. A list in one .json file and a .parquet file are looked at when they are small.
+
+import type { Diagnostic } from "../../spec/diagnostic.ts";
+import type { Split } from "../../spec/job.ts";
+import { DiagnosticError } from "../diagnostic-error.ts";
+import type { Host, ReadableFile } from "../host.ts";
+import { readRows } from "./read.ts";
+
+const most = 64 << 10;
+const small = 1 << 20;
+
+/** What is wrong with the first rows of `path`; nothing when they are fine, or cannot be told from the beginning. */
+export const peekRows = async (host: Host, path: string, split: Split, columns: readonly string[]): Promise<readonly Diagnostic[]> => {
+  const bytes = (await host.kind(path)) === "file" ? await sizeOf(host, path) : 0;
+  const cut = bytes > most && (split.reader === "jsonl" || split.reader === "text" || split.reader === "csv");
+  if (bytes > small && !cut) return [];
+  const begun = cut ? await beginning(host, path) : host;
+  if (!begun) return [];
+  const { skip, rows: _, ...plain } = split;
+  try {
+    // `skip` may leave none of these rows, and the columns are the same.
+    await readRows(begun, { ...plain, path, ...(skip !== undefined && !cut && { skip }) }, "", columns);
+    return [];
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    // A quoted field may run over the cut.
+    return cut && split.reader === "csv" ? error.diagnostics.filter(({ code }) => code !== "PEFT0566") : error.diagnostics;
+  }
+};
+
+const sizeOf = async (host: Host, path: string): Promise<number> => {
+  const file = await host.open(path);
+  await file.close();
+  return file.size;
+};
+
+/** The host as it is, but for this file, which ends behind its last line within the first 64 KiB; undefined when none ends there. */
+const beginning = async (host: Host, path: string): Promise<Host | undefined> => {
+  const file = await host.open(path);
+  const block = new Uint8Array(most);
+  try {
+    await file.read(0, block);
+  } finally {
+    await file.close();
+  }
+  const bytes = block.slice(0, block.lastIndexOf(0x0a) + 1);
+  if (bytes.length === 0) return undefined;
+  const opened: ReadableFile = {
+    size: bytes.length,
+    read: async (position, into) => into.set(bytes.subarray(position, position + into.length)),
+    close: async () => {},
+  };
+  return {
+    ...host,
+    open: async (other) => (other === path ? opened : host.open(other)),
+    read: async (other) => (other === path ? bytes.slice() : host.read(other)),
+  };
+};

@@ -13,7 +13,8 @@ import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
 import { type Checked, check } from "./check.ts";
-import { checkRows, checkUnused } from "./check-rows.ts";
+import { checkRows } from "./check-rows.ts";
+import { checkUnused } from "./check-unused.ts";
 import type { Context } from "./expressions.ts";
 import type { RowFacts } from "./fact-table.ts";
 import { adapterFileBytes } from "./facts.ts";
@@ -66,9 +67,9 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   const { texts } = resolved;
   const checked = await check(resolved, options.inputs ?? {}, host, report);
   if (!checked) return { diagnostics, texts, resolved, levels: {} };
-  await checkRows(checked, options.file, checked.source, host, context);
+  await checkRows(checked, options.file, options.goal === "check", host, context);
   // A name that was mistyped is why another goes unused.
-  if (!failed()) checkUnused(options.file, checked.source, context);
+  if (!failed()) checkUnused(options.file, checked.source.items, context);
   const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
 
   let lowered: Lowered | undefined;

@@ -27,6 +27,7 @@ const peft = async (command: string, text: string): Promise<string> => {
   try {
     cpSync(base, join(folder, "base"), { recursive: true });
     writeFileSync(join(folder, "menu.peft"), text);
+    writeFileSync(join(folder, "orders.jsonl"), '{"slip": "1 soup", "text": "One soup."}\n');
     const parts: string[] = [];
     const stream: Stream = { write: (part) => void parts.push(part), terminal: false, columns: () => undefined, colour: false };
     await main(command.split(" "), { cwd: folder, out: stream, err: stream, stdin: () => "", now: () => 0 });

@@ -1,6 +1,7 @@
 // Prompts in, answers out, with the base alone or one adapter over it: the base is read, the adapter laid over it, and each prompt
 // goes through the generation program of the job.
 
+import { placeOf } from "../runtime/bank.ts";
 import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
 import { storeParameter, storePieces } from "../runtime/formats/store.ts";
@@ -21,10 +22,22 @@ export interface Question {
   readonly block: Evaluate;
   readonly settings: Generation;
   readonly prompts: readonly string[];
+  /** Of a mix: the adapter of each prompt. */
+  readonly adapters?: readonly string[];
 }
 
 /** Throws a DiagnosticError. */
-export const answer = async ({ job, read, choice, folder, output, block, settings, prompts }: Question): Promise<readonly string[]> => {
+export const answer = async ({
+  job,
+  read,
+  choice,
+  folder,
+  output,
+  block,
+  settings,
+  prompts,
+  adapters,
+}: Question): Promise<readonly string[]> => {
   const base = await nodeHost.resolve(folder, job.base.path);
   const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(nodeHost, base) : undefined;
   const tokenizer = await openTokenizer(nodeHost, base);
@@ -37,11 +50,14 @@ export const answer = async ({ job, read, choice, folder, output, block, setting
       (parameter, pieces) => storePieces(job, parameter, pieces, session),
     );
     await readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} }).need(block.subject);
+    const members = job.adapters.find(({ name }) => name === block.subject)?.bank ?? [];
+    const places = adapters?.map((name) => placeOf(block.subject, members, name, "a prompt"));
     const { texts } = await answerPrompts(prompts, tokenizer, session, {
       job,
       program: block.generator!,
       virtual: block.virtual,
       settings,
+      places,
     });
     return texts;
   } finally {

@@ -96,6 +96,7 @@ export const commands: readonly Command[] = [
     count: [1, 2],
     options: {
       prompt: { type: "values", value: "TEXT", says: "may be repeated; without it, one prompt per line of stdin" },
+      adapter: { type: "values", value: "NAME", says: "of a mix: which of its adapters answers; one for all prompts, or one each" },
       "max-new-tokens": { type: "value", value: "N", says: "stop after this many tokens (64)" },
       temperature: { type: "value", value: "X", says: "0 takes the likeliest token each time (0)" },
       seed: { type: "value", value: "N", says: "for temperatures above 0 (0)" },

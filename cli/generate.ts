@@ -23,6 +23,8 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
   const block = findBlock(prepared, call.arguments[1]);
   if ("code" in block) return complain([block]);
   const prompts = call.values.get("prompt") ?? call.io.stdin().split("\n").filter(Boolean);
+  const adapters = adaptersOf(prepared, block, call.values.get("adapter"), prompts.length);
+  if (adapters && "code" in adapters) return complain([adapters]);
   try {
     const answers = await answer({
       job: prepared.job!,
@@ -33,6 +35,7 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
       block,
       settings: settingsOf(call, block.generate!),
       prompts: prompts.map((prompt) => prompt.replaceAll("\\n", "\n")),
+      ...(adapters && { adapters }),
     });
     const { out } = call.io;
     if (call.flags.has("json"))
@@ -71,6 +74,25 @@ const findBlock = ({ job, source }: Prepared, name: string | undefined): Evaluat
         ? `did you mean \`${near}\`?`
         : "add `generate: greedy(max_new_tokens: 64)` to an `evaluate` block; its program is what answers",
     },
+  );
+};
+
+/** The adapter of each prompt, where the subject is a mix of adapters and each row has its own. */
+const adaptersOf = (
+  { job }: Prepared,
+  block: Evaluate,
+  names: readonly string[] | undefined,
+  prompts: number,
+): readonly string[] | Diagnostic | undefined => {
+  const bank = job?.adapters.find(({ name }) => name === block.subject)?.bank;
+  if (!bank && !names) return undefined;
+  const wanted = (what: string, help: string): Diagnostic => diagnostics.nothing_to_do(undefined, { what }, { help });
+  if (!bank) return wanted(`\`${block.subject}\` is no mix of adapters`, "leave `--adapter` out; name what answers after the file");
+  if (names?.length === 1) return new Array<string>(prompts).fill(names[0]!);
+  if (names?.length === prompts) return names;
+  return wanted(
+    `\`${block.subject}\` is a mix, and ${names?.length ?? 0} adapters are named for ${prompts} prompts`,
+    `give \`--adapter\` once, or once for each prompt; it holds ${bank.join(", ")}`,
   );
 };
 

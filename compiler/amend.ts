@@ -17,7 +17,7 @@ export interface AdapterParam {
   readonly name: string;
   readonly shape: readonly Dim[];
   readonly trained: boolean;
-  readonly source: Draw | { readonly copyOf: string };
+  readonly source: Draw | { readonly copyOf: string } | { readonly stackOf: readonly string[] };
   /** Module it sits on; of a shared parameter the first target. */
   readonly module: Instance;
   /** Its name there. */

@@ -93,6 +93,15 @@ export const check = async (
   const evaluates = of("evaluate").flatMap((item) =>
     readEvaluate(item, new Set([...adapterNames, ...baseNames]), data, host.metrics, scope, context),
   );
+  for (const plan of [...trains.map((item) => ({ ...item, subject: item.adapter })), ...evaluates])
+    if (adapters.get(plan.subject)?.made?.kind === "mix" && data.get(plan.data)?.adapter === undefined)
+      report(
+        diagnostics.rows_without_adapter(
+          plan.item.on.at,
+          { mix: plan.subject, data: plan.data },
+          { help: `add \`adapter = "{column}"\` to \`data ${plan.data}\`` },
+        ),
+      );
   for (const plan of trains) {
     const made = adapters.get(plan.adapter)?.made;
     if (made && made.kind !== "mix")

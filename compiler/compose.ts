@@ -4,6 +4,7 @@
 import type * as tree from "../grammar/tree.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { makeBank } from "./bank.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { AdapterPlan, Made } from "./inject.ts";
 import { number, type Scope } from "./values.ts";
@@ -91,15 +92,19 @@ export const compose = (
     maker === "combine"
       ? { kind: "sum", terms: members.map(({ name, weight }) => ({ adapter: name, weight })) }
       : { kind: maker, of: names };
+  const bank = maker === "mix" ? makeBank(item.name.text, call.at, plans, context) : { params: [], trainable: 0 };
+  if (!bank) return undefined;
+  const { under } = plans[0]!;
   return {
     name: item.name.text,
     at: item.at,
     base: plans[0]!.base,
     injections: [],
-    params: [],
+    params: bank.params,
     targets: [...new Set(plans.flatMap((plan) => plan.targets))],
     coverage: plans.flatMap((plan) => plan.coverage),
-    trainable: 0,
+    trainable: bank.trainable,
+    ...(maker === "mix" && under !== undefined && { under }),
     made,
   };
 };

@@ -17,6 +17,7 @@ import { checkPoint, pointsOf } from "./interfaces.ts";
 import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { withMemory } from "./memory.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "./method-scope.ts";
+import { bankOf, callPerRow } from "./per-row.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { type Extent, shiftOf } from "./virtual.ts";
 import { weightedChange } from "./weighted-change.ts";
@@ -217,7 +218,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const above = /\.\d+$/.test(current().name) && local(path) === path;
     // What all targets share keeps one name wherever it is read.
     const port = portOf(switchedOn, adapter, param.shared ? `*.${path}` : above ? `/${path}` : local(path));
-    return tensorOf(addInput(port, { dtype: "f32", shape: param.shape }, { kind: "adapter", param: held(choice, param) }));
+    const shape = adapter === oneRow ? param.shape.slice(1) : param.shape;
+    return tensorOf(addInput(port, { dtype: "f32", shape }, { kind: "adapter", param: held(choice, param) }));
   };
 
   const tools: Tools = {
@@ -309,7 +311,19 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     return tensorOf(result);
   };
 
+  /** The bank of which every row takes its own, while one row's computation is unfolded. */
+  let oneRow: string | undefined;
+
   const callModule = (instance: Instance, args: readonly Value[], at: tree.Span, through: Context["through"]): Value => {
+    const bank = oneRow === undefined ? bankOf(choice, instance) : undefined;
+    if (bank !== undefined) {
+      oneRow = bank;
+      return callPerRow({ report, stages, addInput, use }, { instance, bank, args, at, through }, (row) => {
+        const unfolded = callModule(instance, row, at, through);
+        oneRow = undefined;
+        return unfolded;
+      });
+    }
     const forward = instance.definition.members.find((member) => member.kind === "forward");
     const inner = contextFor(through);
     if (forward?.kind !== "forward")

@@ -3,6 +3,7 @@
 // op says how in its own file (`lift`); a batch whose rows use different adapters follows from it for every method at once.
 // The idea is JAX's vmap: batching as a transformation of the program (Frostig et al. 2018).
 
+import { product } from "./dims.ts";
 import type { Dim, Graph, Node } from "./graph.ts";
 import { reachable } from "./graph.ts";
 import { ops } from "./ops/index.ts";
@@ -27,6 +28,13 @@ export const widen = (graph: Graph, x: Node, rank: number): Node => {
   const [rows, ...own] = x.type.shape;
   if (own.length >= rank) return x;
   return graph.add("reshape", [x], { shape: [rows!, ...new Array<number>(rank - own.length).fill(1), ...own] });
+};
+
+/** [rows, …]: the place of `bank` [count, …] that `which` [rows] names for each row. */
+export const rowsOf = (graph: Graph, bank: Node, which: Node): Node => {
+  const [count, ...own] = bank.type.shape;
+  const flat = graph.add("reshape", [bank], { shape: [count!, product(own)] });
+  return graph.add("reshape", [graph.add("gather", [flat, which])], { shape: [which.type.shape[0]!, ...own] });
 };
 
 /** For ops that look at the last axes alone, whatever stands before them, as long as only their first input differs from row to row. */

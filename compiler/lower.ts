@@ -183,7 +183,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>
-    ["ids", "positions", "rows", "targets", "scale", "keep"].includes(name) ||
+    ["ids", "positions", "rows", "targets", "scale", "keep", "which"].includes(name) ||
     name.endsWith(".scalars") ||
     name.endsWith(".factors") ||
     name.startsWith("seed.");
@@ -250,7 +250,8 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       trainable: adapter.trainable,
       files,
       with: adaptersIn(layersOf(adapter.name, adapters)),
-      trained: trains.some((plan) => plan.adapter === adapter.name),
+      ...(adapter.made?.kind === "mix" && { bank: adapter.made.of }),
+      trainedBy: trains.flatMap((plan) => (movedBy(plan.adapter, adapters).includes(adapter.name) ? [plan.adapter] : [])),
       mergeable: reason === undefined,
       ...(reason !== undefined && { unmergeable: reason }),
     };
@@ -310,12 +311,23 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   return { job, segments };
 };
 
+/** The adapters that a training of this one moves: itself, and what its bank holds. */
+const movedBy = (name: string, adapters: ReadonlyMap<string, AdapterPlan>): readonly string[] => {
+  const made = adapters.get(name)?.made;
+  return made?.kind === "mix" ? [name, ...made.of] : [name];
+};
+
 const adapterParameter = (param: AdapterParam): Parameter => ({
   name: param.name,
   shape: param.shape.map(Number),
   dtype: "f32",
   trained: param.trained,
-  source: "copyOf" in param.source ? { kind: "copy", of: param.source.copyOf } : { kind: "draw", ...param.source },
+  source:
+    "copyOf" in param.source
+      ? { kind: "copy", of: param.source.copyOf }
+      : "stackOf" in param.source
+        ? { kind: "stack", of: param.source.stackOf }
+        : { kind: "draw", ...param.source },
 });
 
 /** f32 elements of an adapter's flat arena, padding included. */

@@ -41,6 +41,7 @@ export const readers = ["jsonl", "json", "csv", "parquet", "text"] as const;
 export const dataTable: Record<string, Setting> = {
   prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
   answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
+  adapter: { type: "string", doc: 'the adapter of a row, for a `mix` of adapters, like `adapter = "{task}"`' },
   loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
 };
 
@@ -91,11 +92,13 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
   if (splits.length === 0)
     context.report(diagnostics.no_splits(item.name.at, { name: item.name.text }, { help: 'add one, like `train = jsonl("train.jsonl")`' }));
   const prompt = settings.text("prompt");
+  const adapter = settings.text("adapter");
   return {
     name: item.name.text,
     splits,
     ...(prompt !== undefined && { prompt }),
     answer: settings.text("answer") ?? "",
+    ...(adapter !== undefined && { adapter }),
     loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer",
   };
 };

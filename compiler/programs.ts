@@ -108,7 +108,8 @@ const selectRows = (last: Prepared, logits: Node, input: (name: string, type: Te
     );
     // The replaced inputs stay inputs of the take_rows nodes; everything after them sees [n, …].
     const [selected] = substitute(last.graph, [logits], replaced) ?? [];
-    if (selected) return selected;
+    // Where the last part has something of its own for each row of the batch, a list of tokens no longer says which row they are of.
+    if (selected && selected.type.shape.length === logits.type.shape.length - 1) return selected;
   }
   return last.graph.add("take_rows", [logits, rows]);
 };

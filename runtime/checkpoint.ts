@@ -160,6 +160,7 @@ export const loadParameters = async (
       if (!original) throw new Error(`${name} copies ${source.of}, which the job does not have`);
       return first(original);
     }
+    if (source.kind === "stack") throw new Error(`${name} is a bank's`);
     const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
     draw(source, seeds.get(name) ?? job.base.seed, name, values);
     return values;
@@ -168,6 +169,7 @@ export const loadParameters = async (
     const { source } = parameter;
     if (source.kind === "checkpoint" && source.packed)
       await writePacked(parameter, await readPacked(checkpoint!, job.formats[parameter.format!]!, source.tensor));
-    else await write(parameter, await first(parameter));
+    // A bank is filled from its adapters when it is needed: by then they may have been trained or read.
+    else if (source.kind !== "stack") await write(parameter, await first(parameter));
   }
 };

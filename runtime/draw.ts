@@ -119,10 +119,12 @@ export const draw = (source: Draw, seed: number, name: string, out: Float32Array
   }
 };
 
-/** The seed of every adapter's parameters: that of the first training of the adapter. All else is drawn with the base's seed. */
+/** The seed of every adapter's parameters: that of the first training of it, or of a bank that holds it. All else is drawn with the base's seed. */
 export const adapterSeeds = (job: Job): ReadonlyMap<string, number> => {
   const seeds = new Map<string, number>();
+  const find = (name: string) => job.adapters.find((adapter) => adapter.name === name);
   for (const { adapter, seed } of job.train)
-    for (const name of job.adapters.find((a) => a.name === adapter)?.parameters ?? []) if (!seeds.has(name)) seeds.set(name, seed);
+    for (const moved of [adapter, ...(find(adapter)?.bank ?? [])])
+      for (const name of find(moved)?.parameters ?? []) if (!seeds.has(name)) seeds.set(name, seed);
   return seeds;
 };

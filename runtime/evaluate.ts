@@ -3,6 +3,7 @@
 
 import type { Data, Evaluate, Job, Split } from "../spec/job.ts";
 import type { EvaluateResult, Sample } from "../spec/result.ts";
+import { placeOf } from "./bank.ts";
 import { fillBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import { readRows } from "./data/read.ts";
@@ -28,6 +29,8 @@ export const sumTokens = async (
   examples: Examples,
   session: Session,
   listen: Listener,
+  /** For a bank of adapters: the place of each example's. */
+  places?: Int32Array,
 ): Promise<TokenSums> => {
   const plan = planEpoch(examples, { size: evaluate.micro_batch_size, order: "length", seed: 0, epoch: 0 });
   const title = `evaluate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`;
@@ -42,6 +45,11 @@ export const sumTokens = async (
       await session.write("positions", filled.positions);
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
+      if (places)
+        await session.write(
+          "which",
+          planned.examples.map((example) => places[example]!),
+        );
       await session.run(evaluate.program, { b: filled.b, t: filled.t, n: filled.n });
       loss += ((await session.read("loss", evaluate.program)) as Float32Array)[0]!;
       right += ((await session.read("right", evaluate.program)) as Float32Array)[0]!;
@@ -65,6 +73,8 @@ export const tokenScores = (evaluate: Pick<Evaluate, "metrics">, sums: TokenSums
 export interface Input {
   readonly prompt: string;
   readonly references: readonly string[];
+  /** The adapter that the row asks for, where the data names one. */
+  readonly adapter?: string;
 }
 
 /** The inputs of a split in file order: its rows, or its distinct prompts with all their answers. */
@@ -77,15 +87,18 @@ export const readInputs = async (
 ): Promise<readonly Input[]> => {
   const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
   const answer = parseTemplate(data.answer);
-  const rows = await readRows(host, split, folder, [...new Set([...(prompt?.columns ?? []), ...answer.columns])]);
-  const known = new Map<string, { prompt: string; references: string[] }>();
+  const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);
+  const columns = [prompt, answer, chosen].flatMap((template) => template?.columns ?? []);
+  const rows = await readRows(host, split, folder, [...new Set(columns)]);
+  const known = new Map<string, { prompt: string; references: string[]; adapter?: string }>();
   for (const [i, row] of rows.entries()) {
     const text = prompt ? fillTemplate(prompt, row.values) : "";
-    const key = inputs === "prompts" && prompt ? text : String(i);
+    const adapter = chosen && fillTemplate(chosen, row.values);
+    const key = inputs === "prompts" && prompt ? `${adapter ?? ""}\n${text}` : String(i);
     const reference = fillTemplate(answer, row.values).trim();
     const one = known.get(key);
     if (one) one.references.push(reference);
-    else if (known.size < limit) known.set(key, { prompt: text, references: [reference] });
+    else if (known.size < limit) known.set(key, { prompt: text, references: [reference], ...(adapter !== undefined && { adapter }) });
   }
   return [...known.values()];
 };
@@ -100,7 +113,7 @@ export interface Scored {
 }
 
 export interface ScoreOptions {
-  readonly job: Pick<Job, "programs" | "base">;
+  readonly job: Pick<Job, "programs" | "base" | "adapters">;
   readonly session: Session;
   readonly tokenizer: Tokenizer;
   readonly listen: Listener;
@@ -115,6 +128,7 @@ export const scoresText = (evaluate: Evaluate): boolean =>
 export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[], options: ScoreOptions): Promise<Scored> => {
   const { job, session, tokenizer, listen, signal } = options;
   const start = performance.now();
+  const bank = job.adapters.find(({ name }) => name === evaluate.subject)?.bank;
   const title = `generate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`;
   const { texts, tokens } = await answerPrompts(
     inputs.map(({ prompt }) => prompt),
@@ -125,6 +139,7 @@ export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[],
       program: evaluate.generator!,
       virtual: evaluate.virtual,
       settings: evaluate.generate!,
+      places: bank && inputs.map(({ adapter = "" }) => placeOf(evaluate.subject, bank, adapter, title)),
       done: (done) => listen({ kind: "progress", title, done, total: inputs.length }),
       signal,
     },

@@ -3,6 +3,7 @@
 
 import type { Adapter, Job } from "../spec/job.ts";
 import { loadAdapter } from "./adapter-files.ts";
+import { emptyBank, fillBank } from "./bank.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
 import { type Host, joinPath } from "./host.ts";
@@ -20,8 +21,10 @@ export interface ReadyOptions {
 export interface Ready {
   /** Makes sure that everything the subject needs is in memory. Throws a DiagnosticError. */
   readonly need: (subject: string) => Promise<void>;
+  /** Training of the adapter begins: what it stands on is in memory, and of itself what it begins with. Throws a DiagnosticError. */
+  readonly begin: (adapter: string) => Promise<void>;
   /** The adapter has just been trained here: what is in memory is the newest. */
-  readonly trained: (adapter: string) => void;
+  readonly trained: (adapter: string) => Promise<void>;
 }
 
 export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
@@ -32,17 +35,43 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
     listen({ kind: "phase", title: `load adapter ${adapter.name}` });
     await loadAdapter(host, from, adapter, job.parameters, (parameter, values) => session.write(parameter, values));
   };
+  const find = (name: string): Adapter => job.adapters.find((candidate) => candidate.name === name)!;
+  const one = async (name: string): Promise<void> => {
+    if (present.has(name)) return;
+    present.add(name);
+    const adapter = find(name);
+    if (adapter.bank) {
+      for (const member of adapter.bank) await one(member);
+      await fillBank(job, adapter, session);
+    }
+    // An adapter that the file neither trains nor reads is as it was drawn.
+    else if (adapter.trainedBy.length > 0 || adapter.from !== undefined) await load(adapter);
+  };
   return {
+    begin: async (name) => {
+      const adapter = find(name);
+      for (const below of adapter.with) if (below !== name) await one(below);
+      present.add(name);
+      if (!adapter.bank) return;
+      for (const member of adapter.bank) {
+        if (find(member).trainedBy.includes(member) || find(member).from !== undefined) await one(member);
+        present.add(member);
+      }
+      await fillBank(job, adapter, session);
+    },
     need: async (subject) => {
       const wanted = job.adapters.find(({ name }) => name === subject)?.with ?? [];
-      for (const name of wanted) {
-        if (present.has(name)) continue;
-        present.add(name);
-        const adapter = job.adapters.find((candidate) => candidate.name === name)!;
-        // An adapter that the file neither trains nor reads is as it was drawn.
-        if (adapter.trained || adapter.from !== undefined) await load(adapter);
-      }
+      for (const name of wanted) await one(name);
     },
-    trained: (adapter) => present.add(adapter),
+    trained: async (name) => {
+      const adapter = find(name);
+      present.add(name);
+      if (adapter.bank) {
+        await emptyBank(job, adapter, session);
+        for (const member of adapter.bank) present.add(member);
+      }
+      // What holds a copy of its tensors is filled again when it is needed.
+      for (const other of job.adapters) if (other !== adapter && other.bank?.includes(name)) present.delete(other.name);
+    },
   };
 };

@@ -7,6 +7,7 @@
 import type { Evaluate, Job, Merge, Train } from "../spec/job.ts";
 import type { EvaluateResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
 import { saveAdapter } from "./adapter-files.ts";
+import { placesIn } from "./bank.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
 import { type Examples, readExamples } from "./data/examples.ts";
@@ -71,7 +72,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       train.push(result);
       interrupted ||= stopped;
       if (stopped) break;
-      saved.set(item.adapter, await run.save(item.adapter));
+      for (const name of adapterOf(job, item.adapter).bank ?? [item.adapter]) saved.set(name, await run.save(name));
     }
     if (!interrupted) {
       if (verbs.has("evaluate")) await evaluateSome((item) => isAdapter(item.subject));
@@ -194,11 +195,16 @@ const prepare = async (
   };
   const read = async (value: string): Promise<Float32Array> => (await session.read(value)) as Float32Array;
 
+  const placesOf = (subject: string, examples: Examples, data: string): Int32Array | undefined => {
+    const bank = job.adapters.find(({ name, bank: members }) => name === subject && members);
+    return bank && placesIn(bank, examples, data);
+  };
   const ready = readyAdapters(job, { host, session, folder: options.folder, out, listen });
   return {
     train: async (train) => {
-      for (const name of adapterOf(job, train.adapter).with) if (name !== train.adapter) await ready.need(name);
+      await ready.begin(train.adapter);
       const examples = await examplesOf(train.data, train.split, train.sequence_len);
+      const places = placesOf(train.adapter, examples, `${train.data}.${train.split}`);
       const stateFolder = joinPath(joinPath(out, "state"), `${train.adapter}-${job.train.indexOf(train)}`);
       const history = new Float32Array(3 * totalSteps(train, examples));
       const arrays = [
@@ -215,6 +221,7 @@ const prepare = async (
       const outcome = await trainAdapter(job, train, examples, session, {
         listen,
         history,
+        places,
         signal: options.signal,
         from: restored?.position,
         save: async (position) => {
@@ -230,7 +237,7 @@ const prepare = async (
           listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
         },
       });
-      ready.trained(train.adapter);
+      await ready.trained(train.adapter);
       if (!outcome.interrupted) await host.remove(stateFolder);
       const { losses, norms, rates, seconds } = outcome;
       return {
@@ -256,7 +263,8 @@ const prepare = async (
       const start = performance.now();
       await ready.need(item.subject);
       const examples = await examplesOf(item.data, item.split, item.sequence_len);
-      const ofTokens = tokenScores(item, await sumTokens(item, examples, session, listen));
+      const places = placesOf(item.subject, examples, `${item.data}.${item.split}`);
+      const ofTokens = tokenScores(item, await sumTokens(item, examples, session, listen, places));
       const split = splitOf(job, item.data, item.split);
       const all = scoresText(item);
       const limit = all ? Number.POSITIVE_INFINITY : (item.samples ?? 3);

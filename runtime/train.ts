@@ -36,6 +36,8 @@ export interface TrainOptions {
   readonly listen: Listener;
   readonly signal?: AbortSignal | undefined;
   readonly from?: Position | undefined;
+  /** For a bank of adapters: the place of each example's. */
+  readonly places?: Int32Array | undefined;
   /** [3, total]: loss, norm and rate of each step so far; filled on, so that a resumed run has its whole curve. */
   readonly history: Float32Array;
   /** Called when the job says that state should be saved, and when training is interrupted. */
@@ -93,6 +95,11 @@ export const trainAdapter = async (
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
       await session.write("scale", Float32Array.of(1 / labels));
+      if (options.places)
+        await session.write(
+          "which",
+          planned.examples.map((i) => options.places![i]!),
+        );
       if (train.seeds > 0) await session.write("seeds", seedsOf(train, step, micro));
       await session.run(train.step, { b: filled.b, t: filled.t, n: filled.n });
       loss += ((await session.read("loss", train.step)) as Float32Array)[0]!;

@@ -188,6 +188,14 @@ export const diagnostics = {
   adapter_circle: (at: Span | undefined, { names }: { readonly names: string | number }, details: Details = {}): Diagnostic => make("PEFT0452", "error", `adapters stand on each other in a circle: ${names}`, at, details),
   /** `{adapter}` has nothing of its own to train: it is a `{made}` of other adapters */
   nothing_of_its_own: (at: Span | undefined, { adapter, made }: { readonly adapter: string | number; readonly made: string | number }, details: Details = {}): Diagnostic => make("PEFT0453", "error", `\`${adapter}\` has nothing of its own to train: it is a \`${made}\` of other adapters`, at, details),
+  /** `{first}` and `{second}` cannot share a batch: {problem} */
+  members_differ: (at: Span | undefined, { first, second, problem }: { readonly first: string | number; readonly second: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0454", "error", `\`${first}\` and \`${second}\` cannot share a batch: ${problem}`, at, details),
+  /** `{adapter}` cannot be computed row by row: `{op}` takes one parameter for all rows */
+  not_per_row: (at: Span | undefined, { adapter, op }: { readonly adapter: string | number; readonly op: string | number }, details: Details = {}): Diagnostic => make("PEFT0455", "error", `\`${adapter}\` cannot be computed row by row: \`${op}\` takes one parameter for all rows`, at, details),
+  /** {place} asks for the adapter `{name}`, which `{mix}` does not hold */
+  unknown_row_adapter: (at: Span | undefined, { place, name, mix }: { readonly place: string | number; readonly name: string | number; readonly mix: string | number }, details: Details = {}): Diagnostic => make("PEFT0460", "error", `${place} asks for the adapter \`${name}\`, which \`${mix}\` does not hold`, at, details),
+  /** `{mix}` takes the adapter of each row from the data, and `{data}` does not name one */
+  rows_without_adapter: (at: Span | undefined, { mix, data }: { readonly mix: string | number; readonly data: string | number }, details: Details = {}): Diagnostic => make("PEFT0461", "error", `\`${mix}\` takes the adapter of each row from the data, and \`${data}\` does not name one`, at, details),
   /** no interface is called `{name}` */
   unknown_interface: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0470", "error", `no interface is called \`${name}\``, at, details),
   /** {module} says it is {face}, and has no {what} `{name}` */

@@ -105,7 +105,9 @@ export type Source =
       readonly transposed?: boolean;
     }
   /** A copy of another parameter's first value: trained copies of a base's parameter. */
-  | { readonly kind: "copy"; readonly of: string };
+  | { readonly kind: "copy"; readonly of: string }
+  /** The values of these parameters one after the other, along a first axis: a bank of adapters of which each row takes its own. */
+  | { readonly kind: "stack"; readonly of: readonly string[] };
 
 /** One step of storing a tensor: an op of compiler/ops on earlier nodes, an input (`x`, `all`, `code` or a state), or a constant. */
 export interface FormatNode {
@@ -200,8 +202,10 @@ export interface Adapter {
   readonly files: AdapterFiles;
   /** Adapters with tensors that are on when this one is, in order: what it stands on, or is made of, and itself if it has tensors. */
   readonly with: readonly string[];
-  /** The file trains it: its tensors are those that a run saved. */
-  readonly trained: boolean;
+  /** Adapters whose tensors its own hold side by side, in order; a row of a batch names one by its place. */
+  readonly bank?: readonly string[];
+  /** The `train` blocks of the file that move it, by their subjects: its own, or a bank's. Where there is one, a run has saved it. */
+  readonly trainedBy: readonly string[];
   /** Folder it is read from, as written; relative paths start at the folder of the `.peft` file. */
   readonly from?: string;
   readonly mergeable: boolean;
@@ -224,6 +228,8 @@ export interface Data {
   /** `{column}` is replaced by the row's value. */
   readonly prompt?: string;
   readonly answer: string;
+  /** Names the adapter of a row, for what is a mix of adapters. */
+  readonly adapter?: string;
   readonly loss_on: "answer" | "all";
 }
 
@@ -244,7 +250,8 @@ export interface Train {
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
   readonly log: { readonly every: number };
   /**
-   * Program of one micro-batch. Inputs: ids, positions, rows, targets, scale (1 / answer tokens of the whole step), and seeds
+   * Program of one micro-batch. Inputs: ids, positions, rows, targets, scale (1 / answer tokens of the whole step), which (the place of each row's adapter in
+   * the bank) when it trains a bank, and seeds
    * when something is gated (see `seeds`). Output: loss (already scaled: the micro-batches' losses add up to the step's).
    */
   readonly step: string;
@@ -276,12 +283,12 @@ export interface Evaluate {
   readonly sequence_len: number;
   /** As in `Train`; for generation too. */
   readonly virtual?: number;
-  /** Program. Inputs: ids, positions, rows, targets, scale. Output: loss (the sum over answer tokens times scale). */
+  /** Program. Inputs: ids, positions, rows, targets, scale, and which for a bank (see `Train.step`). Output: loss (the sum over answer tokens times scale). */
   readonly program: string;
   readonly generate?: Generation;
   /** Generated texts that are shown, from the split's start; all are generated when a metric is scored on text. */
   readonly samples?: number;
-  /** Program for generation; t is the prompt's length, then 1. Inputs: ids, positions, rows (flattened index of each row's last token); output: logits [n, vocabulary]. */
+  /** Program for generation; t is the prompt's length, then 1. Inputs: ids, positions, rows (flattened index of each row's last token), and which for a bank; output: logits [n, vocabulary]. */
   readonly generator?: string;
 }
 

@@ -32,6 +32,8 @@ export interface Examples {
   readonly starts: Int32Array;
   /** The row's number in its file. */
   readonly rows: Int32Array;
+  /** The adapter that each example asks for, where the data names one. */
+  readonly adapters?: readonly string[];
 }
 
 export interface ExamplesReport {
@@ -68,7 +70,9 @@ export const readExamples = (
 ): Promise<{ examples: Examples; report: ExamplesReport }> => {
   const about = { block: `data ${data.name}`, part: split.name };
   return blaming(about, async () => {
-    const columns = [data.prompt, data.answer].flatMap((template) => (template === undefined ? [] : parseTemplate(template).columns));
+    const columns = [data.prompt, data.answer, data.adapter].flatMap((template) =>
+      template === undefined ? [] : parseTemplate(template).columns,
+    );
     const rows = await readRows(host, split, folder, columns);
     const path = pathOf(split, folder);
     const { examples, report } = encodeExamples(rows, data, tokenizer, options, path, (row) => placeOf(split, path, row.number));
@@ -79,7 +83,7 @@ export const readExamples = (
 /** Encodes rows. `place` says where a row stands, for messages. Throws a DiagnosticError. */
 export const encodeExamples = (
   rows: readonly Row[],
-  data: Pick<Data, "prompt" | "answer" | "loss_on">,
+  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on">,
   tokenizer: Tokenizer,
   { limit, vocabulary }: EncodeOptions,
   path: string,
@@ -87,6 +91,8 @@ export const encodeExamples = (
 ): { examples: Examples; report: ExamplesReport } => {
   const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
   const answer = parseTemplate(data.answer);
+  const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);
+  const adapters: string[] = [];
   const packed = growing(rows.length);
   const seen = new Map<string, number[]>(); // several answers to one prompt are common
   const promptIds = (text: string): number[] => {
@@ -119,6 +125,7 @@ export const encodeExamples = (
     }
     if (length > limit) truncated++;
     packed.add(before, after, tokenizer.eos, Math.min(length, limit), first, row.number);
+    if (chosen) adapters.push(fillTemplate(chosen, row.values));
   }
   const total = rows.length;
   if (noRoom > 0)
@@ -143,7 +150,7 @@ export const encodeExamples = (
       ),
     );
   if (emptyAnswers > 0) warnings.push(diagnostics.data_answers_empty(undefined, { count: emptyAnswers, total, path }));
-  const examples = packed.finish();
+  const examples: Examples = { ...packed.finish(), ...(chosen && { adapters }) };
   let largest = 0;
   for (const id of examples.ids) if (id > largest) largest = id;
   if (largest >= vocabulary)

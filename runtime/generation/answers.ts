@@ -12,6 +12,8 @@ export interface AnswerOptions {
   /** Slots in front of each prompt for virtual tokens. */
   readonly virtual?: number | undefined;
   readonly settings: Generation;
+  /** For a bank of adapters: the place of each prompt's. */
+  readonly places?: readonly number[] | undefined;
   readonly done?: (prompts: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -26,7 +28,7 @@ export const answerPrompts = async (
   prompts: readonly string[],
   tokenizer: Tokenizer,
   session: Session,
-  { job, program, virtual, settings, done, signal }: AnswerOptions,
+  { job, program, virtual, settings, places, done, signal }: AnswerOptions,
 ): Promise<Answers> => {
   const stop = settings.stop ?? [];
   // A stop text has few characters; the last ids of an answer hold it as soon as it is there.
@@ -40,6 +42,7 @@ export const answerPrompts = async (
       program,
       virtual,
       settings,
+      places,
       stops: tokenizer.stops,
       ...(stop.length && {
         ended: (ids) => {

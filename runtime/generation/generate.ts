@@ -15,6 +15,8 @@ export interface GenerateOptions {
   /** Slots in front of each prompt for virtual tokens. */
   readonly virtual?: number | undefined;
   readonly settings: Generation;
+  /** For a bank of adapters: the place of each prompt's. */
+  readonly places?: readonly number[] | undefined;
   /** Ids that end a row. */
   readonly stops: readonly number[];
   /** Whether what was written holds a text that ends it; absent when there is none. */
@@ -55,7 +57,7 @@ const generateBatch = async (
   all: readonly (readonly number[])[],
   names: readonly number[],
   session: Session,
-  { job, program, virtual = 0, settings, stops, ended = () => false }: GenerateOptions,
+  { job, program, virtual = 0, settings, places, stops, ended = () => false }: GenerateOptions,
 ): Promise<(readonly number[])[]> => {
   const { dims, calls } = job.programs[program]!;
   const vocabulary = job.base.vocab_size;
@@ -85,6 +87,8 @@ const generateBatch = async (
     for (let i = 0; i < t; i++) positions[row * t + i] = i;
     lasts[row] = row * t + virtual + prompt.length - 1;
   }
+  let which = places && Int32Array.from(names, (name) => places[name]!);
+  if (which) await session.write("which", which);
   await session.write("ids", ids);
   await session.write("positions", positions);
   await session.write("rows", lasts);
@@ -117,8 +121,13 @@ const generateBatch = async (
     }
     active = still;
     if (active.length === 0) return searches.map((search) => search.answer());
-    if (from.length !== b || from.some((source, i) => source !== i))
+    if (from.length !== b || from.some((source, i) => source !== i)) {
+      if (which) {
+        which = Int32Array.from(from, (source) => which![source]!);
+        await session.write("which", which);
+      }
       await session.move(caches, Int32Array.from(from), { b: Math.max(b, from.length), s }, longest + k);
+    }
     b = from.length;
     await session.write("ids", Int32Array.from(next));
     await session.write("positions", Int32Array.from(where));

@@ -2,6 +2,7 @@
 // scale what is changed, a stack is one after the other, and only the adapter that is trained moves.
 
 import { compile } from "../../compiler/compile.ts";
+import { reachable } from "../../compiler/graph.ts";
 import type { Session } from "../../runtime/devices/device.ts";
 import type { Job } from "../../spec/job.ts";
 import { assert, group } from "../harness.ts";
@@ -34,7 +35,7 @@ const open = async (built: Built): Promise<Opened> => {
   // A trained copy that is still what it was copied from would change nothing.
   for (const { name, source } of job.parameters)
     if (source.kind === "copy") {
-      const moved = values.get(name)!.map((value, i) => value + 0.05 * Math.sin(i + 1));
+      const moved = values.get(name)!.map((value, i) => value + 0.05 * Math.sin(i + name.charCodeAt(0)));
       values.set(name, moved);
       await session.write(name, moved);
     }
@@ -177,6 +178,99 @@ ${evaluating("tiny", "a", "d")}merge d into "d/"\n`;
     assert.not.ok(ops.includes("sub"));
   });
 
+  const three = (method: string, where: string): string =>
+    `peft 1
+base tiny = blank("base/", seed: 3)
+${["a", "b", "c"].map((name) => `adapter ${name} = ${method} into tiny.${where}\n`).join("")}adapter team = mix(a, b, c)
+data rows { train = text("rows.txt")  answer = "{text}"  adapter = "{text}" }
+train team on rows { optimizer: sgd(learning_rate: 0.5)  steps: 1  micro_batch_size: 4  sequence_len: 8 }
+evaluate a, b, c, team on rows.train { metrics: [loss]  micro_batch_size: 4  sequence_len: 8  generate: greedy(max_new_tokens: 2) }
+`;
+  const mixed: readonly [string, string, string, object][] = [
+    ["low-rank products in a llama", "lora(r: 2, alpha: 3)", "layers.**", llamaConfig],
+    ["low-rank products in a gpt2", "lora(r: 2, alpha: 3)", "layers.*.mlp.**", gptConfig],
+    ["whole weights and biases", "tune()", "layers.*.mlp.up", gptConfig],
+    ["the head, which only some tokens reach", "lora(r: 2)", "head", llamaConfig],
+  ];
+  for (const [name, method, where, config] of mixed)
+    test(`in a mix every row computes what its adapter computes alone, and trains it alone: ${name}`, async () => {
+      const opened = await open(await build(three(method, where), config));
+      const { job, session, values } = opened;
+      const rows = randomBatch(4, 8, job.base.vocab_size, 3);
+      const which = [2, 0, 2, 1];
+      const order = ["a", "b", "c"];
+      for (const { name: parameter, source } of job.parameters)
+        if (source.kind === "stack") await session.write(parameter, Float32Array.from(source.of.flatMap((one) => [...values.get(one)!])));
+      const give = async (of: readonly number[]): Promise<Record<string, number>> => {
+        const chosen = [...rows.rows.keys()].filter((k) => of.includes(Math.floor(rows.rows[k]! / 8)));
+        const cut = (all: Int32Array): Int32Array => Int32Array.from(of.flatMap((row) => [...all.subarray(8 * row, 8 * row + 8)]));
+        await session.write("ids", cut(rows.ids));
+        await session.write("positions", cut(rows.positions));
+        await session.write(
+          "rows",
+          Int32Array.from(chosen, (k) => (rows.rows[k]! % 8) + 8 * of.indexOf(Math.floor(rows.rows[k]! / 8))),
+        );
+        await session.write(
+          "targets",
+          Int32Array.from(chosen, (k) => rows.targets[k]!),
+        );
+        await session.write("scale", Float32Array.of(1 / rows.n));
+        return { b: of.length, t: 8, n: chosen.length };
+      };
+      const run = async (program: string, of: readonly number[]): Promise<number> => {
+        const dims = await give(of);
+        if (job.programs[program]!.inputs.includes("which"))
+          await session.write(
+            "which",
+            Int32Array.from(of, (row) => which[row]!),
+          );
+        await session.run(program, dims);
+        return ((await session.read("loss", program)) as Float32Array)[0]!;
+      };
+      const program = (subject: string): string => job.evaluate.find((item) => item.subject === subject)!.program;
+      const together = await run(program("team"), [0, 1, 2, 3]);
+      let apart = 0;
+      for (const [i, subject] of order.entries()) {
+        const own = [0, 1, 2, 3].filter((row) => which[row] === i);
+        apart += await run(program(subject), own);
+      }
+      near(together, apart, "losses");
+      farFrom(await run(program("a"), [0, 1, 2, 3]), together, "all rows with one adapter");
+      // The gradient of one element of one adapter against a difference of the evaluated loss.
+      await run(job.train[0]!.step, [0, 1, 2, 3]);
+      const bank = job.parameters.find(({ source, name: parameter }) => source.kind === "stack" && /(b|up\.weight)$/.test(parameter))!;
+      const gradient = (await session.read(`gradient(${bank.name})`)) as Float32Array;
+      const size = gradient.length / 3;
+      for (const place of [0, 1, 2]) {
+        const value = ((await session.read(bank.name)) as Float32Array).slice();
+        const at = async (delta: number): Promise<number> => {
+          const moved = Float32Array.from(value);
+          moved[place * size]! += delta;
+          await session.write(bank.name, moved);
+          return run(program("team"), [0, 1, 2, 3]);
+        };
+        const difference = ((await at(1e-3)) - (await at(-1e-3))) / 2e-3;
+        await session.write(bank.name, value);
+        const found = gradient[place * size]!;
+        assert.ok(Math.abs(found - difference) < 2e-3 * (Math.abs(difference) + 0.05), `place ${place}: ${found} is not ${difference}`);
+      }
+    });
+
+  test("a mix never forms a weight for each row", async () => {
+    const { job, segments } = await build(three("lora(r: 2)", "layers.**"), { ...llamaConfig, hidden_size: 64, intermediate_size: 96 });
+    const nodes = Object.values(job.programs)
+      .filter(({ inputs }) => inputs.includes("which"))
+      .flatMap(({ calls }) => calls.flatMap(({ segment }) => reachable(segments.get(segment)!.outputs.map(({ node }) => node))));
+    assert.ok(nodes.length > 100);
+    const wide = nodes.filter(
+      ({ type: { shape } }) => shape[0] === "b" && shape.length === 3 && Number(shape[1]) > 8 && Number(shape[2]) > 8,
+    );
+    assert.equal(
+      wide.map(({ op, type }) => `${op} [${type.shape}]`),
+      [],
+    );
+  });
+
   test("mistakes are said where they are", async () => {
     const wrong: readonly [string, string][] = [
       ["adapter both = stack(a, nobody)", "PEFT0320"],
@@ -189,6 +283,12 @@ ${evaluating("tiny", "a", "d")}merge d into "d/"\n`;
       ["adapter d = lora(r: 2) into a.layers.0.attn.q, tiny.layers.1.attn.q", "PEFT0450"],
       ["adapter d = lora(r: 2) into e.layers.**\nadapter e = lora(r: 2) into d.layers.**", "PEFT0452"],
       ["adapter d = combine(d: 1, a: 1)", "PEFT0452"],
+      ["adapter team = mix(a, b)", "PEFT0454"],
+      ["adapter e = tune() into tiny.layers.1.mlp.down, tiny.layers.*.attn_norm\nadapter team = mix(c, e)", "PEFT0455"],
+      [
+        "adapter e = lora(r: 2, alpha: 3, dropout: 0.1) into tiny.layers.**\nadapter team = mix(a, e)\nevaluate team on rows.train",
+        "PEFT0461",
+      ],
       ["adapter both = stack(a, b)\ntrain both on rows { optimizer: sgd(learning_rate: 0.1)  steps: 1 }", "PEFT0453"],
     ];
     for (const [text, code] of wrong) assert.equal([...new Set(await codes(`${head}${text}\n`))], [code], text);

@@ -148,6 +148,7 @@ export const drawAll = async (
     const { source, name, shape } = parameter;
     const count = shape.reduce((a, b) => a * b, 1);
     const drawn = new Float32Array(count);
+    if (source.kind === "stack") continue;
     if (source.kind === "copy") drawn.set(values.get(source.of)!);
     else if (source.kind === "draw")
       draw(

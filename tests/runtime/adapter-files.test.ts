@@ -19,7 +19,7 @@ const adapter = (config: Record<string, unknown> = {}): Adapter => ({
   parameters: ["menu:q.a", "menu:q.b"],
   trainable: 14,
   with: [],
-  trained: false,
+  trainedBy: [],
   mergeable: true,
   files: {
     library: "peft",

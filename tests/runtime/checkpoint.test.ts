@@ -162,7 +162,7 @@ group("checkpoint", (test) => {
           parameters: ["menu:x", "menu:y"],
           trainable: 8,
           with: [],
-          trained: false,
+          trainedBy: [],
           mergeable: true,
           files: { library: "none", config: {}, tensors: [] },
         },

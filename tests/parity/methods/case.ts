@@ -61,14 +61,14 @@ export const bases = {
 const hash = (text: string): number => [...text].reduce((sum, c) => Math.imul(sum ^ c.charCodeAt(0), 16777619) >>> 0, 2166136261);
 
 /** Far from the usual first values (0.02, biases 0, norms 1), so that every term is seen in the loss. */
-const valuesOf = (tensor: string, count: number): Float32Array => {
+const valuesOf = (tensor: string, count: number, spread: number): Float32Array => {
   const next = random(hash(tensor));
   const centre = /(norm|ln_\w+)\.weight$/.test(tensor) ? 1 : 0;
-  return Float32Array.from({ length: count }, () => centre + 0.4 * (2 * next() - 1));
+  return Float32Array.from({ length: count }, () => centre + spread * (2 * next() - 1));
 };
 
 /** A checkpoint folder for these parameters (a blank base's, from its job). */
-export const writeBase = async (folder: string, config: object, parameters: readonly Parameter[]): Promise<void> => {
+export const writeBase = async (folder: string, config: object, parameters: readonly Parameter[], spread = 0.4): Promise<void> => {
   await nodeHost.makeFolder(folder);
   writeFileSync(`${folder}/config.json`, JSON.stringify(config));
   const plans = parameters.flatMap(({ source, shape }) =>
@@ -80,6 +80,7 @@ export const writeBase = async (folder: string, config: object, parameters: read
     const values = valuesOf(
       name,
       shape.reduce((a, b) => a * b, 1),
+      spread,
     );
     return new Uint8Array(values.buffer);
   });

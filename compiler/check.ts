@@ -113,7 +113,7 @@ export const check = async (
         ),
       );
   }
-  const merges = of("merge").flatMap((item) => readMerge(item, adapterNames, scope, context) ?? []);
+  const merges = of("merge").flatMap((item) => readMerge(item, adapterNames, library, scope, context) ?? []);
   checkOverlap(trains, evaluates, of("data"), data, context);
   if (!base) return undefined;
 
@@ -133,7 +133,7 @@ export const check = async (
   for (const plan of merges) {
     const stored =
       adapters.get(plan.adapter)?.targets.flatMap((module) => [...module.params.values()].filter((param) => param?.format)) ?? [];
-    if (stored.length > 0 && plan.as === undefined)
+    if (stored.length > 0 && plan.as === undefined && plan.format === undefined)
       report(
         diagnostics.merge_needs_as(
           plan.item.at,

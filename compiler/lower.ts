@@ -150,7 +150,13 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   for (const plan of merges) {
     const tensors = mergeTensors(adapters.get(plan.adapter)!, checked, programs, context);
     if (!tensors) return undefined;
-    jobMerges.push({ adapter: plan.adapter, into: plan.into, ...(plan.as && { as: plan.as }), tensors });
+    jobMerges.push({
+      adapter: plan.adapter,
+      into: plan.into,
+      ...(plan.as && { as: plan.as }),
+      ...(plan.format && { format: plan.format.label }),
+      tensors,
+    });
   }
 
   // ---- memory -------------------------------------------------------------------------------------------------------
@@ -296,7 +302,11 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
         }),
       )
       .concat([...adapters.values()].flatMap((adapter) => adapter.params.map(adapterParameter))),
-    formats: Object.fromEntries([...parametersOf(base.root)].flatMap(({ format }) => (format ? [[format.label, format.job]] : []))),
+    formats: Object.fromEntries(
+      [...[...parametersOf(base.root)].map(({ format }) => format), ...merges.map(({ format }) => format)].flatMap((format) =>
+        format ? [[format.label, format.job]] : [],
+      ),
+    ),
     adapters: jobAdapters,
     data: [...checked.data.values()],
     train: jobTrains,

@@ -7,6 +7,8 @@ import type { Data, DType, Split } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Context } from "./expressions.ts";
 import { evaluate } from "./expressions.ts";
+import { type FormatPlan, readFormat } from "./format.ts";
+import type { Library } from "./resolve.ts";
 import { parameter, readSettings, type Setting } from "./settings.ts";
 import type { Scope } from "./values.ts";
 
@@ -34,6 +36,8 @@ export interface MergePlan {
   readonly adapter: string;
   readonly into: string;
   readonly as?: DType;
+  /** Packed in this format. */
+  readonly format?: FormatPlan;
 }
 
 export const readers = ["jsonl", "json", "csv", "parquet", "text"] as const;
@@ -245,7 +249,13 @@ const interval = (
 
 export const storedTypes = ["f32", "f16", "bf16"];
 
-export const readMerge = (item: tree.Merge, subjects: ReadonlySet<string>, scope: Scope, context: Context): MergePlan | undefined => {
+export const readMerge = (
+  item: tree.Merge,
+  subjects: ReadonlySet<string>,
+  library: Library,
+  scope: Scope,
+  context: Context,
+): MergePlan | undefined => {
   const adapter = item.subject.text;
   if (!subjects.has(adapter)) {
     const near = nearest(adapter, subjects);
@@ -266,10 +276,29 @@ export const readMerge = (item: tree.Merge, subjects: ReadonlySet<string>, scope
   }
   const as = item.as?.kind === "ref" ? item.as.name : undefined;
   if (item.as && (as === undefined || !storedTypes.includes(as))) {
-    context.report(
-      diagnostics.wrong_type(item.as.at, { name: "as", wanted: `one of ${storedTypes.join(", ")}`, found: as ?? "something else" }),
-    );
-    return undefined;
+    const name = item.as.kind === "call" && item.as.callee.kind === "ref" ? item.as.callee.name : as;
+    if (name === undefined || !library.names("format").includes(name)) {
+      const known = [...storedTypes, ...library.names("format").filter((format) => !storedTypes.includes(format))];
+      const near = nearest(name ?? "", known);
+      context.report(
+        diagnostics.wrong_type(
+          item.as.at,
+          { name: "as", wanted: `one of ${known.join(", ")}`, found: name ?? "something else" },
+          near ? { help: `did you mean \`${near}\`?` } : {},
+        ),
+      );
+      return undefined;
+    }
+    const format = readFormat(item.as, library, scope, context);
+    if (format && !format.job.files)
+      context.report(
+        diagnostics.format_not_written(
+          item.as.at,
+          { format: format.label },
+          { help: `write in 16 bits (\`as f16\`), or in one of the formats that have an \`interop\`` },
+        ),
+      );
+    return format?.job.files ? { item, adapter, into: into.value, format } : undefined;
   }
   return { item, adapter, into: into.value, ...(as !== undefined && { as: as as DType }) };
 };

@@ -16,6 +16,7 @@ import { blaming } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
 import { readParameter, storeParameter, storePieces } from "./formats/store.ts";
+import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -175,7 +176,7 @@ const prepare = async (
       return parameter && job.values[parameter.name] ? [{ tensor, name: parameter.name }] : [];
     });
     // A tensor that the base keeps in a format has no place for the merged one: what the choice cost is measured as it is written.
-    if (places.length < item.tensors.length) return undefined;
+    if (places.length < item.tensors.length || item.format !== undefined) return undefined;
     const examples = await examplesOf(on.data, on.split, on.sequence_len);
     const lossOf = async (evaluate: Evaluate): Promise<number> => {
       const { loss, tokens: count } = await sumTokens(evaluate, examples, session, listen);
@@ -308,16 +309,28 @@ const prepare = async (
       // Inside the run's own folder an older merge is replaced; anything else is not ours to remove.
       if (into.startsWith(`${await host.resolve(out, ".")}/`)) await host.remove(into);
       const base = checkpoint ? checkpointBase(checkpoint) : drawnBase(job, baseFolder);
-      const report = await writeMerged(host, base, into, item.tensors, (tensor) => mergedValue(job, tensor, session, checkpoint), item.as);
+      const valueOf = (tensor: Merge["tensors"][number]): Promise<Float32Array> => mergedValue(job, tensor, session, checkpoint);
+      const inFormats = item.format !== undefined || job.parameters.some(({ format }) => format !== undefined);
+      const stored = inFormats
+        ? storedBase(base, job, item, (parameter) => {
+            const merged = item.tensors.find(({ tensor }) => "tensor" in parameter.source && tensor === parameter.source.tensor);
+            return merged ? valueOf(merged) : readParameter(job, parameter, session);
+          })
+        : undefined;
+      const report = stored
+        ? await writeMerged(host, stored.base, into, [], valueOf, undefined, stored.config)
+        : await writeMerged(host, base, into, item.tensors, valueOf, item.as);
+      const rounding = stored?.rounding() ?? { most: report.rounding.most };
       const check = await compareMerged(item, into);
-      listen({ kind: "merged", adapter: item.adapter, path: into, rounding: report.rounding.most, ...(check && { check }) });
+      listen({ kind: "merged", adapter: item.adapter, path: into, rounding: rounding.most, ...(check && { check }) });
       return {
         adapter: item.adapter,
         path: into,
         bytes: report.bytes,
         seconds: (performance.now() - start) / 1000,
-        tensors: report.merged,
-        rounding: report.rounding.most,
+        tensors: item.tensors.length,
+        rounding: rounding.most,
+        ...("relative" in rounding && { relative: rounding.relative }),
         ...(check && { check }),
       };
     },

@@ -19,7 +19,7 @@ export interface BaseTensor {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
   /** Its bytes, in pieces or whole. */
-  bytes(): Chunks;
+  bytes(): Chunks | Promise<Chunks>;
 }
 
 /** What merging starts from: a checkpoint, or a base that was drawn. */
@@ -77,6 +77,7 @@ const companions =
 /**
  * Writes the merged model into `into`, which must be absent or empty. `compute` gives a merged tensor as f32, row-major in the job's
  * orientation; it is asked for one at a time. `as` is the stored dtype of merged tensors (absent: the base's own).
+ * `config` may change config.json; one that returns its argument leaves the file as it stands.
  * Throws a DiagnosticError, and then nothing is left of the output.
  */
 export const writeMerged = async (
@@ -86,6 +87,7 @@ export const writeMerged = async (
   merged: readonly MergedTensor[],
   compute: (tensor: MergedTensor) => Promise<Float32Array> | Float32Array,
   as?: DType,
+  config: (config: Record<string, unknown>) => Record<string, unknown> = (same) => same,
 ): Promise<MergeReport> => {
   await checkOutput(host, base, into);
   const byName = new Map(merged.map((tensor) => [tensor.tensor, tensor]));
@@ -99,7 +101,7 @@ export const writeMerged = async (
     if ((await host.kind(base.folder)) === "folder")
       for (const { name, kind } of await host.list(base.folder))
         if (kind === "file" && companions.test(name))
-          await writeWhole(host, joinPath(partial, name), await host.read(joinPath(base.folder, name)));
+          await writeWhole(host, joinPath(partial, name), reconfigured(name, await host.read(joinPath(base.folder, name)), config));
 
     let bytes = 0;
     let tensorBytes = 0;
@@ -132,6 +134,17 @@ export const writeMerged = async (
     await host.remove(partial).catch(() => {});
     throw error;
   }
+};
+
+const reconfigured = (
+  name: string,
+  bytes: Uint8Array,
+  config: (config: Record<string, unknown>) => Record<string, unknown>,
+): Uint8Array | string => {
+  const parsed = name === "config.json" ? parseJson(bytes) : undefined;
+  if (!parsed || !("value" in parsed) || !isRecord(parsed.value)) return bytes;
+  const changed = config(parsed.value);
+  return changed === parsed.value ? bytes : `${JSON.stringify(changed, undefined, 2)}\n`;
 };
 
 const checkOutput = async (host: Host, base: MergeBase, into: string): Promise<void> => {

@@ -344,6 +344,8 @@ export const diagnostics = {
   weight_not_finite: (at: Span | undefined, { parameter, value, element, format }: { readonly parameter: string | number; readonly value: string | number; readonly element: string | number; readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0644", "error", `\`${parameter}\` holds ${value} at element ${element}, which ${format} cannot store`, at, details),
   /** {tensor} does not lie in the checkpoint as {format}: {problem} */
   packed_mismatch: (at: Span | undefined, { tensor, format, problem }: { readonly tensor: string | number; readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0645", "error", `${tensor} does not lie in the checkpoint as ${format}: ${problem}`, at, details),
+  /** {format} cannot be written: no other library reads it */
+  format_not_written: (at: Span | undefined, { format }: { readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0646", "error", `${format} cannot be written: no other library reads it`, at, details),
   /** adapter `{adapter}` amends `{module}`, a part of a fused projection: only this tool will load it */
   parts_stay_here: (at: Span | undefined, { adapter, module }: { readonly adapter: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0670", "warning", `adapter \`${adapter}\` amends \`${module}\`, a part of a fused projection: only this tool will load it`, at, details),
   /** the {what} is {value} at step {step} of training {adapter} */

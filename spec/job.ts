@@ -336,6 +336,8 @@ export interface Merge {
   readonly into: string;
   /** Stored dtype of the merged tensors; absent: each as the base stores it. */
   readonly as?: DType;
+  /** Label of the format that merged tensors, and all that the base keeps in a format, are packed in. */
+  readonly format?: string;
   readonly tensors: readonly MergedTensor[];
 }
 

@@ -97,8 +97,10 @@ export interface MergeResult {
   readonly bytes: number;
   readonly seconds: number;
   readonly tensors: number;
-  /** Largest difference that rounding to the stored dtype made to any weight. */
+  /** Largest difference that rounding to the stored dtype or format made to any weight. */
   readonly rounding: number;
+  /** Of a base that lies in formats: the root of the mean square of what was rounded away, over that of the weights. */
+  readonly relative?: number;
   /** Loss with the adapter applied as it runs, and of the written folder; when the file evaluates base and adapter on one split. */
   readonly check?: { readonly split: string; readonly unmerged: number; readonly merged: number };
 }

@@ -17,6 +17,25 @@ const runLength = 1 << 16;
 
 export const blockOf = (format: Format, shape: readonly number[]): number => format.block ?? shape.at(-1) ?? 1;
 
+/** The pieces of a tensor of this shape, with how many elements each has. */
+export const piecesOf = (
+  format: Format,
+  shape: readonly number[],
+  prefix = "",
+): { readonly suffix: string; readonly dtype: Format["dtype"]; readonly elements: number }[] => {
+  const elements = shape.reduce((a, b) => a * b, 1);
+  if (format.dtype !== "u8") return [{ suffix: prefix, dtype: format.dtype, elements }];
+  const blocks = Math.ceil(elements / blockOf(format, shape));
+  return [
+    { suffix: `${prefix}.code`, dtype: "u8", elements: Math.ceil((elements * format.bits) / 8) },
+    ...format.state.flatMap(({ name, per, format: inner }) => {
+      const own = per === "block" ? [blocks] : [];
+      const suffix = `${prefix}.${name}`;
+      return inner ? piecesOf(inner, own, suffix) : [{ suffix, dtype: "f32" as const, elements: per === "block" ? blocks : 1 }];
+    }),
+  ];
+};
+
 export const encode = (format: Format, values: Float32Array, shape: readonly number[], prefix = ""): Pieces => {
   const pieces: Pieces = new Map();
   if (format.dtype !== "u8") {

@@ -7,7 +7,7 @@ import type { Checkpoint } from "../checkpoint.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import type { StoredDType } from "../dtype.ts";
 import { isRecord, parseJson } from "../json.ts";
-import type { PieceData, Pieces } from "./encode.ts";
+import { type PieceData, type Pieces, piecesOf } from "./encode.ts";
 
 /** The full name of a key of `files`: "" is the tensor's own, ".x" follows it, "x" replaces its last part. */
 const keyOf = (tensor: string, key: string): string =>
@@ -61,31 +61,56 @@ export interface PackedTensor {
   readonly bytes: Uint8Array;
 }
 
-const torchTypes: Readonly<Record<string, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+/** Names of everything that a checkpoint holds of a packed tensor. */
+export const packedNames = (files: FormatFiles, tensor: string): string[] => [
+  ...files.tensors.map(({ key }) => keyOf(tensor, key)),
+  ...(files.entries.length ? [keyOf(tensor, settingsKey(files))] : []),
+];
 
-/** How a checkpoint holds the pieces of a tensor of this shape; `dtype` is what it had before, which a library unpacks it to. */
+/** The tensors that hold a packed one, before there is anything in them. */
+export const packedPlans = (format: Format, tensor: string, shape: readonly number[]): Omit<PackedTensor, "bytes">[] => {
+  const files = format.files!;
+  const counts = new Map(piecesOf(format, shape).map(({ suffix, dtype, elements }) => [suffix, { dtype, elements }]));
+  const plans = files.tensors.map(({ key, piece, table }): Omit<PackedTensor, "bytes"> => {
+    const name = keyOf(tensor, key);
+    if (table) return { name, dtype: "F32", shape: [table.length] };
+    if (piece === undefined) return { name, dtype: "U8", shape: [] };
+    const { dtype, elements } = counts.get(piece)!;
+    if (piece === ".code" && format.bits === 8) return { name, dtype: format.signed ? "I8" : "U8", shape };
+    if (piece === ".code") return { name, dtype: "U8", shape: [elements, 1] };
+    return { name, dtype: dtype === "u8" ? "U8" : "F32", shape: [elements] };
+  });
+  const length = settingsText(files, shape, () => widest).length;
+  return files.entries.length ? [...plans, { name: keyOf(tensor, settingsKey(files)), dtype: "U8", shape: [length] }] : plans;
+};
+
+/** How a checkpoint holds the pieces of a tensor of this shape. */
 export const packedTensors = (
   format: Format,
   pieces: ReadonlyMap<string, PieceData>,
   tensor: string,
   shape: readonly number[],
-  dtype: StoredDType,
 ): PackedTensor[] => {
   const files = format.files!;
   const bytesOf = (data: PieceData): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const tensors = files.tensors.map(({ key, piece, table, value }): PackedTensor => {
-    const name = keyOf(tensor, key);
-    if (table) return { name, dtype: "F32", shape: [table.length], bytes: bytesOf(Float32Array.from(table)) };
-    if (piece === undefined) return { name, dtype: "U8", shape: [], bytes: Uint8Array.of(value!) };
-    const data = pieces.get(piece)!;
-    if (piece === ".code" && format.bits === 8) return { name, dtype: format.signed ? "I8" : "U8", shape, bytes: bytesOf(data) };
-    if (piece === ".code") return { name, dtype: "U8", shape: [data.length, 1], bytes: bytesOf(data) };
-    return { name, dtype: data instanceof Float32Array ? "F32" : "U8", shape: [data.length], bytes: bytesOf(data) };
+  return packedPlans(format, tensor, shape).map((plan, i): PackedTensor => {
+    const of = files.tensors[i];
+    if (!of) {
+      const text = settingsText(files, shape, (piece) => (pieces.get(piece)! as Float32Array)[0]!);
+      return { ...plan, bytes: new TextEncoder().encode(text.padEnd(plan.shape[0]!)) };
+    }
+    if (of.table) return { ...plan, bytes: bytesOf(Float32Array.from(of.table)) };
+    return { ...plan, bytes: of.piece === undefined ? Uint8Array.of(of.value!) : bytesOf(pieces.get(of.piece)!) };
   });
-  if (files.entries.length === 0) return tensors;
-  const settings = Object.fromEntries(
-    files.entries.map(({ key, value, piece }) => [key, piece === undefined ? value : (pieces.get(piece)! as Float32Array)[0]]),
-  );
-  const text = new TextEncoder().encode(JSON.stringify({ ...settings, dtype: torchTypes[dtype] ?? "float32", shape }));
-  return [...tensors, { name: keyOf(tensor, settingsKey(files)), dtype: "U8", shape: [text.length], bytes: text }];
 };
+
+/** No number is written longer than this one; JSON takes spaces after its end, so a file can be laid out before a number is known. */
+const widest = -1.2345678901234567e-300;
+
+/** Unpacked by the library to f32, which is what the codes were made from. */
+const settingsText = (files: FormatFiles, shape: readonly number[], numberOf: (piece: string) => number): string =>
+  JSON.stringify({
+    ...Object.fromEntries(files.entries.map(({ key, value, piece }) => [key, piece === undefined ? value : numberOf(piece)])),
+    dtype: "float32",
+    shape,
+  });

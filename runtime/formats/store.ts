@@ -4,21 +4,10 @@ import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Format, Job, Parameter } from "../../spec/job.ts";
 import type { Data, Session } from "../devices/device.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
-import { decode, encode, type PieceData, type Pieces } from "./encode.ts";
+import { decode, encode, type PieceData, type Pieces, piecesOf } from "./encode.ts";
 
 export const formatOf = (job: Job, parameter: Parameter): Format | undefined =>
   parameter.format === undefined ? undefined : job.formats[parameter.format];
-
-/** Suffixes of a format's pieces, in order. */
-export const suffixesOf = (format: Format, prefix = ""): string[] =>
-  format.dtype !== "u8"
-    ? [prefix]
-    : [
-        `${prefix}.code`,
-        ...format.state.flatMap((state) =>
-          state.format ? suffixesOf(state.format, `${prefix}.${state.name}`) : [`${prefix}.${state.name}`],
-        ),
-      ];
 
 /** Writes a parameter's first value. What no program reads has no value, and is passed over. */
 export const storeParameter = async (job: Job, parameter: Parameter, values: Float32Array, session: Session): Promise<void> => {
@@ -27,7 +16,7 @@ export const storeParameter = async (job: Job, parameter: Parameter, values: Flo
     if (job.values[parameter.name]) await session.write(parameter.name, values);
     return;
   }
-  if (!suffixesOf(format).some((suffix) => job.values[parameter.name + suffix])) return;
+  if (!piecesOf(format, parameter.shape).some(({ suffix }) => job.values[parameter.name + suffix])) return;
   checkFinite(parameter, values);
   await storePieces(job, parameter, encode(format, values, parameter.shape), session);
 };
@@ -42,7 +31,8 @@ export const readParameter = async (job: Job, parameter: Parameter, session: Ses
   const format = formatOf(job, parameter);
   if (!format) return (await session.read(parameter.name)) as Float32Array;
   const pieces = new Map<string, PieceData>();
-  for (const suffix of suffixesOf(format)) pieces.set(suffix, (await session.read(parameter.name + suffix)) as PieceData);
+  for (const { suffix } of piecesOf(format, parameter.shape))
+    pieces.set(suffix, (await session.read(parameter.name + suffix)) as PieceData);
   return decode(format, pieces, parameter.shape);
 };
 

@@ -1,6 +1,7 @@
 """Loads a Hugging Face folder with transformers, and prints the logits for the given ids.
 
-in:  {"model": folder, "ids": [[int]], "text": optional string, "generate": optional number of new tokens}
+in:  {"model": folder, "ids": [[int]], "text": optional string, "generate": optional number of new tokens,
+      "train": optional, true leaves training on: bitsandbytes' CPU kernels compute in bf16 without}
 out: {"logits": [[[float]]], "missing": [names], "unexpected": [names], "text_ids": [int], "generated": [int]}
 """
 
@@ -13,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 job = json.load(sys.stdin)
 torch.set_num_threads(1)
 model, info = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32, output_loading_info=True)
-model.eval()
+model.train(job.get("train", False))
 out = {"missing": sorted(info["missing_keys"]), "unexpected": sorted(info["unexpected_keys"])}
 ids = torch.tensor(job["ids"])
 with torch.no_grad():

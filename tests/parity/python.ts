@@ -26,6 +26,16 @@ const found = find();
 /** Why Python tests cannot run here; undefined when they can. Goes into a test's `skip`. */
 export const pythonMissing: string | undefined = "missing" in found ? found.missing : undefined;
 
+/** Why a test that needs one more library cannot run here. */
+export const pythonLacks = (library: string): string | undefined => {
+  if ("missing" in found) return found.missing;
+  const asked = spawnSync(found.command, [
+    "-c",
+    `import importlib.util, sys; sys.exit(0 if importlib.util.find_spec("${library}") else 1)`,
+  ]);
+  return asked.status === 0 ? undefined : `${found.command} lacks ${library}`;
+};
+
 /** Runs `tests/parity/SCRIPT` with `input` as JSON on its standard input; its standard output is the answer, as JSON. */
 export const python = (script: string, input: unknown, seconds = 120): Promise<unknown> => {
   if ("missing" in found) return Promise.reject(new Error(found.missing));

@@ -154,11 +154,11 @@ export const commands: readonly Command[] = [
   },
   {
     name: "explain",
-    says: "the page behind an error code",
-    takes: "CODE",
+    says: "the page behind an error code, or what a name of the language means",
+    takes: "CODE|NAME",
     count: [1, 1],
     options: {},
-    examples: ["peft explain PEFT0312"],
+    examples: ["peft explain PEFT0312", "peft explain lora", "peft explain micro_batch_size"],
     load: () => import("./explain.ts"),
   },
 ];

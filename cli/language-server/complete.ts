@@ -17,7 +17,7 @@ import { blocks, typeOf } from "./blocks.ts";
 import { contextAt, type Wanted } from "./completion-context.ts";
 import { definitionText, parameterText } from "./describe.ts";
 import { opText } from "./hover.ts";
-import { declaredIn, isDefinition, pipelineNames } from "./symbols.ts";
+import { amendedBy, declaredIn, isDefinition, pipelineNames } from "./symbols.ts";
 
 export interface Proposal {
   readonly label: string;
@@ -86,7 +86,7 @@ const proposalsFor = (wanted: Wanted, analysis: Analysis, offset: number): reado
     case "dtype":
       return storedTypes.map((label) => ({ label, kind: "value" }));
     case "module":
-      return definitions("module", analysis, true);
+      return [...definitions("module", analysis, true), ...definitions("interface", analysis, true)];
     case "file":
       return files(wanted.written, analysis);
     case "definition":
@@ -292,7 +292,7 @@ const inDefinition = (analysis: Analysis, offset: number): readonly Proposal[] =
   const item = analysis.tree.items.find(({ at }) => at.start <= offset && offset <= at.end + 1);
   const library = analysis.compiled.resolved?.library;
   const own = item && isDefinition(item) ? [...declaredIn(item).values()] : [];
-  const amended = item?.kind === "method" && item.amends ? library?.find("module", item.amends.text) : undefined;
+  const amended = item?.kind === "method" && library ? amendedBy(item, library) : undefined;
   const outer = amended ? [...declaredIn(amended).values()] : [];
   return [
     ...[...own, ...outer].map(({ name, kind }): Proposal => ({ label: name, kind: "value", detail: kind })),

@@ -5,7 +5,7 @@
 // new kind of block or member is covered as soon as the parser knows it.
 
 import type { Definition, Library } from "../../compiler/resolve.ts";
-import type { Call, Entry, Expr, File, Item, Name, Parameter, Path, Span } from "../../grammar/tree.ts";
+import type { Call, Entry, Expr, File, Item, MethodDef, Name, Parameter, Path, Span } from "../../grammar/tree.ts";
 
 export type SymbolKind = Item["kind"] | "parameter" | "param" | "let" | "state" | "child" | "key" | "forward input" | "index" | "split";
 
@@ -29,7 +29,7 @@ export interface Occurrence {
 type Node = Readonly<Record<string, unknown>>;
 type Names = Map<string, Declared>;
 
-const definitionKinds = new Set<string>(["module", "architecture", "method", "optimizer", "schedule", "format"]);
+const definitionKinds = new Set<string>(["module", "interface", "architecture", "method", "optimizer", "schedule", "format"]);
 export const isDefinition = (item: Item): item is Definition => definitionKinds.has(item.kind);
 const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null;
 const isName = (value: unknown): value is Name => isNode(value) && typeof value.text === "string" && isNode(value.at) && !("kind" in value);
@@ -82,7 +82,7 @@ export const occurrences = (tree: File, items: readonly Item[], library: Library
     if (symbol) found.push({ at, symbol, declares: at.start === symbol.at.start && at.file === symbol.at.file });
   };
   const definition = (name: string, prefer: string | undefined): Definition | undefined => {
-    const kinds = ["method", "module", "optimizer", "schedule", "format", "architecture"] as const;
+    const kinds = ["method", "module", "interface", "optimizer", "schedule", "format", "architecture"] as const;
     const ordered = prefer ? [...kinds].sort((a, b) => Number(b === prefer) - Number(a === prefer)) : kinds;
     // A position that asks for one kind takes no other.
     if (prefer && (kinds as readonly string[]).includes(prefer)) return library.find(prefer as "method", name);
@@ -200,13 +200,17 @@ export const occurrences = (tree: File, items: readonly Item[], library: Library
     use(item.name.at, symbolOf(own));
     const declared = declaredIn(item);
     for (const symbol of declared.values()) use(symbol.at, symbol);
-    const amended = item.kind === "method" && item.amends ? library.find("module", item.amends.text) : undefined;
+    const amended = item.kind === "method" ? amendedBy(item, library) : undefined;
     if (item.kind === "method" && item.amends) use(item.amends.at, symbolFor(amended));
     const outer = amended ? declaredIn(amended) : new Map<string, Declared>();
     visitDefinition(item, new Map([...outer, ...declared]), amended, visit);
   }
   return found;
 };
+
+/** The module or interface that a method amends. */
+export const amendedBy = ({ amends }: MethodDef, library: Library): Definition | undefined =>
+  amends && (library.find("module", amends.text) ?? library.find("interface", amends.text));
 
 const symbolFor = (definition: Definition | undefined): Declared | undefined => definition && symbolOf(definition);
 

@@ -61,6 +61,7 @@ export const withServer = async <T>(use: (client: Client) => Promise<T>, capabil
   await buildWhenStale();
   const folder = mkdtempSync(join(tmpdir(), "peft-editor-"));
   cpSync(`${root}examples/quickstart/base`, join(folder, "base"), { recursive: true });
+  cpSync(`${root}examples/quickstart/orders.eval.jsonl`, join(folder, "orders.jsonl"));
   const child = spawn(process.execPath, [`${root}dist/peft.cjs`, "lsp", "--stdio"], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, XDG_CACHE_HOME: join(folder, ".cache") },

@@ -32,6 +32,7 @@ export const compiled = async (text: string, folder: string, goal: "check" | "pl
   try {
     cpSync(base, join(place, folder), { recursive: true });
     writeFileSync(join(place, "given.peft"), text);
+    writeFileSync(join(place, "rows.jsonl"), `${JSON.stringify({ story: "Once there was a cat." })}\n`.repeat(4));
     return await compile({ file: join(place, "given.peft"), goal }, compileHost(new Map(), place));
   } finally {
     rmSync(place, { recursive: true, force: true });

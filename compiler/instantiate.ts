@@ -73,12 +73,15 @@ const join = (...parts: string[]): string => parts.filter((part) => part !== "")
 
 export const build = (
   definition: tree.ModuleDef | tree.ArchitectureDef | tree.InterfaceDef,
-  sizes: ReadonlyMap<string, Value>,
+  given: ReadonlyMap<string, Value>,
   place: Place,
   library: Library,
   context: Context,
 ): Instance => {
+  // A `let` of the definition is a size computed from the others.
+  const sizes = new Map(given);
   const scope = scopeOf(sizes);
+  for (const member of definition.members) if (member.kind === "let") sizes.set(member.name.text, evaluate(member.value, scope, context));
   const children = new Map<string, Instance | readonly Instance[]>();
   const params = new Map<string, ParamSpec | undefined>();
   for (const member of definition.members) {
@@ -216,7 +219,7 @@ const tie = (
     const own = instance.params.get(name);
     const sources = readBy(tied.to, siblings);
     const [source] = sources;
-    const whole = tied.to.kind === "member";
+    const whole = tied.to.kind === "member" && tied.to.of.kind === "ref";
     if (!own || !source || sources.length > 1 || (whole && source.shape.join() !== own.shape.join())) {
       reportThrough(context, tied.at, (at, details) => diagnostics.bad_tie(at, { name }, details), {
         help: whole

@@ -142,7 +142,7 @@ group("checker", (test) => {
   test("what config.json asks for and the architecture cannot do is named", async () => {
     const codes = async (config: object): Promise<string> => (await check(good, config)).map((d) => `${d.code} ${d.message}`).join("\n");
     assert.match(await codes({ ...llamaConfig, hidden_act: "gelu" }), /PEFT0345.*hidden_act/);
-    assert.match(await codes({ ...llamaConfig, rope_scaling: { rope_type: "llama3", factor: 8 } }), /PEFT0345/);
+    assert.match(await codes({ ...llamaConfig, rope_scaling: { rope_type: "yarn", factor: 8 } }), /PEFT0345/);
     assert.match(await codes({ ...llamaConfig, hidden_size: undefined }), /PEFT0344.*hidden_size/);
     assert.match(await codes({ ...llamaConfig, architectures: ["LlamaForCausalML"] }), /PEFT0343/);
     assert.match(await codes({ ...llamaConfig, num_attention_heads: 3, num_key_value_heads: 3 }), /PEFT0345.*head_dim.*5\.33/);

@@ -59,8 +59,7 @@ const off = async (
   return apart(logits, last);
 };
 
-const changed = (from: string, to: string): ReadonlyMap<string, string> => {
-  const path = "architectures/llama.peft";
+const changed = (path: string, from: string, to: string): ReadonlyMap<string, string> => {
   const text = std.get(path)!;
   assert.ok(text.includes(from), from);
   return new Map(std).set(path, text.replace(from, to));
@@ -75,10 +74,13 @@ group("faults", (test) => {
   });
 
   const faults: readonly [string, ReadonlyMap<string, string>][] = [
-    ["no rotary embedding", changed("rotate(split(q(x), heads), cos, sin)", "split(q(x), heads)")],
-    ["a wrong epsilon", changed("attn_norm = RMSNorm(hidden, eps: eps)", "attn_norm = RMSNorm(hidden, eps: 100 * eps)")],
-    ["gate and up swapped", changed("silu(gate(x)) * up(x)", "gate(x) * silu(up(x))")],
-    ["a residual left out", changed("let residual = x + attn_delta", "let residual = attn_delta")],
+    ["no rotary embedding", changed("modules/attention.peft", "if rotates then rotate(asking, cos, sin)", "if rotates then asking")],
+    [
+      "a wrong epsilon",
+      changed("modules/blocks.peft", "attn_norm = RMSNorm(hidden, eps: eps)", "attn_norm = RMSNorm(hidden, eps: 100 * eps)"),
+    ],
+    ["gate and up swapped", changed("modules/mlp.peft", "activate(gate(x)) * up(x)", "gate(x) * activate(up(x))")],
+    ["a residual left out", changed("modules/blocks.peft", "let residual = x + attn_delta", "let residual = attn_delta")],
   ];
   for (const [name, library] of faults) test(`${name} is seen`, async () => assert.ok((await off(library)) > 2e-4));
 

@@ -1,0 +1,136 @@
+// The checkpoints that every architecture is compared on: as small as shows every term, one line of what differs for each.
+
+export interface Case {
+  /** File of its numbers in fixtures/. */
+  readonly name: string;
+  /** The class in transformers, and the value of `architectures` in config.json. */
+  readonly class: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** How transformers computes attention; default eager. */
+  readonly attention?: "sdpa";
+  /** Tensors that transformers packs or renames when it loads them, so that it has no gradient of their name. */
+  readonly packed?: RegExp;
+}
+
+const small = {
+  vocab_size: 48,
+  hidden_size: 32,
+  intermediate_size: 40,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 64,
+};
+const grouped = { ...small, num_key_value_heads: 2 };
+
+export const cases: readonly Case[] = [
+  { name: "llama", class: "LlamaForCausalLM", config: { ...grouped, attention_bias: true, mlp_bias: true, rms_norm_eps: 1e-3 } },
+  {
+    name: "llama-3",
+    class: "LlamaForCausalLM",
+    config: {
+      ...grouped,
+      head_dim: 12,
+      tie_word_embeddings: true,
+      rope_parameters: {
+        rope_type: "llama3",
+        rope_theta: 500.0,
+        factor: 8.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_max_position_embeddings: 32,
+      },
+    },
+  },
+  {
+    name: "llama-linear",
+    class: "LlamaForCausalLM",
+    config: { ...grouped, rope_parameters: { rope_type: "linear", rope_theta: 100.0, factor: 3.0 } },
+  },
+  { name: "mistral", class: "MistralForCausalLM", config: { ...grouped, sliding_window: 5 } },
+  { name: "qwen2", class: "Qwen2ForCausalLM", config: { ...grouped, use_sliding_window: true, sliding_window: 4, max_window_layers: 1 } },
+  { name: "qwen3", class: "Qwen3ForCausalLM", config: { ...grouped, head_dim: 12 } },
+  { name: "smollm3", class: "SmolLM3ForCausalLM", config: { ...grouped, no_rope_layer_interval: 2, pad_token_id: 0 } },
+  {
+    name: "gemma-2",
+    class: "Gemma2ForCausalLM",
+    config: {
+      ...grouped,
+      head_dim: 12,
+      query_pre_attn_scalar: 10,
+      attn_logit_softcapping: 2.5,
+      final_logit_softcapping: 3.5,
+      sliding_window: 4,
+    },
+  },
+  {
+    name: "gemma-3",
+    class: "Gemma3ForCausalLM",
+    config: {
+      ...grouped,
+      num_hidden_layers: 3,
+      head_dim: 12,
+      query_pre_attn_scalar: 10,
+      sliding_window: 4,
+      layer_types: ["sliding_attention", "sliding_attention", "full_attention"],
+      rope_parameters: {
+        sliding_attention: { rope_type: "default", rope_theta: 100.0 },
+        full_attention: { rope_type: "default", rope_theta: 10000.0 },
+      },
+    },
+  },
+  {
+    name: "phi-3",
+    class: "Phi3ForCausalLM",
+    config: {
+      ...grouped,
+      sliding_window: 6,
+      pad_token_id: 0,
+      rope_parameters: { rope_type: "default", rope_theta: 100.0, partial_rotary_factor: 0.5 },
+    },
+  },
+  {
+    name: "gpt-neox",
+    class: "GPTNeoXForCausalLM",
+    packed: /embed_out/,
+    config: { ...small, rope_parameters: { rope_type: "default", rope_theta: 100.0, partial_rotary_factor: 0.25 } },
+  },
+  {
+    name: "gpt-neox-serial",
+    class: "GPTNeoXForCausalLM",
+    packed: /embed_out/,
+    config: {
+      ...small,
+      use_parallel_residual: false,
+      rope_parameters: { rope_type: "default", rope_theta: 100.0, partial_rotary_factor: 1.0 },
+    },
+  },
+  { name: "falcon", class: "FalconForCausalLM", config: { ...small, ffn_hidden_size: 40 } },
+  { name: "falcon-new", class: "FalconForCausalLM", config: { ...small, new_decoder_architecture: true, num_kv_heads: 2, bias: true } },
+  {
+    name: "falcon-slopes",
+    class: "FalconForCausalLM",
+    // The eager path of transformers 5.23 adds the slopes twice, once of them in the mask.
+    attention: "sdpa",
+    config: { ...small, alibi: true, multi_query: false, parallel_attn: false, bias: true },
+  },
+  { name: "opt", class: "OPTForCausalLM", config: { ...small, ffn_dim: 40, pad_token_id: 0 } },
+  {
+    name: "opt-narrow",
+    class: "OPTForCausalLM",
+    config: { ...small, ffn_dim: 40, word_embed_proj_dim: 20, do_layer_norm_before: false, pad_token_id: 0 },
+  },
+  { name: "bloom", class: "BloomForCausalLM", config: { vocab_size: 48, hidden_size: 36, n_layer: 2, n_head: 6 } },
+  {
+    name: "gpt-2",
+    class: "GPT2LMHeadModel",
+    config: { vocab_size: 48, n_embd: 32, n_layer: 2, n_head: 4, n_positions: 64, n_inner: 40 },
+  },
+];
+
+/** Two rows of twelve tokens; the loss falls on the last seven of each. */
+export const rows: readonly (readonly number[])[] = [
+  [1, 17, 5, 42, 9, 30, 11, 3, 25, 38, 7, 20],
+  [2, 8, 33, 4, 19, 46, 12, 27, 6, 40, 15, 31],
+];
+export const labels: readonly (readonly number[])[] = rows.map((row) => row.map((id, i) => (i < 5 ? -100 : id)));
+export const newTokens = 8;

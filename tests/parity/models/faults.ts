@@ -1,0 +1,117 @@
+// Mistakes that could be made in an architecture's text, each planted in the library to see whether its comparison notices.
+
+export interface Fault {
+  readonly title: string;
+  readonly case: string;
+  /** File of the standard library, and what is changed in it. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const attention = "modules/attention.peft";
+const rotary = "modules/rotary.peft";
+const blocks = "modules/blocks.peft";
+
+export const faults: readonly Fault[] = [
+  {
+    title: "no rotary embedding",
+    case: "llama",
+    file: attention,
+    from: "if rotates then rotate(asking",
+    to: "if not rotates then rotate(asking",
+  },
+  {
+    title: "a wrong epsilon",
+    case: "llama",
+    file: blocks,
+    from: "attn_norm = RMSNorm(hidden, eps: eps)",
+    to: "attn_norm = RMSNorm(hidden)",
+  },
+  {
+    title: "gate and up swapped",
+    case: "qwen2",
+    file: "modules/mlp.peft",
+    from: "activate(gate(x)) * up(x)",
+    to: "gate(x) * activate(up(x))",
+  },
+  { title: "frequencies that are not stretched", case: "llama-3", file: rotary, from: 'kind == "llama3"', to: 'kind == "none"' },
+  { title: "frequencies stretched the wrong way", case: "llama-linear", file: rotary, from: "plain * (1 / factor)", to: "plain * factor" },
+  { title: "a window one too wide", case: "mistral", file: rotary, from: "positions - (size - 1)", to: "positions - size" },
+  { title: "a window in the wrong layer", case: "qwen2", file: "architectures/qwen2.peft", from: '== "sliding', to: '!= "sliding' },
+  {
+    title: "a query that is not normalised",
+    case: "qwen3",
+    file: attention,
+    from: "if qk_norm then q_norm(asked)",
+    to: "if qk_norm then asked",
+  },
+  {
+    title: "the layers that rotate",
+    case: "smollm3",
+    file: "architectures/smollm3.peft",
+    from: "no_rope_layers[i] == 1",
+    to: "no_rope_layers[i] == 0",
+  },
+  { title: "scores without their bound", case: "gemma-2", file: attention, from: ", softcap: softcap)", to: ")" },
+  { title: "logits without their bound", case: "gemma-2", file: "modules/mlp.peft", from: "cap * tanh(x * (1 / cap))", to: "x" },
+  { title: "a scale taken for itself", case: "gemma-2", file: "modules/norms.peft", from: "else weight + shift", to: "else weight" },
+  {
+    title: "the other layers' rotation",
+    case: "gemma-3",
+    file: blocks,
+    from: "attn(attn_in, near_cos, near_sin, near)",
+    to: "attn(attn_in, cos, sin, near)",
+  },
+  {
+    title: "gate and up in the other order",
+    case: "phi-3",
+    file: "architectures/phi3.peft",
+    from: "silu(gate(x)) * up(x)",
+    to: "gate(x) * silu(up(x))",
+  },
+  {
+    title: "residuals in series",
+    case: "gpt-neox",
+    file: "architectures/gpt_neox.peft",
+    from: "if parallel then x else residual",
+    to: "residual",
+  },
+  {
+    title: "key and value swapped",
+    case: "gpt-neox",
+    file: attention,
+    from: "let value = split(v(x), kv_heads)\n    let memory = []\n    let heard = attention(query, key, value, sees, memory: memory, bias",
+    to: "let value = split(k(x), kv_heads)\n    let memory = []\n    let heard = attention(query, key, value, sees, memory: memory, bias",
+  },
+  {
+    title: "the first sublayer's norm",
+    case: "falcon-new",
+    file: "architectures/falcon.peft",
+    from: "if two_norms then mlp_norm(x)",
+    to: "if two_norms then attn_norm(x)",
+  },
+  { title: "slopes of other heads", case: "bloom", file: rotary, from: "(-4 / near)", to: "(-8 / near)" },
+  {
+    title: "slopes that are not scaled",
+    case: "falcon-slopes",
+    file: "architectures/falcon.peft",
+    from: "slopes(1 / sqrt(head_dim))",
+    to: "slopes(1)",
+  },
+  {
+    title: "positions from the wrong row",
+    case: "opt",
+    file: "architectures/opt.peft",
+    from: "position(positions + 2)",
+    to: "position(positions + 1)",
+  },
+  {
+    title: "a norm before instead of after",
+    case: "opt-narrow",
+    file: "architectures/opt.peft",
+    from: "if before then both else mlp_norm(both)",
+    to: "both",
+  },
+  { title: "the exact gelu", case: "gpt-2", file: "architectures/gpt2.peft", from: "gelu_tanh(up(x))", to: "gelu(up(x))" },
+];

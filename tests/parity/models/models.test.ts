@@ -1,0 +1,27 @@
+// Every architecture beside transformers, on checkpoints whose numbers follow from their names (fixtures/, made by make.ts), and each
+// comparison shown to see a planted mistake.
+
+import { readFileSync } from "node:fs";
+import { std } from "../../../cli/embedded/std.ts";
+import { assert, group } from "../../harness.ts";
+import { cases } from "./cases.ts";
+import { compare, type Theirs, verdict } from "./compare.ts";
+import { faults } from "./faults.ts";
+
+const fixture = (name: string): Theirs => JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), "utf8")) as Theirs;
+
+group("models", (test) => {
+  for (const one of cases)
+    test(one.name, async () => {
+      const theirs = fixture(one.name);
+      assert.is(verdict(one, theirs, await compare(theirs)), undefined);
+    });
+
+  for (const { title, case: name, file, from, to } of faults)
+    test(`${title} is seen (${name})`, async () => {
+      const text = std.get(file)!;
+      assert.ok(text.includes(from), `${file} has no ${from}`);
+      const { logits } = await compare(fixture(name), new Map(std).set(file, text.replace(from, to)));
+      assert.ok(logits > 3e-4, `the logits are only ${logits} standard deviations apart`);
+    });
+});

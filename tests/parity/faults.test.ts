@@ -26,7 +26,7 @@ const { ids, last } = JSON.parse(readFileSync(new URL("quickstart-base.json", im
 
 const pipeline = `peft 1
 base model = checkpoint("base/")
-data rows { eval = text("rows.txt")  answer = "{text}" }
+data rows { eval = jsonl("orders.eval.jsonl")  answer = "{text}" }
 evaluate model on rows.eval { metrics: [loss]  generate: greedy(max_new_tokens: 4)  micro_batch_size: 1  sequence_len: 16 }
 `;
 

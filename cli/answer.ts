@@ -62,5 +62,6 @@ export const answer = async ({
     return texts;
   } finally {
     await session.close();
+    await checkpoint?.close();
   }
 };

@@ -5,8 +5,16 @@ import type { Invocation } from "./command.ts";
 import { compileHost } from "./compile-host.ts";
 import type { Source } from "./sources.ts";
 
-export const compileFile = (source: Source, call: Invocation, goal: CompileOptions["goal"]): Promise<Compiled> =>
-  compile({ file: source.file, inputs: inputsOf(call), goal }, compileHost(new Map([[source.file, source.text]]), call.io.cwd));
+export const compileFile = (
+  source: Source,
+  call: Invocation,
+  goal: CompileOptions["goal"],
+  point?: CompileOptions["point"],
+): Promise<Compiled> =>
+  compile(
+    { file: source.file, inputs: inputsOf(call), goal, ...(point && { point }) },
+    compileHost(new Map([[source.file, source.text]]), call.io.cwd),
+  );
 
 /** `--set NAME=VALUE`, as a record; the last one wins. */
 export const inputsOf = (call: Invocation): Readonly<Record<string, string>> =>

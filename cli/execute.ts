@@ -32,6 +32,8 @@ export interface Performance {
   readonly device: Wanted;
   readonly verbs: ReadonlySet<Verb>;
   readonly inputs: Readonly<Record<string, string>>;
+  /** Also measures what a token costs. */
+  readonly measure?: boolean;
   readonly cwd: string;
 }
 
@@ -79,6 +81,7 @@ export const perform = async (performance: Performance, listen: Listener, signal
     out: resolve(cwd, output),
     verbs,
     inputs,
+    ...(performance.measure && { measure: true }),
     versions: { peft: version, node: process.version, platform: `${process.platform} ${process.arch}`, engine: choice.device.describe() },
     listen,
     signal,

@@ -19,7 +19,7 @@ export const prepare = async (call: Invocation, goal: CompileOptions["goal"]): P
   const compiled = await compileFile(source, call, goal);
   const found = compiled.diagnostics;
   // A file of definitions alone is a fine file, and there is nothing in it to build or run.
-  const idle = !compiled.job && !found.some(({ severity }) => severity === "error");
+  const idle = !compiled.checked && !found.some(({ severity }) => severity === "error");
   const code = await report(call, {
     found: idle ? [...found, diagnostics.nothing_to_do(undefined, { what: `${source.file} declares no \`base\`` })] : found,
     files: [source.file],

@@ -14,9 +14,9 @@ import type { Located } from "./render/events.ts";
 import { report } from "./report.ts";
 import { standardInput } from "./sources.ts";
 
-export const run = (call: Invocation): Promise<ExitCode> => runVerbs(call, ["train", "evaluate", "merge"]);
+export const run = (call: Invocation): Promise<ExitCode> => runVerbs(call, ["train", "evaluate", "merge"], true);
 
-export const runVerbs = async (call: Invocation, verbs: readonly Verb[]): Promise<ExitCode> => {
+export const runVerbs = async (call: Invocation, verbs: readonly Verb[], points = false): Promise<ExitCode> => {
   const prepared = await prepare(call, "build");
   if (typeof prepared === "number") return prepared;
   const located = locate(prepared);
@@ -24,7 +24,7 @@ export const runVerbs = async (call: Invocation, verbs: readonly Verb[]): Promis
     report(call, { found: found.map(located.placed), files: [], text: located.text, product: false });
   const chosen = choose(prepared, call.arguments.slice(1), verbs);
   if ("code" in chosen) return complain([chosen]);
-  return execute({
+  const code = await execute({
     job: chosen,
     read: bundleReader(prepared),
     folder: sourceFolder(prepared),
@@ -38,6 +38,10 @@ export const runVerbs = async (call: Invocation, verbs: readonly Verb[]): Promis
     located,
     complain,
   });
+  const sets = points ? (prepared.points ?? []) : [];
+  if (code !== 0 || sets.length === 0) return code;
+  const { runPoints } = await import("./run-points.ts");
+  return runPoints(call, prepared, sets, { print: !call.flags.has("json") });
 };
 
 /** What a run says of its data and blocks, in the source it was compiled from. */

@@ -58,9 +58,6 @@ export const check = async (
   const scope = scopeOf(readInputs(of("input"), inputs, host, context));
 
   const wrong = checkDefinitions(resolved.own, library, context);
-  for (const kind of ["sweep", "compare"] as const)
-    for (const item of of(kind))
-      report(diagnostics.unsupported_block(item.at, { what: kind }, { help: "remove the block; run the file once per point until it is" }));
 
   const [baseItem, ...others] = of("base");
   for (const item of others) report(diagnostics.several_bases(item.name.at, { help: "put it in a file of its own" }));

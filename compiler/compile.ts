@@ -20,6 +20,7 @@ import type { RowFacts } from "./fact-table.ts";
 import { adapterFileBytes } from "./facts.ts";
 import type { CompileHost } from "./host.ts";
 import { type Lowered, lower } from "./lower.ts";
+import { expandPoints, type Point, type PointSet } from "./points.ts";
 import { printAmended, printMemory, printModel, printTraining } from "./print.ts";
 import { checkRequire, requireNeeds } from "./require.ts";
 import { type Resolved, resolve } from "./resolve.ts";
@@ -32,6 +33,8 @@ export interface CompileOptions {
   readonly goal: "check" | "plan" | "build";
   /** What tokenizing told about the rows of each block (`train menu`), where that was done. */
   readonly rows?: ReadonlyMap<string, RowFacts>;
+  /** One point of a sweep or a comparison in place of the file itself. */
+  readonly point?: { readonly kind: PointSet["kind"]; readonly name: string; readonly id: string };
 }
 
 export type Level = "model" | "amended" | "training" | "memory" | "kernels" | "bundle";
@@ -43,6 +46,8 @@ export interface Compiled {
   /** Absent only when the file could not be read. */
   readonly resolved?: Resolved;
   readonly checked?: Checked;
+  /** What the file's `sweep` and `compare` blocks run; not for a point itself. */
+  readonly points?: readonly PointSet[];
   /** From `plan` on, when there is no error. Kernels and files only after `build`. */
   readonly job?: Job;
   readonly files?: ReadonlyMap<string, string | Uint8Array>;
@@ -50,7 +55,7 @@ export interface Compiled {
   readonly levels: Partial<Record<Level, () => string>>;
 }
 
-export const compile = async (options: CompileOptions, host: CompileHost): Promise<Compiled> => {
+export const compile = async (options: CompileOptions, given: CompileHost): Promise<Compiled> => {
   const diagnostics: Diagnostic[] = [];
   const seen = new Set<string>();
   const report = (diagnostic: Diagnostic): void => {
@@ -61,15 +66,23 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   };
   const failed = (): boolean => diagnostics.some((diagnostic) => diagnostic.severity === "error");
   const context: Context = { report, through: [] };
+  const host = readingOnce(given);
 
-  const resolved = resolve(options.file, host, report);
-  if (!resolved) return { diagnostics, texts: new Map(), levels: {} };
-  const { texts } = resolved;
-  const checked = await check(resolved, options.inputs ?? {}, host, report);
-  if (!checked) return { diagnostics, texts, resolved, levels: {} };
-  await checkRows(checked, options.file, options.goal === "check", host, context);
-  // A name that was mistyped is why another goes unused.
-  if (!failed()) checkUnused(options.file, checked.source.items, context);
+  const whole = resolve(options.file, host, report);
+  if (!whole) return { diagnostics, texts: new Map(), levels: {} };
+  const { texts } = whole;
+  const points = expandPoints(whole, context);
+  const chosen = options.point && findPoint(options.point, points);
+  const [resolved, inputs] = chosen ? pointOf(chosen, whole, options.inputs ?? {}) : [whole, options.inputs ?? {}];
+  const checked = await check(resolved, inputs, host, report);
+  // A mistake that only some points have (a rank too large) is found before any of them runs.
+  if (!chosen) for (const point of points.flatMap((set) => set.points)) await check(...pointOf(point, whole, inputs), host, report);
+  if (!checked) return { diagnostics, texts, resolved, points, levels: {} };
+  if (!chosen) {
+    await checkRows(checked, options.file, options.goal === "check", host, context);
+    // A name that was mistyped is why another goes unused.
+    if (!failed()) checkUnused(options.file, checked.source.items, context);
+  }
   const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
 
   let lowered: Lowered | undefined;
@@ -77,18 +90,47 @@ export const compile = async (options: CompileOptions, host: CompileHost): Promi
   if ((options.goal !== "check" || needs !== "check") && !failed()) lowered = lower(checked, host, context);
   if (failed()) lowered = undefined;
   await requireFacts(checked, lowered, needs === "kernels", options, context);
-  if (!lowered || failed()) return { diagnostics, texts, resolved, checked, levels };
+  if (!lowered || failed()) return { diagnostics, texts, resolved, points, checked, levels };
   levels.training = () => printTraining(lowered);
   levels.memory = () => printMemory(lowered.job);
-  if (options.goal !== "build") return { diagnostics, texts, resolved, checked, job: lowered.job, levels };
+  if (options.goal !== "build") return { diagnostics, texts, resolved, points, checked, job: lowered.job, levels };
 
   const { emitSegments } = await import("./emit/segments.ts");
   const { job, files, kernels } = emitSegments(lowered);
   files.set("job.json", `${JSON.stringify(job, undefined, 1)}\n`);
   levels.kernels = () => kernels;
   levels.bundle = () => files.get("job.json") as string;
-  return { diagnostics, texts, resolved, checked, job, files, levels };
+  return { diagnostics, texts, resolved, points, checked, job, files, levels };
 };
+
+/** A checkpoint's headers are read once, however many points look at them. */
+const readingOnce = (host: CompileHost): CompileHost => {
+  const known = new Map<string, ReturnType<CompileHost["headers"]>>();
+  return {
+    ...host,
+    headers: (folder) => {
+      const read = known.get(folder) ?? host.headers(folder);
+      known.set(folder, read);
+      return read;
+    },
+  };
+};
+
+const findPoint = ({ kind, name, id }: NonNullable<CompileOptions["point"]>, sets: readonly PointSet[]): Point => {
+  const found = sets.find((set) => set.kind === kind && set.name === name)?.points.find((point) => point.id === id);
+  if (!found) throw new Error(`${kind} ${name} has no point ${id}`);
+  return found;
+};
+
+/** The file as the point runs it, and the inputs that it leaves to the command line. */
+const pointOf = (
+  { items, inputs: own }: Point,
+  resolved: Resolved,
+  inputs: Readonly<Record<string, string>>,
+): [Resolved, Readonly<Record<string, string>>] => [
+  { ...resolved, items, own: [] },
+  Object.fromEntries(Object.entries(inputs).filter(([name]) => !own.includes(name))),
+];
 
 const requireFacts = async (
   checked: Checked,

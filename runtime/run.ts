@@ -5,7 +5,7 @@
 //   OUT/result.json      what `Result` says        merges: where the file says, relative paths inside OUT
 
 import type { Evaluate, Job, Merge, Train } from "../spec/job.ts";
-import type { EvaluateResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
+import type { EvaluateResult, InferenceResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
 import { saveAdapter } from "./adapter-files.ts";
 import { placesIn } from "./bank.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
@@ -18,6 +18,7 @@ import type { Listener } from "./events.ts";
 import { readParameter, storeParameter, storePieces } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
+import { measureInference } from "./measure.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { stateOf, totalSteps, trainAdapter } from "./train.ts";
@@ -34,6 +35,8 @@ export interface RunOptions {
   readonly out: string;
   readonly verbs: ReadonlySet<"train" | "evaluate" | "merge">;
   readonly inputs: Readonly<Record<string, string>>;
+  /** Also measures what a token costs each subject that is evaluated on text. */
+  readonly measure?: boolean;
   readonly versions: Result["versions"];
   readonly listen: Listener;
   readonly signal?: AbortSignal;
@@ -57,13 +60,20 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
     const train: TrainResult[] = [];
     const evaluate: EvaluateResult[] = [];
     const merge: MergeResult[] = [];
+    const inference: InferenceResult[] = [];
     const saved = new Map<string, { path: string; bytes: number }>();
     let interrupted = false;
 
     const evaluateSome = async (wanted: (item: Evaluate) => boolean): Promise<void> => {
-      for (const item of job.evaluate)
-        if (wanted(item) && !options.signal?.aborted)
-          evaluate.push(await blaming({ block: `evaluate ${item.subject}` }, () => run.evaluate(item)));
+      for (const item of job.evaluate) {
+        if (!wanted(item) || options.signal?.aborted) continue;
+        const one = await blaming({ block: `evaluate ${item.subject}` }, () => run.evaluate(item));
+        if (one) evaluate.push(one);
+        if (options.measure && !options.signal?.aborted && !inference.some(({ subject }) => subject === item.subject)) {
+          const measured = await measureInference(job, item, session);
+          if (measured) inference.push(measured);
+        }
+      }
     };
     const isAdapter = (name: string): boolean => job.adapters.some((adapter) => adapter.name === name);
 
@@ -104,6 +114,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       train,
       evaluate,
       merge,
+      ...(options.measure && { inference }),
       seconds: (performance.now() - start) / 1000,
       plan: train.map(({ adapter }) => ({
         fact: `memory(train ${adapter}), values`,
@@ -116,12 +127,14 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
     return result;
   } finally {
     await session.close();
+    await checkpoint?.close();
   }
 };
 
 interface Running {
   readonly train: (train: Train) => Promise<{ readonly result: TrainResult; readonly stopped: boolean }>;
-  readonly evaluate: (evaluate: Evaluate) => Promise<EvaluateResult>;
+  /** Undefined when it was stopped: half an evaluation is none. */
+  readonly evaluate: (evaluate: Evaluate) => Promise<EvaluateResult | undefined>;
   readonly merge: (merge: Merge) => Promise<MergeResult>;
   readonly save: (adapter: string) => Promise<{ path: string; bytes: number }>;
 }
@@ -255,6 +268,7 @@ const prepare = async (
           losses,
           norms,
           rates,
+          deviceMemory: session.bytes(),
           peakMemory: options.peakMemory(),
         },
       };
@@ -278,6 +292,7 @@ const prepare = async (
             signal: options.signal,
           })
         : undefined;
+      if (options.signal?.aborted) return undefined;
       const metrics = { ...ofTokens, ...scored?.metrics };
       listen({ kind: "metrics", subject: item.subject, split: `${item.data}.${item.split}`, metrics });
       for (const one of scored?.samples ?? []) listen({ kind: "sample", subject: item.subject, ...one });

@@ -244,6 +244,18 @@ export const diagnostics = {
   safetensors_offsets: (at: Span | undefined, { file, problem }: { readonly file: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0517", "error", `\`${file}\`: ${problem}`, at, details),
   /** the metric `{name}` is scored on generated text, and this block generates none */
   metric_needs_text: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0518", "error", `the metric \`${name}\` is scored on generated text, and this block generates none`, at, details),
+  /** `{name}` is nothing that a sweep over `{adapter}` can vary */
+  unknown_sweep_key: (at: Span | undefined, { name, adapter }: { readonly name: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0519", "error", `\`${name}\` is nothing that a sweep over \`${adapter}\` can vary`, at, details),
+  /** `{name}` is not trained by this file */
+  point_untrained: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0520", "error", `\`${name}\` is not trained by this file`, at, details),
+  /** `{name}` has no points */
+  no_points: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0521", "error", `\`${name}\` has no points`, at, details),
+  /** `{name}` has {count} points; {most} is the limit */
+  many_points: (at: Span | undefined, { name, count, most }: { readonly name: string | number; readonly count: string | number; readonly most: string | number }, details: Details = {}): Diagnostic => make("PEFT0522", "error", `\`${name}\` has ${count} points; ${most} is the limit`, at, details),
+  /** `{name}` compares nothing: the file has no `evaluate` block */
+  compare_unmeasured: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0523", "error", `\`${name}\` compares nothing: the file has no \`evaluate\` block`, at, details),
+  /** `{name}` is neither an adapter nor a method with places */
+  compare_candidate: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0524", "error", `\`${name}\` is neither an adapter nor a method with places`, at, details),
   /** the folder `{folder}` has no safetensors weights */
   checkpoint_no_weights: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0530", "error", `the folder \`${folder}\` has no safetensors weights`, at, details),
   /** `{file}` is not an index of shards: {problem} */

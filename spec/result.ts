@@ -16,6 +16,8 @@ export interface Result {
   readonly train: readonly TrainResult[];
   readonly evaluate: readonly EvaluateResult[];
   readonly merge: readonly MergeResult[];
+  /** Where it was asked for: what a token costs. */
+  readonly inference?: readonly InferenceResult[];
   readonly seconds: number;
   /** Predicted by the compiler beside what was measured; a pair is there once both are known. */
   readonly plan: readonly PlanRow[];
@@ -63,6 +65,8 @@ export interface TrainResult {
   readonly norms: readonly number[];
   /** Learning rate of each step. */
   readonly rates: readonly number[];
+  /** Bytes of all values on the device once it was trained. */
+  readonly deviceMemory: number;
   /** Largest resident size of the process while it trained. */
   readonly peakMemory: number;
 }
@@ -83,6 +87,13 @@ export interface EvaluateResult {
   readonly generation?: { readonly inputs: number; readonly tokens: number; readonly seconds: number };
   /** JSON lines of every input with its answer and references; where all were generated. */
   readonly answers?: string;
+}
+
+/** Seconds per token of one row that is generated token by token: the median step. */
+export interface InferenceResult {
+  readonly subject: string;
+  readonly secondsPerToken: number;
+  readonly tokens: number;
 }
 
 export interface Sample {

@@ -43,6 +43,8 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
   const bound = new Map<string, Promise<readonly Bound[]>>();
   const lastDims = new Map<string, Readonly<Record<string, number>>>();
   let scratch = new ArrayBuffer(0);
+  /** Where rows wait while others take their place. */
+  let beside = new ArrayBuffer(0);
 
   const programOf = (name: string): Program => {
     const program = job.programs[name];
@@ -118,9 +120,9 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         const start = used;
         used = Math.ceil((used + data.byteLength) / 64) * 64;
         if (scratch.byteLength < used) scratch = new ArrayBuffer(used);
-        const beside = view(scratch, start, found.value.dtype, data.length);
-        copies.push([beside, data]);
-        data = beside;
+        const kept = view(scratch, start, found.value.dtype, data.length);
+        copies.push([kept, data]);
+        data = kept;
       }
       fetches[port.name] = new onnx.Tensor(onnxTypes[found.value.dtype], data as Float32Array, shapeAt(found.value.shape, dims)) as Tensor;
     }
@@ -176,15 +178,22 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         const row = elements(shape.slice(1));
         const kept = Math.min(slots, shape[1]!) * elements(shape.slice(2));
         const data = memory(found, sizes);
-        const old = forward ? data : data.slice();
-        for (const [i, source] of from.entries()) if (source !== i) data.set(old.subarray(source * row, source * row + kept), i * row);
+        if (forward) {
+          for (const [i, source] of from.entries()) if (source !== i) data.copyWithin(i * row, source * row, source * row + kept);
+          continue;
+        }
+        const bytes = from.length * kept * bytesPer[found.value.dtype];
+        if (beside.byteLength < bytes) beside = new ArrayBuffer(bytes);
+        const old = view(beside, 0, found.value.dtype, from.length * kept);
+        for (const [i, source] of from.entries()) if (source !== i) old.set(data.subarray(source * row, source * row + kept), i * kept);
+        for (const [i, source] of from.entries()) if (source !== i) data.set(old.subarray(i * kept, (i + 1) * kept), i * row);
       }
     },
     prepare: async (program) => {
       await Promise.all([...new Set(programOf(program).calls.map((call) => call.segment))].map(sessionOf));
     },
     bytes: () => {
-      let total = scratch.byteLength;
+      let total = scratch.byteLength + beside.byteLength;
       for (const buffer of arenas.values()) total += buffer.byteLength;
       for (const data of own.values()) total += data.byteLength;
       return total;

@@ -29,5 +29,7 @@ export const logProbabilities = (logits: Float32Array): Float64Array => {
   let total = 0;
   for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i]! - top);
   const shift = top + Math.log(total);
-  return Float64Array.from(logits, (value) => value - shift);
+  const result = new Float64Array(logits.length);
+  for (let i = 0; i < logits.length; i++) result[i] = logits[i]! - shift;
+  return result;
 };

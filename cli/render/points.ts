@@ -1,0 +1,59 @@
+// A table of points as text, Markdown and CSV. A cell of several seeds is its mean and their standard deviation.
+
+import { mean, type PointRow, type PointTable, spread } from "../point-table.ts";
+import { bytes, grouped, renderTable } from "./table.ts";
+
+export const renderPoints = (table: PointTable): string => {
+  const right = (title: string) => ({ title, align: "right" as const });
+  return renderTable(
+    [
+      ...table.keys.map((key) => ({ title: key })),
+      ...(hasSeeds(table) ? [right("seeds")] : []),
+      ...table.columns.map(({ title }) => right(title)),
+    ],
+    table.rows.map((row) => rowOf(table, row)),
+    "",
+  );
+};
+
+export const markdownPoints = (table: PointTable): string => {
+  const head = [...table.keys, ...(hasSeeds(table) ? ["seeds"] : []), ...table.columns.map(({ title }) => title)];
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
+  const rule = head.map((_, i) => (i < table.keys.length ? "---" : "---:"));
+  return [head, rule, ...table.rows.map((row) => rowOf(table, row))].map(line).join("");
+};
+
+/** Every number in full: the mean, the deviation and the count of each cell. */
+export const csvPoints = (table: PointTable): string => {
+  const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const head = [...table.keys, ...table.columns.flatMap(({ title }) => [title, `${title} deviation`, `${title} seeds`])];
+  const rows = table.rows.map(({ values, cells }) => [
+    ...table.keys.map((key) => values[key]!),
+    ...cells.flatMap((cell) =>
+      cell.length ? [String(mean(cell)), cell.length > 1 ? String(spread(cell)) : "", String(cell.length)] : ["", "", "0"],
+    ),
+  ]);
+  return [head, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
+};
+
+const hasSeeds = ({ rows }: PointTable): boolean => rows.some(({ cells }) => cells.some((cell) => cell.length > 1));
+
+const rowOf = (table: PointTable, { values, cells }: PointRow): string[] => [
+  ...table.keys.map((key) => values[key]!),
+  ...(hasSeeds(table) ? [String(Math.max(0, ...cells.map((cell) => cell.length)))] : []),
+  ...cells.map((cell, i) => cellText(cell, table.columns[i]!.unit)),
+];
+
+export const cellText = (cell: readonly number[], unit: PointTable["columns"][number]["unit"]): string => {
+  if (!cell.length) return "";
+  const value = mean(cell);
+  if (unit === "bytes") return bytes(Math.round(value));
+  if (unit === "percent") return `${(100 * value).toPrecision(3)} %`;
+  if (unit === "count") return grouped(Math.round(value));
+  if (unit === "rate") return grouped(Math.round(value));
+  if (cell.length === 1) return value.toPrecision(4);
+  const deviation = spread(cell);
+  // As many decimals as the deviation's two figures need.
+  const decimals = Math.max(0, Math.min(6, deviation > 0 ? 1 - Math.floor(Math.log10(deviation)) : 4));
+  return `${value.toFixed(decimals)} ± ${deviation.toFixed(decimals)}`;
+};

@@ -1,0 +1,75 @@
+// A sweep and a comparison from the command line, on the quickstart's base: every point has its folder, a second run runs nothing
+// again, a new value runs that value alone, and tables hold what the points' results hold.
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { PointTable } from "../../cli/point-table.ts";
+import type { Result } from "../../spec/result.ts";
+import { peft } from "../cli/run-cli.ts";
+import { assert, group } from "../harness.ts";
+
+const quickstart = fileURLToPath(new URL("../../examples/quickstart/", import.meta.url));
+
+const pipeline = (values: string): string => `peft 1
+base teller = checkpoint("${quickstart}base/")
+adapter clerk = lora(r: 1, alpha: 2) into teller.layers.*.attn.q
+data orders {
+  train = jsonl("${quickstart}orders.train.jsonl", rows: 16)
+  eval = jsonl("${quickstart}orders.eval.jsonl", rows: 3)
+  prompt = "{slip}\\n"
+  answer = "{text}"
+}
+train clerk on orders { optimizer: adamw(learning_rate: 1e-2)  steps: 2  micro_batch_size: 4  sequence_len: 96  seed: 1 }
+evaluate clerk on orders.eval { metrics: [loss, rouge]  generate: greedy(max_new_tokens: 4)  micro_batch_size: 4  sequence_len: 96 }
+sweep ranks over clerk { r: [${values}]  seed: [1, 2] }
+compare ways on orders { lora: clerk, top: tune() into teller.layers.0.attn.q }
+`;
+
+group("points from the command line", (test) => {
+  test("every point once, whatever was run before; tables are the results", async () => {
+    const folder = mkdtempSync(`${tmpdir()}/peft-points-`);
+    try {
+      const file = `${folder}/p.peft`;
+      const sweep = async (values: string) => {
+        writeFileSync(file, pipeline(values));
+        const answer = await peft(["sweep", file, "-o", `${folder}/out`, "--device", "cpu", "--json"].join(" "));
+        assert.is(answer.code, 0, answer.err);
+        return { err: answer.err, table: (JSON.parse(answer.out) as PointTable[])[0]! };
+      };
+      const first = await sweep("1");
+      assert.not.match(first.err, /finished before/);
+      const second = await sweep("1, 2");
+      assert.is(second.err.match(/finished before/g)?.length, 2, "the two points of r=1");
+      const third = await sweep("1, 2");
+      assert.is(third.err.match(/finished before/g)?.length, 4);
+      assert.equal(third.table, second.table);
+
+      const points = `${folder}/out/sweeps/ranks/`;
+      assert.equal(readdirSync(points).sort(), [
+        "points.json",
+        "r=1,seed=1",
+        "r=1,seed=2",
+        "r=2,seed=1",
+        "r=2,seed=2",
+        "table.csv",
+        "table.md",
+      ]);
+      const lossOf = (point: string): number =>
+        (JSON.parse(readFileSync(`${points}${point}/result.json`, "utf8")) as Result).evaluate[0]!.metrics.loss!;
+      const column = second.table.columns.findIndex(({ title }) => title === "loss");
+      assert.equal(second.table.rows[1]!.cells[column], [lossOf("r=2,seed=1"), lossOf("r=2,seed=2")]);
+      assert.not.equal(lossOf("r=2,seed=1"), lossOf("r=2,seed=2"));
+
+      const compared = await peft(["compare", file, "ways", "-o", `${folder}/out`, "--device", "cpu"].join(" "));
+      assert.is(compared.code, 0, compared.err);
+      for (const word of ["teller", "lora", "top", "ms/token", "tokens/s", "on disk", "memory", "rougeL"]) assert.match(compared.out, word);
+      assert.ok(existsSync(`${folder}/out/comparisons/ways/table.csv`));
+      const none = await peft(["compare", file, "wys", "-o", `${folder}/out`].join(" "));
+      assert.is(none.code, 1);
+      assert.match(none.err, /did you mean `ways`/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

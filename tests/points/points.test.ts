@@ -10,7 +10,8 @@ input rank: int = 2
 base tiny = blank("base/")
 adapter menu = lora(r: rank, alpha: 4) into tiny.layers.**
 adapter other = lora(1) into tiny.layers.**
-data rows { train = text("rows.txt")  eval = text("rows.txt")  answer = "{text}" }
+merge other into "m/"
+data rows { train = text("rows.txt")  eval = text("held.txt")  answer = "{text}" }
 data tales { eval = text("tales.txt")  answer = "{text}" }
 train menu on rows { optimizer: adamw(learning_rate: 1e-3)  schedule: cosine(warmup: 10%)  steps: 10  seed: 1 }
 evaluate menu on rows { metrics: [loss] }

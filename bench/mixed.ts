@@ -76,7 +76,7 @@ evaluate ${count > 1 ? "team" : "a0"} on rows.eval { metrics: [loss]  generate: 
   const checkpoint = await openCheckpoint(nodeHost, `${folder}/base`);
   await loadParameters(job, checkpoint, (parameter, data) => {
     // Adapters that have been trained: no factor is zero.
-    if (parameter.source.kind === "draw" && parameter.name.endsWith(".b"))
+    if (parameter.source.kind === "draw" && parameter.name.endsWith(".b") && data instanceof Float32Array)
       draw({ kind: "draw", distribution: "normal", args: [0.05] }, 1, parameter.name, data);
     return job.values[parameter.name] ? session.write(parameter.name, data) : undefined;
   });

@@ -6,7 +6,7 @@ import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterFiles } from "../spec/job.ts";
 import type { AdapterParam } from "./amend.ts";
-import { type Context, evaluate } from "./expressions.ts";
+import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type AdapterPlan, hasViews, type InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
 import { scopeOf, type Value } from "./values.ts";
@@ -36,7 +36,7 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
       ),
     );
   const config = interop && one && !part ? configOf(interop, adapter, root, context) : undefined;
-  return interop && config ? { library: "peft", config, tensors: tensorsOf(interop, adapter.params) } : own(adapter);
+  return interop && config ? { library: "peft", config, tensors: tensorsOf(interop, adapter.params, context) } : own(adapter);
 };
 
 const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
@@ -55,18 +55,44 @@ const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
   };
 };
 
-const tensorsOf = (interop: Interop, params: readonly AdapterParam[]): AdapterFiles["tensors"] =>
+const tensorsOf = (interop: Interop, params: readonly AdapterParam[], context: Context): AdapterFiles["tensors"] =>
   interop.tensors
-    .flatMap(({ key, value }) =>
-      params
-        .filter((param) => value.kind === "ref" && param.local === value.name)
-        .map((param) => ({
-          key: param.shared ? `base_model.${key}` : `base_model.model.${param.module.checkpoint}.${key}`,
-          parameter: param.name,
-          transposed: false,
-        })),
-    )
+    .flatMap(({ key, value }) => {
+      const [first, ...others] = partsOf(value) ?? [];
+      if (!first) {
+        reportThrough(context, value.at, (at, details) => diagnostics.bad_interop(at, { key }, details), {
+          help: "write a parameter, or `concat(a, -b, axis: 0)` of parameters",
+        });
+        return [];
+      }
+      return params
+        .filter((param) => param.local === first.name)
+        .map((param) => {
+          const name = param.shared ? `base_model.${key}` : `base_model.model.${param.module.checkpoint}.${key}`;
+          if (others.length === 0 && first.sign === 1) return { key: name, parameter: param.name, transposed: false };
+          const axis = value.kind === "call" ? axisOf(value) : 0;
+          const parts = [first, ...others].map(({ name: local, sign }) => ({
+            parameter: params.find((other) => other.local === local && other.module === param.module)!.name,
+            sign,
+          }));
+          return { key: name, parameter: param.name, transposed: false, joined: { axis, parts } };
+        });
+    })
     .sort((a, b) => (a.key < b.key ? -1 : 1));
+
+/** `a`, `-a` or `concat(a, -b, axis: 0)`: what can be read back as it was written. */
+const partsOf = (value: tree.Expr): { readonly name: string; readonly sign: 1 | -1 }[] | undefined => {
+  if (value.kind === "ref") return [{ name: value.name, sign: 1 }];
+  if (value.kind === "unary" && value.op === "-" && value.value.kind === "ref") return [{ name: value.value.name, sign: -1 }];
+  if (value.kind !== "call" || value.callee.kind !== "ref" || value.callee.name !== "concat") return undefined;
+  const parts = value.args.filter((argument) => !argument.name).map((argument) => partsOf(argument.value));
+  return parts.every((part) => part?.length === 1) ? parts.flatMap((part) => part!) : undefined;
+};
+
+const axisOf = (call: tree.Call): 0 | 1 => {
+  const axis = call.args.find((argument) => argument.name?.text === "axis")?.value;
+  return axis?.kind === "number" && axis.value === 0 ? 0 : 1;
+};
 
 /** Undefined when lines differ in something that has no pattern of exceptions. */
 const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, context: Context): Record<string, unknown> | undefined => {
@@ -79,6 +105,11 @@ const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, contex
       const of = value.args[0]!.value;
       if (of.kind === "ref") covered.add(of.name);
       config[key.text] = exceptions(adapter, at(of, first), (injection) => at(of, injection));
+    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "targets") {
+      const of = value.args[0]!.value;
+      if (of.kind === "ref") covered.add(of.name);
+      const chosen = adapter.injections.filter((injection) => at(of, injection) === true).flatMap((injection) => injection.targets);
+      config[key.text] = names(new Set(chosen), modulesOf(root));
     } else config[key.text] = at(value, first);
   }
   for (const injection of others)

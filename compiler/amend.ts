@@ -4,20 +4,28 @@
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { DType } from "../spec/job.ts";
 import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type Draw, evaluateDraw, evaluateShape, type Instance, modulesOf } from "./instantiate.ts";
 import { type Face, faceOf, namesOf } from "./interfaces.ts";
 import type { Target } from "./paths.ts";
-import { asDim, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
+import { asDim, describe, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
 /** A parameter that an adapter adds or takes over. */
 export interface AdapterParam {
   /** "menu:layers.0.attn.q.a"; "menu:a" when all targets share it. */
   readonly name: string;
   readonly shape: readonly Dim[];
+  readonly dtype: DType;
   readonly trained: boolean;
-  readonly source: Draw | { readonly copyOf: string } | { readonly stackOf: readonly string[] };
+  /** Drawn, copied from the base, stacked in a bank, given, or computed by the init graph. */
+  readonly source:
+    | Draw
+    | { readonly copyOf: string }
+    | { readonly stackOf: readonly string[] }
+    | { readonly init: tree.Expr }
+    | { readonly values: readonly number[] };
   /** Module it sits on; of a shared parameter the first target. */
   readonly module: Instance;
   /** Its name there. */
@@ -39,8 +47,11 @@ export interface Amendment {
   /** Of an `each`: what the method does to the module above. Its parameters, `let`s and sizes are seen from here. */
   readonly outer?: Amendment;
   readonly settings: ReadonlyMap<string, Value>;
+  readonly tied: boolean;
   /** Parameters by the name the method gives them; for a selective method by the module's own names. */
   readonly params: ReadonlyMap<string, AdapterParam>;
+  /** Names of parameters that do not exist here: their condition does not hold. */
+  readonly absent: ReadonlySet<string>;
 }
 
 /** One line of an adapter: a method with its settings. */
@@ -49,6 +60,8 @@ export interface Applied {
   readonly at: tree.Span | undefined;
   readonly method: tree.MethodDef;
   readonly settings: ReadonlyMap<string, Value>;
+  /** `tied: true`: where a parameter is tied to another, both change. */
+  readonly tied: boolean;
 }
 
 /** Adds the method's parameters to each module. */
@@ -58,7 +71,7 @@ export const amend = (applied: Applied, modules: readonly Instance[], context: C
   const shared = new Map<string, AdapterParam>();
   const everywhere = aggregating(applied, modules, context);
   for (const member of method.members)
-    if (member.kind === "param" && member.modifiers.includes("shared"))
+    if (member.kind === "param" && member.modifiers.includes("shared") && holds(member.when, everywhere, context))
       for (const name of member.names)
         shared.set(name.text, declared(member, name.text, `${adapter}:${name.text}`, first, everywhere, context));
   const amendments = modules.flatMap((module) => {
@@ -98,14 +111,20 @@ export const amendOne = (
   context: Context,
 ): Amendment => {
   const params = new Map(shared);
-  const amendment: Amendment = { ...applied, module, face: faceOf(module, wanted), members, ...(outer && { outer }), params };
+  const absent = new Set<string>();
+  const amendment: Amendment = { ...applied, module, face: faceOf(module, wanted), members, ...(outer && { outer }), params, absent };
   const scope = sizesOf(amendment, context);
+  if (!needsHold(amendment, scope, context)) return amendment;
   for (const member of members) {
     const beyond = notYet(member, outer !== undefined);
     if (beyond) reportThrough(context, member.at, (at, details) => diagnostics.unsupported_block(at, { what: beyond }, details));
     if (member.kind === "bind" && member.target.length === 1) checkRebinding(amendment, member, context);
     if (member.kind === "param" && !member.modifiers.includes("shared"))
       for (const name of member.names) {
+        if (!holds(member.when, { scope, context }, context)) {
+          absent.add(name.text);
+          continue;
+        }
         const path = [module.path, name.text].filter(Boolean).join(".");
         params.set(name.text, declared(member, name.text, `${applied.adapter}:${path}`, module, { scope, context }, context));
       }
@@ -136,6 +155,30 @@ interface Sizes {
   readonly context: Context;
 }
 
+/** Reports what a method needs and a module does not have. */
+const needsHold = ({ method, members, settings, module, face }: Amendment, scope: Scope, context: Context): boolean =>
+  members.every((member) => {
+    const value = member.kind === "needs" ? evaluate(member.condition, scope, context) : undefined;
+    if (member.kind !== "needs" || value?.kind !== "bool" || value.value) return true;
+    const sizes = [...settings, ...(face?.sizes ?? [])].flatMap(([name, one]) => (one.kind === "number" ? [`${name} ${one.value}`] : []));
+    reportThrough(
+      context,
+      member.at,
+      (at, details) => diagnostics.method_needs(at, { method: method.name.text, module: module.path }, details),
+      { label: "what it needs", notes: [{ message: `there: ${sizes.join(", ")}` }] },
+    );
+    return false;
+  });
+
+/** Whether a parameter's condition holds; a condition on sizes that are not known yet does. */
+const holds = (when: tree.Expr | undefined, { scope, context: inner }: Sizes, context: Context): boolean => {
+  const value = when ? evaluate(when, scope, inner) : undefined;
+  if (!when || !value || value.kind === "unknown" || (value.kind === "number" && Number.isNaN(value.value))) return true;
+  if (value.kind === "bool") return value.value;
+  reportThrough(context, when.at, (at, details) => diagnostics.wrong_operand(at, { op: "when", what: describe(value) }, details));
+  return true;
+};
+
 const declared = (
   member: tree.ParamMember,
   local: string,
@@ -143,15 +186,41 @@ const declared = (
   module: Instance,
   { scope, context: inner }: Sizes,
   context: Context,
-): AdapterParam => ({
-  name,
-  shape: evaluateShape(member.shape, scope, inner),
-  trained: !member.modifiers.includes("frozen"),
-  source: member.draw ? evaluateDraw(member.draw, scope, { ...inner, through: context.through }) : { distribution: "zeros", args: [] },
-  module,
-  local,
-  shared: member.modifiers.includes("shared"),
-});
+): AdapterParam => {
+  const whole = member.type?.text === "int";
+  if (member.type && !whole)
+    reportThrough(context, member.type.at, (at, details) => diagnostics.bad_param_type(at, { type: member.type!.text }, details), {
+      help: "leave it out for numbers to compute with, or write `int` for positions",
+    });
+  if (whole && !member.modifiers.includes("frozen"))
+    reportThrough(context, member.at, (at, details) => diagnostics.bad_param_type(at, { type: "int" }, details), {
+      label: "whole numbers are not trained",
+      help: "write `frozen param`",
+    });
+  return {
+    name,
+    shape: evaluateShape(member.shape, scope, inner),
+    dtype: whole ? "i32" : "f32",
+    trained: !member.modifiers.includes("frozen"),
+    source: member.value
+      ? (listed(member.value, scope, inner) ?? { init: member.value })
+      : member.draw
+        ? evaluateDraw(member.draw, scope, { ...inner, through: context.through })
+        : { distribution: "zeros", args: [] },
+    module,
+    local,
+    shared: member.modifiers.includes("shared"),
+  };
+};
+
+/** First values that are written down: a list of numbers, by the name of a setting. */
+const listed = (value: tree.Expr, scope: Scope, context: Context): { readonly values: readonly number[] } | undefined => {
+  const found =
+    value.kind === "list" ? evaluate(value, scope, context) : value.kind === "ref" ? scope.find(value.name, value.at) : undefined;
+  if (found?.kind !== "list") return undefined;
+  const numbers = found.items.flatMap((item) => (item.kind === "number" ? [item.value] : []));
+  return numbers.length === found.items.length ? { values: numbers } : undefined;
+};
 
 /** Sizes of a shared parameter: `max(in)`, `min(in)` and `sum(in)` range over the targets; a size by itself must be the same in all. */
 const aggregating = ({ method, settings }: Applied, modules: readonly Instance[], context: Context): Sizes => {
@@ -187,7 +256,6 @@ const notYet = (member: tree.Member, below: boolean): string | undefined => {
   if (below && member.kind === "param" && member.modifiers.includes("shared"))
     return "`shared` in `each`, where the target's own parameters are shared already";
   if (below && member.kind === "each") return "`each` in `each`";
-  if (member.kind === "param" && member.value) return "a parameter that starts from an expression";
   if (member.kind === "bind" && (member.target.length > 1 || member.sign === "+="))
     return `\`${member.target.map((name) => name.text).join(".")} ${member.sign}\``;
   return member.kind === "state" || member.kind === "forward" || member.kind === "child" ? `\`${member.kind}\` in a method` : undefined;
@@ -217,6 +285,7 @@ export const take = (applied: Applied, { param, module }: Target & { kind: "para
   const taken: AdapterParam = {
     name: `${applied.adapter}:${param.path}`,
     shape: param.shape,
+    dtype: "f32",
     trained: true,
     source: { copyOf: param.path },
     module,
@@ -227,6 +296,6 @@ export const take = (applied: Applied, { param, module }: Target & { kind: "para
     ({ adapter, method, at }) => adapter === applied.adapter && method === applied.method && at === applied.at,
   );
   if (existing) (existing.params as Map<string, AdapterParam>).set(local, taken);
-  else module.amendments.push({ ...applied, module, face: undefined, members: [], params: new Map([[local, taken]]) });
+  else module.amendments.push({ ...applied, module, face: undefined, members: [], params: new Map([[local, taken]]), absent: new Set() });
   return taken;
 };

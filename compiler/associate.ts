@@ -245,7 +245,9 @@ const cost = (_graph: Graph, candidate: Node, x: Node, options: AssociateOptions
     const inside = dependsOnly(node, candidate, x);
     if (node === x || node.inputs.length === 0 || !inside) {
       const copy =
-        node.op === "constant" ? graph.constant(node.attrs.value as number, node.type.shape) : graph.input(`n${node.id}`, node.type);
+        node.op === "constant"
+          ? graph.constant(node.attrs.value as number, node.type.shape, node.type.dtype)
+          : graph.input(`n${node.id}`, node.type);
       copies.set(node, copy);
       if (node === x || options.trained.has(node)) trained.add(copy);
     } else

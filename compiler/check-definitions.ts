@@ -52,7 +52,7 @@ const checkForward = (module: Instance, adapters: readonly string[], context: Co
 };
 
 const checkMethod = (method: tree.MethodDef, library: Library, context: Context): void => {
-  const applied = { adapter: "it", at: undefined, method, settings: symbols(method.parameters) };
+  const applied = { adapter: "it", at: undefined, method, settings: symbols(method.parameters), tied: false };
   const face = (name: tree.Name): Instance | undefined => {
     const definition = findFace(name.text, library);
     if (definition) return symbolic(definition, library, context);

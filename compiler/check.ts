@@ -15,6 +15,7 @@ import { elaborate } from "./elaborate.ts";
 import { type EvaluatePlan, readEvaluate } from "./evaluate-block.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost } from "./host.ts";
+import { checkInit } from "./init.ts";
 import type { AdapterPlan } from "./inject.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
 import { unmergeable } from "./merging.ts";
@@ -148,6 +149,7 @@ export const check = async (
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
     }
+  for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkLengths([...trains, ...evaluates], base.context, extents, report);
 
   return {

@@ -5,11 +5,13 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { AdapterParam } from "./amend.ts";
+import type { AdapterParam, Amendment } from "./amend.ts";
+import { checkShape } from "./check-shapes.ts";
 import { differentiate } from "./differentiate.ts";
 import { add } from "./dims.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
 import { apply, type Context, evaluate, reportThrough } from "./expressions.ts";
+import { firstValues } from "./first-values.ts";
 import { decoded } from "./format.ts";
 import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
@@ -18,6 +20,8 @@ import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { withMemory } from "./memory.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "./method-scope.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
+import { substitute } from "./segments.ts";
+import { tiedAmendments } from "./ties.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { type Extent, shiftOf } from "./virtual.ts";
 import { weightedChange } from "./weighted-change.ts";
@@ -45,6 +49,8 @@ export interface Model {
   readonly result: Node;
   /** Slots for virtual tokens, and the shift of positions. */
   readonly extent: Extent;
+  /** Of a goal with several values: each by its name. */
+  readonly results?: ReadonlyMap<string, Node>;
 }
 
 /** What the model reads of a batch: symbols b (rows) and t (tokens per row). */
@@ -55,9 +61,14 @@ const sequenceFields: Readonly<Record<string, TensorType>> = {
 
 /**
  * What to elaborate: the whole forward pass, one parameter as the adapters rebind it (for merging), or the forward pass of one
- * module on inputs of its declared shapes (to check a definition by itself).
+ * module on inputs of its declared shapes (to check a definition by itself), or an adapter's first values on one module.
  */
-export type Goal = "forward" | { readonly module: Instance; readonly param: string } | { readonly forwardOf: Instance };
+export type Goal =
+  | "forward"
+  | { readonly module: Instance; readonly param: string }
+  | { readonly forwardOf: Instance }
+  /** First values of the parameters that an amendment computes: `results` of the model, by their local names. */
+  | { readonly initOf: Amendment };
 
 /** Undefined after a report. */
 export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: Pick<Context, "report" | "through">): Model | undefined => {
@@ -131,7 +142,9 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
           ? withMemory(call, scope, contextFor(through))
           : name === "prepend"
             ? prepend(call, scope, contextFor(through))
-            : undefined,
+            : name === "merged"
+              ? merged(call, scope, contextFor(through, false))
+              : undefined,
   });
 
   // branch(D, g): D itself, with a gate on the way in. See associate.ts for what becomes of it.
@@ -146,6 +159,19 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const { graph } = current();
     const sites = graph.nodes.filter((node) => node.op === "branch").length;
     return tensorOf(graph.add("branch", [use(first)], { ...second.attrs, gate: second.op.name, site: sites }, [...inner.through, call.at]));
+  };
+
+  // merged(v): what v is once nothing is gated. A `let` that was unfolded with its gates is taken without them.
+  const merged = (call: tree.Call, scope: Scope, inner: Context): Value => {
+    const [argument, more] = call.args;
+    if (!argument || more)
+      return reportThrough(inner, call.at, (at, details) =>
+        diagnostics.wrong_argument_count(at, { module: "merged", wanted: 1, given: call.args.length }, details),
+      );
+    const value = evaluate(argument.value, scope, inner);
+    if (value.kind !== "tensor") return value;
+    const ungated = (one: Node, inputs: readonly Node[]): Node | undefined => (one.op === "branch" ? inputs[0] : undefined);
+    return tensorOf(substitute(current().graph, [use(value)], new Map(), ungated)![0]!);
   };
 
   // By path, since amended copies of an instance are other objects.
@@ -194,17 +220,22 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
 
   const amendedBy = (adapter: string, instance: Instance, name: string, value: Value, frame: Frame): Value => {
     let result = tiedTrained(adapter, instance, name) ?? value;
+    // What is not there cannot be rebound: a method that scales a bias leaves a layer without one as it is.
+    if (result.kind === "none") return result;
     const gated = choice.trains === undefined || choice.trains === adapter;
-    for (const amendment of instance.amendments) {
+    const own = instance.amendments.map((amendment) => ({ holder: instance, name, amendment }));
+    for (const { holder, name: as, amendment } of [...own, ...tiedAmendments(root, instance.params.get(name), instance)]) {
+      // First values are computed from what stands before their own line.
+      if (typeof goal === "object" && "initOf" in goal && amendment === goal.initOf) break;
       if (amendment.adapter !== adapter) continue;
-      const taken = amendment.method.amends ? undefined : amendment.params.get(name);
-      if (taken) result = adapterParam(taken);
+      const taken = amendment.method.amends ? undefined : amendment.params.get(as);
+      if (taken && holder === instance) result = adapterParam(taken);
       for (const member of amendment.members)
-        if (member.kind === "bind" && member.target.length === 1 && member.target[0]!.text === name) {
+        if (member.kind === "bind" && member.target.length === 1 && member.target[0]!.text === as) {
           const before = result;
-          frame.before.set(amendment, new Map(frame.before.get(amendment)).set(name, before));
+          frame.before.set(amendment, new Map(frame.before.get(amendment)).set(as, before));
           const inner = contextFor(amendment.at ? [amendment.at] : context.through, gated);
-          result = evaluate(member.value, methodScope(tools, instance, amendment, frame, member), inner);
+          result = evaluate(member.value, methodScope(tools, holder, amendment, frame, member), inner);
           if (before.kind === "tensor" && result.kind === "tensor") checkRebound(name, before, result, member, inner);
           if (name === "positions" && amendment.face?.definition.kind === "interface") checkPositions(result, member.at, inner);
         }
@@ -219,13 +250,17 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     // What all targets share keeps one name wherever it is read.
     const port = portOf(switchedOn, adapter, param.shared ? `*.${path}` : above ? `/${path}` : local(path));
     const shape = adapter === oneRow ? param.shape.slice(1) : param.shape;
-    return tensorOf(addInput(port, { dtype: "f32", shape }, { kind: "adapter", param: held(choice, param) }));
+    return tensorOf(addInput(port, { dtype: param.dtype, shape }, { kind: "adapter", param: held(choice, param) }));
   };
+
+  /** First values computed so far, while they are the goal. */
+  const initial = new Map<string, TensorValue>();
 
   const tools: Tools = {
     adapterParam: (param) => adapterParam(param),
     plainParam: (instance, name) => plainParam(instance, name),
     contextOf: (amendment) => contextFor(amendment.at ? [amendment.at] : context.through),
+    ...(typeof goal === "object" && "initOf" in goal && { first: { values: initial, base: (instance, name) => paramOf(instance, name) } }),
   };
 
   const plainParam = (instance: Instance, name: string): Value | undefined => {
@@ -430,7 +465,18 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     });
   };
 
-  open(goal === "forward" ? "before" : "module" in goal ? goal.module.path : goal.forwardOf.path);
+  open(
+    goal === "forward" ? "before" : "module" in goal ? goal.module.path : "initOf" in goal ? goal.initOf.module.path : goal.forwardOf.path,
+  );
+  if (typeof goal === "object" && "initOf" in goal) {
+    const { at, module } = goal.initOf;
+    const inner = contextFor(at ? [at] : context.through, false);
+    firstValues(goal.initOf, methodScope(tools, module, goal.initOf, noFrame()), inner, initial, tensorOf);
+    const results = new Map([...initial].map(([name, value]) => [name, use(value)]));
+    return failed || results.size === 0
+      ? undefined
+      : { stages, result: [...results.values()][0]!, results, extent: { virtual: 0, ahead: 0 } };
+  }
   const result =
     goal === "forward"
       ? callModule(root, [sequence], root.definition.at, context.through)
@@ -441,16 +487,4 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         : withParts(goal.module, goal.param, paramOf(goal.module, goal.param)!);
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result), extent: { virtual: Number(virtual), ahead } };
-};
-
-/** A declared shape against an actual one; `..` stands for any leading axes. */
-const checkShape = (node: Node, declared: readonly tree.Expr[], scope: Scope, at: tree.Span, context: Context): void => {
-  const open = declared[0]?.kind === "ellipsis";
-  const wanted = (open ? declared.slice(1) : declared).map((expr) => asDim(evaluate(expr, scope, context)));
-  const actual: readonly Dim[] = open ? node.type.shape.slice(Math.max(0, node.type.shape.length - wanted.length)) : node.type.shape;
-  if (actual.length === wanted.length && actual.every((dim, i) => wanted[i] === undefined || wanted[i] === dim)) return;
-  const print = `[${open ? [".."].concat(wanted.map(String)).join(", ") : wanted.join(", ")}]`;
-  reportThrough(context, at, (place, details) =>
-    diagnostics.shapes_do_not_fit(place, { problem: `declared ${print}, found [${node.type.shape.join(", ")}]` }, details),
-  );
 };

@@ -5,7 +5,9 @@ import type { AdapterParam } from "./amend.ts";
 import type { Stage } from "./elaborate.ts";
 import { type Instance, isOwn, modulesOf, type ParamSpec } from "./instantiate.ts";
 import type { Choice } from "./layers.ts";
-import { describe, type TensorValue } from "./values.ts";
+import { describe, type TensorValue, type Value } from "./values.ts";
+
+const shown = (value: Value): string => (value.kind === "list" ? `[${value.items.map(shown).join()}]` : describe(value));
 
 /** Everything about a module that its graph depends on. */
 export const signatureOf = (instance: Instance, adapters: readonly string[]): string => {
@@ -18,7 +20,7 @@ export const signatureOf = (instance: Instance, adapters: readonly string[]): st
     .filter((amendment) => adapters.includes(amendment.adapter))
     .map(
       (amendment) =>
-        `${amendment.adapter} ${amendment.method.name.text} ${[...amendment.settings.values()].map(describe).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`,
+        `${amendment.adapter} ${amendment.method.name.text} ${[...amendment.settings.values()].map(shown).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`,
     );
   const children = [...instance.children].map(
     ([name, child]) =>

@@ -6,6 +6,7 @@ import type { Span } from "../grammar/tree.ts";
 import type { Details, Diagnostic } from "../spec/diagnostic.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { callFunction, functionNames } from "./functions.ts";
 import type { Attr, Attrs, Dim, Graph, Node, Origin } from "./graph.ts";
 import type { Instance } from "./instantiate.ts";
 import type { Op } from "./op.ts";
@@ -119,6 +120,15 @@ export const apply = (op: string, inputs: readonly Node[], attrs: Attrs, at: Spa
       notes: [{ message: `shapes here: ${inputs.map((node) => `[${node.type.shape.join(", ")}]`).join(" and ")}` }],
     });
   const node = stage.graph.add(op, inputs, attrs, [...context.through, at]);
+  const { outputs } = ops.get(op)!;
+  if (outputs)
+    return {
+      kind: "record",
+      name: op,
+      fields: (name) =>
+        outputs.includes(name) ? { kind: "tensor", node: stage.graph.pick(node, outputs.indexOf(name)), stage: stage.index } : undefined,
+      names: () => outputs,
+    };
   return { kind: "tensor", node: node.types ? stage.graph.pick(node, 0) : node, stage: stage.index };
 };
 
@@ -193,6 +203,11 @@ const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
   if (name !== undefined) {
     const special = context.special?.(name, expr, scope);
     if (special) return special;
+    if (functionNames.includes(name)) {
+      const args = expr.args.map((argument) => evaluate(argument.value, scope, context));
+      const computed = callFunction(name, args);
+      if (computed) return computed;
+    }
     const op = ops.get(name);
     if (op?.call) return callOp(op, expr, scope, context);
     const near = nearest(
@@ -200,7 +215,7 @@ const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
       [...ops]
         .filter(([, candidate]) => candidate.call)
         .map(([known]) => known)
-        .concat(scope.names()),
+        .concat(functionNames, scope.names()),
     );
     return reportThrough(context, expr.callee.at, (at, details) => diagnostics.unknown_function(at, { name }, details), {
       ...instead(expr.callee.at, near),

@@ -10,8 +10,13 @@ export const knownFacts = Object.keys(factTable);
 export const adapterFileBytes = (files: AdapterFiles, shapes: ReadonlyMap<string, readonly number[]>): number => {
   let offset = 0;
   const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
-  for (const { key, parameter, transposed } of files.tensors) {
-    const shape = shapes.get(parameter)!;
+  for (const { key, parameter, transposed, joined } of files.tensors) {
+    const one = shapes.get(parameter)!;
+    const shape = joined
+      ? one.map((dim, axis) =>
+          axis === joined.axis ? joined.parts.reduce((sum, part) => sum + shapes.get(part.parameter)![axis]!, 0) : dim,
+        )
+      : one;
     const bytes = 4 * shape.reduce((a, b) => a * b, 1);
     header[key] = { dtype: "F32", shape: transposed ? [...shape].reverse() : shape, data_offsets: [offset, offset + bytes] };
     offset += bytes;

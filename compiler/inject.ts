@@ -5,13 +5,14 @@ import type * as tree from "../grammar/tree.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { type AdapterParam, type Applied, amend, take } from "./amend.ts";
-import { bindArguments } from "./arguments.ts";
+import { bindArguments, typed } from "./arguments.ts";
 import { product } from "./dims.ts";
-import type { Context } from "./expressions.ts";
+import { type Context, evaluate } from "./expressions.ts";
 import { type Instance, isOwn, modulesOf } from "./instantiate.ts";
 import { faceOf } from "./interfaces.ts";
 import { alternatives, match, type Pattern, type Target, whereItStops } from "./paths.ts";
 import type { Library } from "./resolve.ts";
+import { parameter } from "./settings.ts";
 import type { Value } from "./values.ts";
 
 export interface Coverage {
@@ -28,6 +29,8 @@ export interface InjectionPlan {
   readonly params: readonly AdapterParam[];
   readonly targets: readonly Instance[];
   readonly coverage: readonly Coverage[];
+  /** Where a parameter is tied to another, both change. */
+  readonly tied: boolean;
 }
 
 export interface AdapterPlan {
@@ -150,12 +153,17 @@ const planInjection = (
     return undefined;
   }
   const outer = { find: (name: string) => scope.fields(name), names: scope.names };
+  // Every method takes `tied`, unless it has a setting of that name for itself.
+  const own = method.parameters.some(({ name: { text } }) => text === "tied");
+  const both = own || !method.amends ? undefined : item.method.args.find((argument) => argument.name?.text === "tied");
   const settings = bindArguments(
     { what: `method ${method.name.text}`, at: item.method.at, parameters: method.parameters },
-    item.method.args,
+    item.method.args.filter((argument) => argument !== both),
     outer,
     context,
   );
+  const tiedValue = both ? typed(evaluate(both.value, outer, context), parameter("tied", "bool"), both.value.at, context) : undefined;
+  const tied = tiedValue?.kind === "bool" && tiedValue.value;
 
   const baseName = item.into[0]?.segments[0];
   const base = baseName?.kind === "name" ? bases.get(baseName.text) : undefined;
@@ -211,12 +219,22 @@ const planInjection = (
         { help: "each place is amended once; drop the pattern that repeats" },
       ),
     );
-  const applied: Applied = { adapter: name, at: item.method.at, method, settings };
+  const applied: Applied = { adapter: name, at: item.method.at, method, settings, tied };
   const modules = unique.flatMap((target) => (target.kind === "module" ? [target.module] : []));
+  let refused = false;
+  const watched: Context = {
+    ...context,
+    through: [...context.through, item.method.at],
+    report: (diagnostic) => {
+      refused ||= diagnostic.severity === "error";
+      context.report(diagnostic);
+    },
+  };
   const params = method.amends
-    ? amend(applied, modules, { ...context, through: [...context.through, item.method.at] })
+    ? amend(applied, modules, watched)
     : unique.flatMap((target) => (target.kind === "param" ? [take(applied, target)] : []));
-  return { at: item.at, method, settings, params, targets: [...new Set(unique.map((target) => target.module))], coverage };
+  if (refused) return undefined;
+  return { at: item.at, method, settings, params, targets: [...new Set(unique.map((target) => target.module))], coverage, tied };
 };
 
 /** The targets that the method fits; undefined after a report. */

@@ -14,7 +14,7 @@ import type { Library } from "./resolve.ts";
 import { asDim, describe, number, type Scope, scopeOf, type Value } from "./values.ts";
 
 export interface Draw {
-  readonly distribution: "zeros" | "ones" | "uniform" | "normal" | "constant";
+  readonly distribution: "zeros" | "ones" | "uniform" | "normal" | "constant" | "distinct";
   readonly args: readonly number[];
 }
 
@@ -28,6 +28,8 @@ export interface ParamSpec {
   readonly transposed: boolean;
   /** Set when the value is another parameter's: the tied weight of a head. */
   readonly tiedTo?: ParamSpec;
+  /** Paths of parameters that are tied to this one. */
+  tiedBy?: string[];
   /** Set when the value is computed from another parameter's: a part of a fused projection. */
   readonly view?: { readonly expr: tree.Expr; readonly of: ParamSpec };
   /** How the checkpoint stores it, once headers are read. */
@@ -139,7 +141,14 @@ export const evaluateShape = (shape: readonly tree.Expr[], scope: Scope, context
     return 1;
   });
 
-const distributions: Readonly<Record<Draw["distribution"], number>> = { zeros: 0, ones: 0, uniform: 2, normal: 1, constant: 1 };
+const distributions: Readonly<Record<Draw["distribution"], number>> = {
+  zeros: 0,
+  ones: 0,
+  uniform: 2,
+  normal: 1,
+  constant: 1,
+  distinct: 1,
+};
 
 export const evaluateDraw = (expr: tree.Expr, scope: Scope, context: Context): Draw => {
   const name = expr.kind === "ref" ? expr.name : expr.kind === "call" && expr.callee.kind === "ref" ? expr.callee.name : "";
@@ -148,7 +157,7 @@ export const evaluateDraw = (expr: tree.Expr, scope: Scope, context: Context): D
   const numbers = args.map((arg) => (arg.kind === "number" ? arg.value : Number.NaN));
   if (count === undefined || count !== args.length) {
     reportThrough(context, expr.at, (at, details) => diagnostics.unknown_distribution(at, { name: name || "this" }, details), {
-      help: "write zeros, ones, constant(value), uniform(low, high) or normal(standard deviation)",
+      help: "write zeros, ones, constant(value), uniform(low, high), normal(standard deviation) or, for whole numbers, distinct(below)",
     });
     return { distribution: "zeros", args: [] };
   }
@@ -228,6 +237,7 @@ const tie = (
       });
       continue;
     }
+    if (whole) source.tiedBy = [...(source.tiedBy ?? []), own.path];
     params.set(name, { ...own, ...(whole ? { tiedTo: source } : { view: { expr: tied.to, of: source } }) });
   }
   return { ...instance, params };

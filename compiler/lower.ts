@@ -11,6 +11,7 @@ import type { Context } from "./expressions.ts";
 import { piecesOf } from "./format.ts";
 import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import type { CompileHost } from "./host.ts";
+import { type InitPlan, planInit } from "./init.ts";
 import { type AdapterPlan, methodNames } from "./inject.ts";
 import { type Instance, modulesOf, type ParamSpec, parametersOf } from "./instantiate.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
@@ -159,6 +160,14 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     });
   }
 
+  const inits = new Map<string, InitPlan>();
+  for (const adapter of adapters.values()) {
+    const init = planInit(adapter.name, base.root, adapters, context);
+    if (!init) continue;
+    inits.set(adapter.name, init);
+    for (const [program, graph] of init.programs) programs.set(program, { graph, dims: {} });
+  }
+
   // ---- memory -------------------------------------------------------------------------------------------------------
   const largest: Record<string, number> = {};
   for (const { dims } of programs.values())
@@ -255,6 +264,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       parameters: adapter.params.map((param) => param.name),
       trainable: adapter.trainable,
       files,
+      ...(inits.has(adapter.name) && { init: inits.get(adapter.name)!.steps }),
       with: adaptersIn(layersOf(adapter.name, adapters)),
       ...(adapter.made?.kind === "mix" && { bank: adapter.made.of }),
       trainedBy: trains.flatMap((plan) => (movedBy(plan.adapter, adapters).includes(adapter.name) ? [plan.adapter] : [])),
@@ -330,14 +340,18 @@ const movedBy = (name: string, adapters: ReadonlyMap<string, AdapterPlan>): read
 const adapterParameter = (param: AdapterParam): Parameter => ({
   name: param.name,
   shape: param.shape.map(Number),
-  dtype: "f32",
+  dtype: param.dtype,
   trained: param.trained,
   source:
     "copyOf" in param.source
       ? { kind: "copy", of: param.source.copyOf }
       : "stackOf" in param.source
         ? { kind: "stack", of: param.source.stackOf }
-        : { kind: "draw", ...param.source },
+        : "init" in param.source
+          ? { kind: "init" }
+          : "values" in param.source
+            ? { kind: "values", values: param.source.values }
+            : { kind: "draw", ...param.source },
 });
 
 /** f32 elements of an adapter's flat arena, padding included. */
@@ -365,7 +379,8 @@ const placeAdapter = (
       globals.set(`${name}[${i}]`, { ...f32([Math.min(chunk, elements - i * chunk)]), place: { arena: name, offset: 4 * i * chunk } });
   };
   flat(`${adapter.name}.parameters`);
-  for (const param of adapter.params) if (!param.trained) globals.set(param.name, { ...f32(param.shape), place: { own: true } });
+  for (const param of adapter.params)
+    if (!param.trained) globals.set(param.name, { dtype: param.dtype, shape: param.shape, place: { own: true } });
   if (!training) return;
   put(
     `${adapter.name}.gradients`,
@@ -420,7 +435,7 @@ const mergeTensors = (
       const amended = target.params.get(local);
       if (!amended) continue;
       // A part is merged into the tensor that it is a part of, together with the other parts of it.
-      const own = amended.view?.of ?? amended;
+      const own = amended.view?.of ?? amended.tiedTo ?? amended;
       const { module, name } = amended.view ? holderOf(checked.base.root, own) : { module: target, name: local };
       if (done.has(own.path)) continue;
       done.add(own.path);

@@ -11,14 +11,15 @@ interface Rebound {
   readonly method: tree.MethodDef;
   readonly module: Instance;
   readonly name: string;
+  readonly tied: boolean;
 }
 
 /** Every value that an adapter rebinds by itself, at its targets and in the modules below them. */
 const reboundBy = ({ injections }: AdapterPlan): Rebound[] =>
-  injections.flatMap(({ method, targets }) => {
+  injections.flatMap(({ method, targets, tied }) => {
     const within = (members: readonly tree.Member[], module: Instance): Rebound[] =>
       members.flatMap((member): Rebound[] => {
-        if (member.kind === "bind" && member.target.length === 1) return [{ method, module, name: member.target[0]!.text }];
+        if (member.kind === "bind" && member.target.length === 1) return [{ method, module, name: member.target[0]!.text, tied }];
         if (member.kind !== "each") return [];
         const below = [...modulesOf(module)].filter((inner) => inner !== module && faceOf(inner, member.module.text));
         return below.flatMap((inner) => within(member.members, inner));
@@ -51,10 +52,12 @@ export const changedPlaces = (
 export const unmergeable = (adapter: AdapterPlan, adapters: ReadonlyMap<string, AdapterPlan>): string | undefined => {
   if (adapter.made?.kind === "mix") return "each row of a batch has its own adapter, and one tensor cannot hold them all";
   for (const part of partsOf(adapter, adapters))
-    for (const { method, module, name } of reboundBy(part)) {
+    for (const { method, module, name, tied: both } of reboundBy(part)) {
+      const param = module.params.get(name);
       if (!module.params.has(name)) return `${method.name.text} rebinds \`${name}\`, which is computed and not stored`;
-      const tied = module.params.get(name)?.tiedTo;
-      if (tied) return `${module.path}.${name} is tied to ${tied.path}, and one tensor cannot hold both`;
+      const other = param?.tiedTo?.path ?? param?.tiedBy?.join(", ");
+      if (other && !both)
+        return `${module.path}.${name} is tied to ${other}, and one tensor cannot hold both (\`tied: true\` changes both)`;
     }
   return undefined;
 };

@@ -8,7 +8,7 @@ import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import type { Instance } from "./instantiate.ts";
 import { namesOf } from "./interfaces.ts";
 import { open as unresolved } from "./ops/shape.ts";
-import type { Scope, TensorValue, Value } from "./values.ts";
+import { none, type Scope, type TensorValue, type Value } from "./values.ts";
 
 /** What one call of a module has computed so far, and what each amendment found where it rebound something. */
 export interface Frame {
@@ -30,6 +30,8 @@ export interface Tools {
   readonly adapterParam: (param: AdapterParam) => Value;
   readonly plainParam: (instance: Instance, name: string) => Value | undefined;
   readonly contextOf: (amendment: Amendment) => Context;
+  /** While first values are computed: those there are, and the base's parameters as the lines before leave them. */
+  readonly first?: { readonly values: ReadonlyMap<string, Value>; readonly base: (instance: Instance, name: string) => Value | undefined };
 }
 
 /** What a method's expressions may name where it amends one module; `rebinding` is the binding they stand in. */
@@ -43,6 +45,7 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
     fields: (name) => {
       const before = frame.before.get(amendment)?.get(name);
       if (before || (points && !points.has(name))) return before;
+      if (tools.first) return tools.first.base(instance, name);
       const value = frame.locals.get(name) ?? tools.plainParam(instance, name);
       if (value || !rebinding || !amendment.face || !namesOf(amendment.face).includes(name)) return value;
       return reportThrough(inner(), rebinding.at, (place, details) =>
@@ -57,7 +60,8 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
     find: (name, at) => {
       if (name === "base") return base;
       const param = amendment.params.get(name);
-      if (param) return tools.adapterParam(param);
+      if (param) return tools.first?.values.get(name) ?? tools.adapterParam(param);
+      if (amendment.absent.has(name)) return none;
       const member = amendment.members.find((m) => m.kind === "let" && m.name.text === name);
       if (member?.kind === "let") {
         if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, inner()));

@@ -53,6 +53,10 @@ export interface Op {
   readonly eval: (inputs: readonly Tensor[], attrs: Attrs, types: readonly TensorType[]) => readonly Tensor[];
   /** Floating-point operations of one evaluation; default: one per output element. */
   readonly flops?: (inputs: readonly TensorType[], attrs: Attrs, type: TensorType) => Dim;
+  /** Names of several outputs, as the language reads them: `svd(x, count: 8).u`. */
+  readonly outputs?: readonly string[];
+  /** Runs on the host alone, before training: its meaning is runtime/host-ops/NAME.ts, and no device prints it. */
+  readonly host?: true;
   /** What the op is made of, for one that no device has: replaces it before anything is printed (expand.ts). */
   readonly expand?: (graph: Graph, inputs: readonly Node[], node: Node) => Node;
   /** Prints the op as ONNX nodes; returns the names of its outputs. */

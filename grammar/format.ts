@@ -259,11 +259,13 @@ class Format extends ExpressionFormat {
     switch (member.kind) {
       case "param": {
         const names = member.names.map((name) => this.name(name));
-        const shape = this.shape(member.shape, member.names.at(-1)!.at.end);
+        const shape = this.shape(member.shape, (member.type ?? member.names.at(-1)!).at.end);
+        const type = member.type ? [this.name(member.type), " "] : "";
+        const when = member.when ? [line, "when ", this.expr(member.when)] : "";
         const draw = member.draw ? [line, "~ ", this.expr(member.draw)] : "";
         const value = member.value ? [line, "= ", this.expr(member.value)] : "";
         const words = [...member.modifiers, "param "].join(" ");
-        return group(words, join(names, ", "), member.optional ? "?: " : ": ", shape, indent(draw, value));
+        return group(words, join(names, ", "), member.optional ? "?: " : ": ", type, shape, indent(draw, value, when));
       }
       case "point": {
         const names = member.names.map((name) => this.name(name));
@@ -276,6 +278,8 @@ class Format extends ExpressionFormat {
         return ["let ", this.name(member.name), this.assigned(" =", member.value)];
       case "state":
         return ["state ", this.name(member.name), this.assigned(" =", member.value)];
+      case "needs":
+        return group("needs ", this.expr(member.condition));
       case "bind": {
         const target = member.target.map((name) => this.name(name));
         return [join(target, "."), this.assigned(` ${member.sign}`, member.value)];

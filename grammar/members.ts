@@ -19,6 +19,7 @@ import {
   LeftParen,
   Let,
   Name,
+  Needs,
   Param,
   Point,
   Question,
@@ -42,6 +43,7 @@ import type {
   InteropMember,
   LetMember,
   Member,
+  NeedsMember,
   ParamMember,
   PointMember,
   Span,
@@ -64,12 +66,13 @@ export abstract class MemberParser extends ExpressionParser {
 
   protected readonly member: ParserMethod<[place: Place], Member | undefined> = this.RULE("member", (place: Place): Member | undefined =>
     this.unit(forms.member, () => {
-      this.slipAtStart([Param, Frozen, Shared, Let, State, Interop], [Forward]);
+      this.slipAtStart([Param, Frozen, Shared, Let, State, Needs, Interop], [Forward]);
       const word = this.LA(1);
       const member = this.choose<Member>("a member", [
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.param) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.let) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.state) },
+        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.needs) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.forward) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.interop) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.point) },
@@ -92,6 +95,7 @@ export abstract class MemberParser extends ExpressionParser {
       interop: "a method or a format",
       point: "an interface",
       each: "a method",
+      needs: "a method",
     };
     const belonging = belongs[member.kind] ?? "";
     // An interface says what is there and not how it is computed.
@@ -129,6 +133,7 @@ export abstract class MemberParser extends ExpressionParser {
     });
     const optional = this.OPTION(() => this.CONSUME(Question)) !== undefined;
     this.CONSUME(Colon);
+    const type = this.OPTION3(() => this.nameOf(this.CONSUME2(Name)));
     const shape = this.SUBRULE(this.list).items;
     const draw = this.OPTION1(() => {
       this.CONSUME(Tilde);
@@ -138,7 +143,26 @@ export abstract class MemberParser extends ExpressionParser {
       this.CONSUME(Equals);
       return this.SUBRULE1(this.expression);
     });
-    return { kind: "param", at: this.span(start), modifiers, names, optional, shape, ...(draw && { draw }), ...(value && { value }) };
+    this.slip(When);
+    const when = this.OPTION4({
+      GATE: () => this.asWord(),
+      DEF: () => {
+        this.CONSUME(When);
+        return this.SUBRULE2(this.expression);
+      },
+    });
+    return {
+      kind: "param",
+      at: this.span(start),
+      modifiers,
+      names,
+      optional,
+      ...(type && { type }),
+      shape,
+      ...(draw && { draw }),
+      ...(value && { value }),
+      ...(when && { when }),
+    };
   });
 
   private readonly point = this.RULE("point", (): PointMember => {
@@ -180,6 +204,13 @@ export abstract class MemberParser extends ExpressionParser {
     this.CONSUME(Equals);
     const value = this.SUBRULE(this.expression);
     return { kind: "state", at: this.span(start), name, value };
+  });
+
+  private readonly needs = this.RULE("needs", (): NeedsMember => {
+    const start = this.start();
+    this.CONSUME(Needs);
+    const condition = this.SUBRULE(this.expression);
+    return { kind: "needs", at: this.span(start), condition };
   });
 
   private readonly bind = this.RULE("bind", (): BindMember => {

@@ -31,6 +31,7 @@ import {
   Let,
   MAX_MISTAKES,
   Name,
+  Needs,
   NumberToken,
   Param,
   Require,
@@ -52,7 +53,7 @@ export const MAX_DEPTH = 100;
 /** How far ahead a closing bracket is looked for when one seems to be missing; keeps any text linear. */
 const REACH = 400;
 
-const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Let, State, Interop];
+const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Let, State, Needs, Interop];
 
 const nothing: Scanned = { text: "", file: "", tokens: [], first: [], column: [], indent: [], comments: [], diagnostics: [], misread: [] };
 

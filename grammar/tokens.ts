@@ -61,6 +61,7 @@ export const Frozen = word("frozen", Name);
 export const Shared = word("shared", Name);
 export const Let = word("let", Name);
 export const State = word("state", Name);
+export const Needs = word("needs", Name);
 export const Forward = word("forward", Name);
 export const Interop = word("interop", Name);
 export const Repeat = word("repeat", Name);
@@ -167,6 +168,7 @@ const otherWords = [
   Shared,
   Let,
   State,
+  Needs,
   Forward,
   Interop,
   Repeat,

@@ -1,9 +1,38 @@
 // The syntax tree: what the parser returns and the formatter prints. Plain data; every node carries the span it came from.
 // Nothing here is resolved: names are text, numbers keep their unit, paths keep their patterns.
 
+import type {
+  BindMember,
+  ChildMember,
+  EachMember,
+  ForwardMember,
+  InteropMember,
+  LetMember,
+  Member,
+  NeedsMember,
+  ParamMember,
+  PointMember,
+  StateMember,
+  Tie,
+} from "./tree-members.ts";
 import type { Path, PathSegment } from "./tree-paths.ts";
 
-export type { Path, PathSegment };
+export type {
+  BindMember,
+  ChildMember,
+  EachMember,
+  ForwardMember,
+  InteropMember,
+  LetMember,
+  Member,
+  NeedsMember,
+  ParamMember,
+  Path,
+  PathSegment,
+  PointMember,
+  StateMember,
+  Tie,
+};
 
 /** A half-open range of UTF-16 offsets in one file. */
 export interface Span {
@@ -264,121 +293,6 @@ export interface ScheduleDef extends Defined {
 export interface FormatDef extends Defined {
   readonly kind: "format";
   readonly members: readonly Member[];
-}
-
-export type Member =
-  | ParamMember
-  | ChildMember
-  | LetMember
-  | BindMember
-  | StateMember
-  | ForwardMember
-  | InteropMember
-  | PointMember
-  | EachMember;
-
-/** `param weight: [out, in] ~ normal(0.02)`, `frozen param`, `shared param`, `param bias?: [out]`, `param m: [out] = norm(...)`. */
-export interface ParamMember {
-  readonly kind: "param";
-  readonly at: Span;
-  readonly modifiers: readonly ("frozen" | "shared")[];
-  /** Several names share one shape: `param pk, pv: [tokens, d]`. */
-  readonly names: readonly Name[];
-  readonly optional: boolean;
-  readonly shape: readonly Expr[];
-  /** `~ distribution`. */
-  readonly draw?: Expr;
-  /** `= expression`, from the init graph. */
-  readonly value?: Expr;
-}
-
-/** `point key, value: [.., kv_heads, head_dim]` in an interface: values that methods may read and rebind. */
-export interface PointMember {
-  readonly kind: "point";
-  readonly at: Span;
-  readonly names: readonly Name[];
-  /** Absent: anything, such as a list. */
-  readonly shape?: readonly Expr[];
-}
-
-/** `each Attention { … }` in a method: what it does to every such module below its target. */
-export interface EachMember {
-  readonly kind: "each";
-  readonly at: Span;
-  readonly module: Name;
-  readonly members: readonly Member[];
-}
-
-/** `q = Linear(hidden, hidden) @ "q_proj" transposed` and `layers = repeat n as i: Block(…) @ "h.{i}"`. */
-export interface ChildMember {
-  readonly kind: "child";
-  readonly at: Span;
-  readonly name: Name;
-  /** `k? = Linear(…)` in an interface: a child that not every module has. */
-  readonly optional?: true;
-  readonly repeat?: { readonly count: Expr; readonly index: Name };
-  readonly module: Call;
-  /** The checkpoint's name for it; `{i}` is replaced by the repeat's index. Default: its own name. */
-  readonly checkpoint?: { readonly text: string; readonly at: Span };
-  /** Two-dimensional parameters are stored [in, out] in the checkpoint. */
-  readonly transposed: boolean;
-  /** `when qk_norm`: the child is there only then. */
-  readonly when?: Expr;
-  /** `tied weight = embed.weight when tie_word_embeddings`, and views: `tied weight = slice(qkv.weight, 0, hidden, axis: 0)`. */
-  readonly ties: readonly Tie[];
-}
-
-/** A parameter that is another's, or computed from it. */
-export interface Tie {
-  readonly at: Span;
-  readonly param: Name;
-  readonly to: Expr;
-  readonly when?: Expr;
-}
-
-/** `let h = hidden / reduction`, in a method, module or forward body. */
-export interface LetMember {
-  readonly kind: "let";
-  readonly at: Span;
-  readonly name: Name;
-  readonly value: Expr;
-}
-
-/** `weight = base.weight + …`, `b.grad = …`, `m = beta1 * m + …`, `loss += …`. */
-export interface BindMember {
-  readonly kind: "bind";
-  readonly at: Span;
-  readonly target: readonly Name[];
-  readonly sign: "=" | "+=";
-  readonly value: Expr;
-}
-
-/** `state m = 0`. */
-export interface StateMember {
-  readonly kind: "state";
-  readonly at: Span;
-  readonly name: Name;
-  readonly value: Expr;
-}
-
-/** `forward(x: [.., in]) -> [.., out] = expr` or `{ let …  expr }`. */
-export interface ForwardMember {
-  readonly kind: "forward";
-  readonly at: Span;
-  readonly inputs: readonly { readonly name: Name; readonly shape?: readonly Expr[]; readonly at: Span }[];
-  readonly output?: readonly Expr[];
-  readonly lets: readonly LetMember[];
-  readonly value: Expr;
-}
-
-/** `interop peft "LORA" { r: r  "lora_A.weight": a }`: keys that are names go to the config, strings name tensors. */
-export interface InteropMember {
-  readonly kind: "interop";
-  readonly at: Span;
-  readonly library: Name;
-  readonly type: { readonly text: string; readonly at: Span };
-  readonly config: readonly Entry[];
-  readonly tensors: readonly { readonly key: string; readonly at: Span; readonly value: Expr }[];
 }
 
 // ---- expressions ----------------------------------------------------------------------------------------------------

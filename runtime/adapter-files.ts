@@ -15,21 +15,76 @@ import { readHeader, writeSafetensors } from "./safetensors.ts";
 export const adapterConfigFile = "adapter_config.json";
 export const adapterWeightsFile = "adapter_model.safetensors";
 
+type Values = Float32Array | Int32Array;
+
 interface Stored {
   readonly key: string;
-  readonly parameter: Parameter;
+  readonly parts: readonly { readonly parameter: Parameter; readonly sign: number }[];
+  readonly axis: number;
   readonly transposed: boolean;
   /** As stored. */
   readonly shape: readonly number[];
+  /** Whole numbers. */
+  readonly whole: boolean;
 }
 
 const storedTensors = (adapter: Adapter, parameters: readonly Parameter[]): Stored[] => {
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
-  return adapter.files.tensors.map(({ key, parameter: name, transposed }) => {
+  const find = (name: string): Parameter => {
     const parameter = byName.get(name);
     if (!parameter) throw new Error(`adapter ${adapter.name} stores ${name}, which the job does not have`);
-    return { key, parameter, transposed, shape: transposed ? [...parameter.shape].reverse() : parameter.shape };
+    return parameter;
+  };
+  return adapter.files.tensors.map(({ key, parameter: name, transposed, joined }) => {
+    const parameter = find(name);
+    const parts = joined?.parts.map((part) => ({ parameter: find(part.parameter), sign: part.sign })) ?? [{ parameter, sign: 1 }];
+    const axis = joined?.axis ?? 0;
+    const whole = parts.reduce((sum, part) => sum + part.parameter.shape[axis]!, 0);
+    const shape = joined ? parameter.shape.map((dim, i) => (i === axis ? whole : dim)) : parameter.shape;
+    return { key, parts, axis, transposed, shape: transposed ? [...shape].reverse() : shape, whole: parameter.dtype === "i32" };
   });
+};
+
+/** Parts of a tensor as it is stored, one after another along an axis. */
+const join = ({ parts, axis, shape }: Stored, values: readonly Values[]): Values => {
+  if (parts.length === 1) return values[0]!;
+  const out = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  let from = 0;
+  for (const [k, { parameter, sign }] of parts.entries()) {
+    eachOf(parameter.shape, shape, axis, from, (inside, outside) => {
+      out[outside] = sign * values[k]![inside]!;
+    });
+    from += parameter.shape[axis]!;
+  }
+  return out;
+};
+
+/** A stored tensor's parts. */
+const apart = ({ parts, axis, shape }: Stored, values: Values): Values[] => {
+  if (parts.length === 1) return [values];
+  let from = 0;
+  return parts.map(({ parameter, sign }) => {
+    const out = new Float32Array(parameter.shape.reduce((a, b) => a * b, 1));
+    eachOf(parameter.shape, shape, axis, from, (inside, outside) => {
+      out[inside] = sign * values[outside]!;
+    });
+    from += parameter.shape[axis]!;
+    return out;
+  });
+};
+
+/** Positions of a part's elements in the part and in the whole, two axes at most. */
+const eachOf = (
+  part: readonly number[],
+  whole: readonly number[],
+  axis: number,
+  from: number,
+  visit: (inside: number, outside: number) => void,
+): void => {
+  const [rows, columns] = [part[0]!, part[1] ?? 1];
+  const width = whole[1] ?? 1;
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) visit(i * columns + j, axis === 0 ? (i + from) * width + j : i * width + j + from);
 };
 
 /** [rows, columns] of a two-axis shape, to and from the stored orientation. */
@@ -45,18 +100,25 @@ export const saveAdapter = async (
   folder: string,
   adapter: Adapter,
   parameters: readonly Parameter[],
-  read: (parameter: string) => Promise<Float32Array> | Float32Array,
+  read: (parameter: string) => Promise<Values> | Values,
   extra: Readonly<Record<string, unknown>> = {},
 ): Promise<number> => {
   await host.makeFolder(folder);
-  const plans = storedTensors(adapter, parameters).map((stored) => ({ ...stored, name: stored.key, dtype: "F32" as const }));
+  const plans = storedTensors(adapter, parameters).map((stored) => ({
+    ...stored,
+    name: stored.key,
+    dtype: stored.whole ? ("I32" as const) : ("F32" as const),
+  }));
   // The configuration gets its name last but its bytes first: a disk that fills leaves both files of an older adapter.
   const config = await host.create(joinPath(folder, adapterConfigFile));
   try {
     await config.write(new TextEncoder().encode(pythonJson({ ...adapter.files.config, ...extra })));
-    const bytes = await writeSafetensors(host, joinPath(folder, adapterWeightsFile), plans, async ({ parameter, transposed }) => {
-      const values = await read(parameter.name);
-      return toBytes(transposed ? turn(values, parameter.shape) : values, "F32");
+    const bytes = await writeSafetensors(host, joinPath(folder, adapterWeightsFile), plans, async (plan) => {
+      const values: Values[] = [];
+      for (const { parameter } of plan.parts) values.push(await read(parameter.name));
+      const one = join(plan, values);
+      if (one instanceof Int32Array) return new Uint8Array(one.buffer, one.byteOffset, one.byteLength);
+      return toBytes(plan.transposed ? turn(one, plan.parts[0]!.parameter.shape) : one, "F32");
     });
     await config.commit();
     return bytes;
@@ -74,7 +136,7 @@ export const loadAdapter = async (
   folder: string,
   adapter: Adapter,
   parameters: readonly Parameter[],
-  write: (parameter: string, values: Float32Array) => Promise<void> | void,
+  write: (parameter: string, values: Values) => Promise<void> | void,
 ): Promise<void> => {
   const path = joinPath(folder, adapterWeightsFile);
   const configPath = joinPath(folder, adapterConfigFile);
@@ -101,12 +163,14 @@ export const loadAdapter = async (
     const found = new Map(header.tensors.map((tensor) => [tensor.name, tensor]));
     const wanted = storedTensors(adapter, parameters);
     const lines: string[] = [];
-    for (const { key, shape } of wanted) {
+    for (const { key, shape, whole } of wanted) {
       const tensor = found.get(key);
       const size = `[${shape.join(", ")}]`;
       if (!tensor) lines.push(`${key}: expected ${size}, it is not there`);
       else if (tensor.shape.join() !== shape.join()) lines.push(`${key}: expected ${size}, found [${tensor.shape.join(", ")}]`);
-      else if (!isFloat(tensor.dtype)) lines.push(`${key}: expected numbers to compute with, found ${tensor.dtype}`);
+      else if (whole && tensor.dtype !== "I32" && tensor.dtype !== "I64")
+        lines.push(`${key}: expected whole numbers, found ${tensor.dtype}`);
+      else if (!whole && !isFloat(tensor.dtype)) lines.push(`${key}: expected numbers to compute with, found ${tensor.dtype}`);
     }
     const keys = new Set(wanted.map(({ key }) => key));
     for (const tensor of header.tensors)
@@ -119,16 +183,24 @@ export const loadAdapter = async (
           { notes: summed(lines) },
         ),
       ]);
-    for (const { key, parameter, transposed, shape } of wanted) {
+    for (const stored of wanted) {
+      const { key, parts, transposed, shape, whole } = stored;
       const tensor = found.get(key)!;
       const bytes = new Uint8Array((shape.reduce((a, b) => a * b, 1) * bitsOf(tensor.dtype)) / 8);
       await file.read(tensor.start, bytes);
-      const values = fromBytes(bytes, tensor.dtype as "F32");
-      await write(parameter.name, transposed ? turn(values, shape) : values);
+      const read = whole ? wholeNumbers(bytes, tensor.dtype === "I64" ? 8 : 4) : fromBytes(bytes, tensor.dtype as "F32");
+      const values = apart(stored, read instanceof Float32Array && transposed ? turn(read, shape) : read);
+      for (const [k, { parameter }] of parts.entries()) await write(parameter.name, values[k]!);
     }
   } finally {
     await file.close();
   }
+};
+
+/** Little-endian whole numbers of 4 or 8 bytes; what is larger than 32 bits is no position. */
+const wholeNumbers = (bytes: Uint8Array, size: 4 | 8): Int32Array => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Int32Array.from({ length: bytes.byteLength / size }, (_, i) => view.getInt32(i * size, true));
 };
 
 /** Settings that say how to train or how to run, not what is computed. */

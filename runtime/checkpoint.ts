@@ -3,7 +3,7 @@
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job, Parameter } from "../spec/job.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
-import { adapterSeeds, draw } from "./draw.ts";
+import { adapterSeeds, draw, drawWhole } from "./draw.ts";
 import { bitsOf, isFloat, toStored, transpose, widen } from "./dtype.ts";
 import { decode, type Pieces } from "./formats/encode.ts";
 import { readPacked } from "./formats/packed.ts";
@@ -129,7 +129,7 @@ export const differences = (parameters: readonly Parameter[], headers: Headers):
 export const loadParameters = async (
   job: Job,
   checkpoint: Checkpoint | undefined,
-  write: (parameter: Parameter, values: Float32Array) => void | Promise<void>,
+  write: (parameter: Parameter, values: Float32Array | Int32Array) => void | Promise<void>,
   writePacked: (parameter: Parameter, pieces: Pieces) => void | Promise<void> = (parameter, pieces) =>
     write(parameter, decode(job.formats[parameter.format!]!, pieces, parameter.shape)),
 ): Promise<void> => {
@@ -148,7 +148,7 @@ export const loadParameters = async (
   }
   const seeds = adapterSeeds(job);
   const byName = new Map(job.parameters.map((parameter) => [parameter.name, parameter]));
-  const first = async (parameter: Parameter): Promise<Float32Array> => {
+  const first = async (parameter: Parameter): Promise<Float32Array | Int32Array> => {
     const { source, shape, name } = parameter;
     if (source.kind === "checkpoint") {
       if (!source.packed) return checkpoint!.read(source.tensor, source);
@@ -161,12 +161,19 @@ export const loadParameters = async (
       return first(original);
     }
     if (source.kind === "stack") throw new Error(`${name} is a bank's`);
-    const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    draw(source, seeds.get(name) ?? job.base.seed, name, values);
+    const count = shape.reduce((a, b) => a * b, 1);
+    // What is computed comes later, from what stands here now.
+    if (source.kind === "init") return new Float32Array(count);
+    if (source.kind === "values") return parameter.dtype === "i32" ? Int32Array.from(source.values) : Float32Array.from(source.values);
+    const seed = seeds.get(name) ?? job.base.seed;
+    if (parameter.dtype === "i32") return drawWhole(source, seed, name, count);
+    const values = new Float32Array(count);
+    draw(source, seed, name, values);
     return values;
   };
   for (const parameter of job.parameters) {
     const { source } = parameter;
+    if (source.kind === "init") continue;
     if (source.kind === "checkpoint" && source.packed)
       await writePacked(parameter, await readPacked(checkpoint!, job.formats[parameter.format!]!, source.tensor));
     // A bank is filled from its adapters when it is needed: by then they may have been trained or read.

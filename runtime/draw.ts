@@ -96,6 +96,7 @@ export const draw = (source: Draw, seed: number, name: string, out: Float32Array
   if (distribution === "zeros") return void out.fill(0);
   if (distribution === "ones") return void out.fill(1);
   if (distribution === "constant") return void out.fill(args[0]!);
+  if (distribution === "distinct") throw new Error(`${name}: distinct numbers are whole`);
   const block = stream(seed, name);
   const words = new Uint32Array(4);
   const sincos = new Float64Array(2);
@@ -117,6 +118,27 @@ export const draw = (source: Draw, seed: number, name: string, out: Float32Array
     if (i >= from) out[i - from] = first;
     if (i + 1 - from < out.length) out[i + 1 - from] = second;
   }
+};
+
+/**
+ * Whole numbers. distinct: `count` different ones from 0 to below the given number, ascending, every such set as likely as any other
+ * (rejection; where more than half are wanted, the others are drawn and left out). zeros, constant: that number.
+ */
+export const drawWhole = ({ distribution, args }: Draw, seed: number, name: string, count: number): Int32Array => {
+  if (distribution !== "distinct")
+    return new Int32Array(count).fill(distribution === "constant" ? args[0]! : distribution === "ones" ? 1 : 0);
+  const below = args[0]!;
+  if (count > below) throw new Error(`${name}: ${count} distinct numbers below ${below}`);
+  const few = Math.min(count, below - count);
+  const block = stream(seed, name);
+  const words = new Uint32Array(4);
+  const drawn = new Set<number>();
+  for (let i = 0; drawn.size < few; i++) {
+    block(i, words);
+    for (const half of [0, 2]) if (drawn.size < few) drawn.add(Math.floor(unit(words[half]!, words[half + 1]!) * below));
+  }
+  if (few === count) return Int32Array.from(drawn).sort();
+  return Int32Array.from({ length: below }, (_, i) => i).filter((i) => !drawn.has(i));
 };
 
 /** The seed of every adapter's parameters: that of the first training of it, or of a bank that holds it. All else is drawn with the base's seed. */

@@ -7,6 +7,7 @@ import { emptyBank, fillBank } from "./bank.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
 import { type Host, joinPath } from "./host.ts";
+import { initAdapter } from "./init.ts";
 
 export interface ReadyOptions {
   readonly host: Host;
@@ -44,8 +45,9 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
       for (const member of adapter.bank) await one(member);
       await fillBank(job, adapter, session);
     }
-    // An adapter that the file neither trains nor reads is as it was drawn.
+    // An adapter that the file neither trains nor reads is as it was at first.
     else if (adapter.trainedBy.length > 0 || adapter.from !== undefined) await load(adapter);
+    else await initAdapter(job, adapter, session);
   };
   return {
     begin: async (name) => {
@@ -55,6 +57,7 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
       if (!adapter.bank) return;
       for (const member of adapter.bank) {
         if (find(member).trainedBy.includes(member) || find(member).from !== undefined) await one(member);
+        else await initAdapter(job, find(member), session);
         present.add(member);
       }
       await fillBank(job, adapter, session);

@@ -18,6 +18,7 @@ import type { Listener } from "./events.ts";
 import { readParameter, storeParameter, storePieces } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
+import { initAdapter } from "./init.ts";
 import { measureInference } from "./measure.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -223,14 +224,24 @@ const prepare = async (
       const history = new Float32Array(3 * totalSteps(train, examples));
       const arrays = [
         ...stateOf(train).map((name): StateArray => ({ name, dtype: "f32", shape: job.values[name]!.shape.map(Number) })),
+        // What was computed before the first step is part of the adapter, and is never derived again.
+        ...job.parameters
+          .filter(
+            ({ name, source, trained }) => source.kind === "init" && !trained && adapterOf(job, train.adapter).parameters.includes(name),
+          )
+          .map(({ name, dtype, shape }): StateArray => ({ name, dtype, shape })),
         { name: "history", dtype: "f32" as const, shape: [3, history.length / 3] },
       ];
       const identity = { seed: train.seed, job: await fingerprint(job) };
       const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, bytes) => {
-        const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+        const whole = job.values[name]?.dtype === "i32";
+        const place = [bytes.buffer, bytes.byteOffset, bytes.byteLength / 4] as const;
+        if (whole) return session.write(name, new Int32Array(...place));
+        const values = new Float32Array(...place);
         return name === "history" ? history.set(values) : session.write(name, values);
       });
       for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
+      if (!restored) await initAdapter(job, adapterOf(job, train.adapter), session);
       listen({ kind: "phase", title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}` });
       const outcome = await trainAdapter(job, train, examples, session, {
         listen,

@@ -180,6 +180,12 @@ export const diagnostics = {
   injected_twice: (at: Span | undefined, { adapter, parameter }: { readonly adapter: string | number; readonly parameter: string | number }, details: Details = {}): Diagnostic => make("PEFT0420", "error", `two lines of \`${adapter}\` put a parameter on \`${parameter}\``, at, details),
   /** `{name}` is not the same for every target */
   sizes_differ: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0421", "error", `\`${name}\` is not the same for every target`, at, details),
+  /** a parameter cannot be declared `{type}` here */
+  bad_param_type: (at: Span | undefined, { type }: { readonly type: string | number }, details: Details = {}): Diagnostic => make("PEFT0422", "error", `a parameter cannot be declared \`${type}\` here`, at, details),
+  /** `{module}` does not have what `{method}` needs */
+  method_needs: (at: Span | undefined, { module, method }: { readonly module: string | number; readonly method: string | number }, details: Details = {}): Diagnostic => make("PEFT0423", "error", `\`${module}\` does not have what \`${method}\` needs`, at, details),
+  /** the tensor "{key}" is no parameter that could be read back */
+  bad_interop: (at: Span | undefined, { key }: { readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0424", "error", `the tensor "${key}" is no parameter that could be read back`, at, details),
   /** `{adapter}` goes into both `{first}` and `{second}` */
   two_models: (at: Span | undefined, { adapter, first, second }: { readonly adapter: string | number; readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0450", "error", `\`${adapter}\` goes into both \`${first}\` and \`${second}\``, at, details),
   /** `{maker}` {problem} */

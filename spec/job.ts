@@ -97,8 +97,9 @@ export type Source =
     }
   | {
       readonly kind: "draw";
-      readonly distribution: "zeros" | "ones" | "uniform" | "normal" | "constant";
-      /** uniform: low, high; normal: standard deviation; constant: the value. */
+      /** "distinct": whole numbers from 0 that differ, ascending; the others are numbers to compute with. */
+      readonly distribution: "zeros" | "ones" | "uniform" | "normal" | "constant" | "distinct";
+      /** uniform: low, high; normal: standard deviation; constant: the value; distinct: the number they stay below. */
       readonly args: readonly number[];
       /** Of a base's parameter: its name and orientation in a checkpoint that is written. */
       readonly tensor?: string;
@@ -107,7 +108,11 @@ export type Source =
   /** A copy of another parameter's first value: trained copies of a base's parameter. */
   | { readonly kind: "copy"; readonly of: string }
   /** The values of these parameters one after the other, along a first axis: a bank of adapters of which each row takes its own. */
-  | { readonly kind: "stack"; readonly of: readonly string[] };
+  | { readonly kind: "stack"; readonly of: readonly string[] }
+  /** Given in the file: positions, ids. */
+  | { readonly kind: "values"; readonly values: readonly number[] }
+  /** Computed once by the adapter's `init`, before it is trained, and stored with it. */
+  | { readonly kind: "init" };
 
 /** One step of storing a tensor: an op of compiler/ops on earlier nodes, an input (`x`, `all`, `code` or a state), or a constant. */
 export interface FormatNode {
@@ -184,14 +189,37 @@ export interface Parameter {
   readonly source: Source;
 }
 
+/** A tensor of adapter_model.safetensors: one parameter, or several one after another along an axis, each times its sign (1 or -1). */
+export interface StoredTensor {
+  readonly key: string;
+  /** The parameter, or the first of several. */
+  readonly parameter: string;
+  readonly transposed: boolean;
+  readonly joined?: { readonly axis: 0 | 1; readonly parts: readonly { readonly parameter: string; readonly sign: number }[] };
+}
+
 /** How an adapter is written to and read from disk. */
 export interface AdapterFiles {
   readonly library: "peft" | "none";
   /** adapter_config.json, without what depends on the run (paths, versions). */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Key in adapter_model.safetensors → parameter name. */
-  readonly tensors: readonly { readonly key: string; readonly parameter: string; readonly transposed: boolean }[];
+  readonly tensors: readonly StoredTensor[];
 }
+
+/**
+ * A step of computing first values. Values between steps live on the host: a program's inputs that the job does not know are
+ * written before it runs, its outputs are read after. What carries a parameter's name is its first value.
+ */
+export type InitStep =
+  | { readonly kind: "program"; readonly program: string }
+  | {
+      readonly kind: "host";
+      /** An operation of the host alone, by its name in runtime/host-ops. */
+      readonly op: string;
+      readonly attrs: Readonly<Record<string, number | string | boolean | readonly number[]>>;
+      readonly inputs: readonly { readonly value: string; readonly shape: readonly number[] }[];
+      readonly outputs: readonly string[];
+    };
 
 export interface Adapter {
   readonly name: string;
@@ -200,6 +228,8 @@ export interface Adapter {
   readonly parameters: readonly string[];
   readonly trainable: number;
   readonly files: AdapterFiles;
+  /** Computes the parameters whose source is "init", in order. */
+  readonly init?: readonly InitStep[];
   /** Adapters with tensors that are on when this one is, in order: what it stands on, or is made of, and itself if it has tensors. */
   readonly with: readonly string[];
   /** Adapters whose tensors its own hold side by side, in order; a row of a batch names one by its place. */

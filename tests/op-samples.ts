@@ -98,6 +98,7 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   ],
   stop_gradient: [{ inputs: [x("b", 3)] }],
   eye: [{ inputs: [], attrs: { size: 5 } }],
+  quotient: [{ inputs: [whole({ below: 50 }, "b", "t"), whole({ value: 7 }, "t")] }],
   mod: [{ inputs: [whole({ below: 50 }, "b", "t"), whole({ value: 7 }, "t")] }],
   block_diagonal: [
     { inputs: [x(3, 2, 4)], smooth: [0] },

@@ -8,6 +8,7 @@ import { dimsOf, refuse, zeros } from "./shape.ts";
 export const constant: Op = {
   name: "constant",
   doc: "A scalar or a filled tensor.",
+  call: { tensors: [], attrs: { value: undefined, shape: undefined, dtype: "f32" } },
   sizes: ["shape"],
   type: (inputs, attrs) =>
     inputs.length ? refuse("a constant has no inputs") : { dtype: attrs.dtype as DType, shape: dimsOf(attrs.shape) },

@@ -35,6 +35,7 @@ import { iota } from "./iota.ts";
 import { join } from "./join.ts";
 import { kron } from "./kron.ts";
 import { largest } from "./largest.ts";
+import { largest_positions } from "./largest_positions.ts";
 import { layer_norm } from "./layer_norm.ts";
 import { layer_norm_gradient } from "./layer_norm_gradient.ts";
 import { less } from "./less.ts";
@@ -57,6 +58,8 @@ import { pick } from "./pick.ts";
 import { pow } from "./pow.ts";
 import { prepend } from "./prepend.ts";
 import { put_rows } from "./put_rows.ts";
+import { qr } from "./qr.ts";
+import { quotient } from "./quotient.ts";
 import { relu } from "./relu.ts";
 import { remember } from "./remember.ts";
 import { reshape } from "./reshape.ts";
@@ -80,9 +83,11 @@ import { stop_gradient } from "./stop_gradient.ts";
 import { sub } from "./sub.ts";
 import { sum } from "./sum.ts";
 import { sum_to } from "./sum_to.ts";
+import { svd } from "./svd.ts";
 import { take_rows } from "./take_rows.ts";
 import { tanh } from "./tanh.ts";
 import { tile } from "./tile.ts";
+import { uniform } from "./uniform.ts";
 
 const all: readonly Op[] = [
   // Structure
@@ -117,6 +122,7 @@ const all: readonly Op[] = [
   div,
   pow,
   mod,
+  quotient,
   max,
   min,
   less,
@@ -175,6 +181,11 @@ const all: readonly Op[] = [
   attention_gradient,
   remember,
   cache_write,
+  // First values, on the host alone
+  svd,
+  qr,
+  largest_positions,
+  uniform,
 ];
 
 export const ops: ReadonlyMap<string, Op> = new Map(all.map((op) => [op.name, op]));

@@ -10,9 +10,14 @@ export const formatOf = (job: Job, parameter: Parameter): Format | undefined =>
   parameter.format === undefined ? undefined : job.formats[parameter.format];
 
 /** Writes a parameter's first value. What no program reads has no value, and is passed over. */
-export const storeParameter = async (job: Job, parameter: Parameter, values: Float32Array, session: Session): Promise<void> => {
+export const storeParameter = async (
+  job: Job,
+  parameter: Parameter,
+  values: Float32Array | Int32Array,
+  session: Session,
+): Promise<void> => {
   const format = formatOf(job, parameter);
-  if (!format) {
+  if (!format || values instanceof Int32Array) {
     if (job.values[parameter.name]) await session.write(parameter.name, values);
     return;
   }

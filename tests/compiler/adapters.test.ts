@@ -54,6 +54,26 @@ group("adapters", (test) => {
     assert.is(diagnostics[0]!.notes.length, 1);
   });
 
+  test("a tied weight: one use by default, which cannot be merged; both with `tied: true`", async () => {
+    const one = await adapterOf("adapter menu = lora(r: 2) into tiny.head");
+    assert.match(one.unmergeable!, /head.weight is tied to embed.weight.*tied: true/);
+    const owner = await adapterOf("adapter menu = tokens(ids: [1]) into tiny.embed");
+    assert.match(owner.unmergeable!, /embed.weight is tied to head.weight/);
+    assert.ok((await adapterOf("adapter menu = lora(r: 2, tied: true) into tiny.head")).mergeable);
+    const { diagnostics } = await compiled("adapter menu = lora(r: 2, tied: 3) into tiny.head");
+    assert.equal(
+      diagnostics.map(({ code }) => code),
+      ["PEFT0304"],
+    );
+  });
+
+  test("what a method needs and a module does not have is said once per line, with the numbers", async () => {
+    const { diagnostics } = await compiled("adapter menu = lora(r: 20) into tiny.layers.*.attn.q");
+    assert.ok(diagnostics.every(({ code }) => code === "PEFT0423"));
+    assert.match(diagnostics[0]!.message, /layers.0.attn.q.*lora/);
+    assert.ok(diagnostics[0]!.notes.some(({ message }) => message.includes("in 16")));
+  });
+
   test("a shared parameter is one tensor, as large as the largest target", async () => {
     const banked = `method banked(r: int = 4) amends Linear {
       shared frozen param a: [r, max(in)] ~ normal(1)

@@ -12,7 +12,7 @@ import { lower } from "../../compiler/lower.ts";
 import type { Tensor } from "../../compiler/op.ts";
 import type { Data, Device } from "../../runtime/devices/device.ts";
 import { shapeAt } from "../../runtime/devices/sizes.ts";
-import { draw } from "../../runtime/draw.ts";
+import { draw, drawWhole } from "../../runtime/draw.ts";
 import type { Job } from "../../spec/job.ts";
 
 export const llamaConfig = {
@@ -147,6 +147,12 @@ export const drawAll = async (
   for (const parameter of job.parameters) {
     const { source, name, shape } = parameter;
     const count = shape.reduce((a, b) => a * b, 1);
+    if (parameter.dtype === "i32") {
+      const whole =
+        source.kind === "values" ? Int32Array.from(source.values) : source.kind === "draw" ? drawWhole(source, 11, name, count) : undefined;
+      if (whole && job.values[name]) await write(name, whole as never);
+      continue;
+    }
     const drawn = new Float32Array(count);
     if (source.kind === "stack") continue;
     if (source.kind === "copy") drawn.set(values.get(source.of)!);

@@ -166,7 +166,11 @@ group("language server", (test) => {
       assert.equal(labels(await complete(client, `${pipeline}evaluate menu on orders.|`)), ["train"]);
       assert.equal(labels(await complete(client, `${pipeline}evaluate |`)), ["tiny", "menu"].sort().reverse());
       assert.ok(labels(await complete(client, `${pipeline}require { | }`)).includes("trainable"));
-      assert.equal(labels(await complete(client, pipeline.replace('checkpoint("base/")', 'checkpoint("|")'))), ["base/", "menu.peft", "orders.jsonl"]);
+      assert.equal(labels(await complete(client, pipeline.replace('checkpoint("base/")', 'checkpoint("|")'))), [
+        "base/",
+        "menu.peft",
+        "orders.jsonl",
+      ]);
     }));
 
   test("completion goes on while the line with the base is broken", () =>

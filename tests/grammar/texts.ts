@@ -240,12 +240,14 @@ const param = words(
   fc.constantFrom<Words>([], ["frozen"], ["shared", "frozen"]),
   say("param"),
   some(one(name), [","], 1),
-  fc.constantFrom<Words>([":"], ["?", ":"]),
+  fc.constantFrom<Words>([":"], ["?", ":"], [":", "int"]),
   shape,
   maybe(words(say("~"), called)),
   maybe(words(say("="), expr)),
+  maybe(words(say("when"), expr)),
 );
 const letMember = words(say("let"), one(name), say("="), expr);
+const needs = words(say("needs"), expr);
 const bind = words(some(one(name), ["."], 1), one(fc.constantFrom("=", "+=")), expr);
 const child = words(
   one(name),
@@ -313,7 +315,7 @@ const item: fc.Arbitrary<Words> = fc.oneof(
     one(name),
     parameters,
     fc.constantFrom<Words>(["trains"], ["amends", "Linear"]),
-    block(fc.oneof(param, letMember, bind, interop), [[]]),
+    block(fc.oneof(param, letMember, needs, bind, interop), [[]]),
   ),
   words(say("optimizer"), one(name), parameters, block(fc.oneof(words(say("state"), one(name), say("="), expr), bind), [[]])),
   words(say("schedule"), one(name), parameters, say("="), expr),

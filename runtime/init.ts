@@ -1,0 +1,27 @@
+// An adapter's computed first values: the job's steps, once, before it is trained. What crosses from one step to the next passes
+// through the host.
+
+import type { Adapter, Job } from "../spec/job.ts";
+import type { Data, Session } from "./devices/device.ts";
+import { hostOps } from "./host-ops/index.ts";
+
+/** Computes and writes them. Programs run on the session's device, decompositions here, in double precision. */
+export const initAdapter = async (job: Job, adapter: Adapter, session: Session): Promise<void> => {
+  const values = new Map<string, Data>();
+  const seed = job.train.find((train) => train.adapter === adapter.name)?.seed ?? job.base.seed;
+  const read = async (value: string): Promise<Data> => values.get(value) ?? (await session.read(value));
+  for (const step of adapter.init ?? []) {
+    if (step.kind === "program") {
+      const { inputs, outputs } = job.programs[step.program]!;
+      for (const name of inputs) if (!job.values[name]) await session.write(name, values.get(name)!, step.program);
+      await session.run(step.program, {});
+      for (const name of outputs) if (!job.values[name]) values.set(name, await session.read(name, step.program));
+      continue;
+    }
+    const op = hostOps[step.op];
+    if (!op) throw new Error(`this runtime has no host operation ${step.op}`);
+    const inputs: { shape: readonly number[]; data: Float32Array | Int32Array }[] = [];
+    for (const { value, shape } of step.inputs) inputs.push({ shape, data: (await read(value)) as Float32Array | Int32Array });
+    for (const [i, data] of op(inputs, step.attrs, { seed, place: step.outputs[0]! }).entries()) values.set(step.outputs[i]!, data);
+  }
+};

@@ -1,0 +1,43 @@
+// One use of every method of the library that rebinds a weight: what the laws of all methods run on. The base is the small llama of
+// tests/compiler/support.ts: 16 wide, inner width 24, key and value 8.
+
+export interface MethodSample {
+  /** The method's call and where it goes. */
+  readonly use: string;
+  /** The adapted model starts as the base. Default true. */
+  readonly starts?: boolean;
+  /** In words, where merging is refused. */
+  readonly unmergeable?: RegExp;
+  /** Parameters whose loss has kinks (a choice of the largest), where a finite difference may see the other side. */
+  readonly kinks?: (parameter: string) => boolean;
+  /** Relative error allowed between f32 on the device and double precision in the reference. */
+  readonly loose?: number;
+}
+
+const linear = "tiny.layers.*.attn.{q, v}, tiny.layers.1..2.mlp.down";
+
+export const methodSamples: Readonly<Record<string, MethodSample>> = {
+  lora: { use: `lora(r: 2, alpha: 3, rslora: true) into ${linear}` },
+  dora: { use: `dora(r: 2, alpha: 3) into ${linear}` },
+  pissa: { use: `pissa(r: 2, alpha: 3) into ${linear}` },
+  olora: { use: `olora(r: 2, alpha: 3) into ${linear}` },
+  loha: { use: `loha(r: 2, alpha: 3) into ${linear}` },
+  lokr: { use: `lokr(r: 1, alpha: 3) into ${linear}` },
+  ia3: { use: "{ ia3() into tiny.layers.*.attn.{k, v}  ia3(feedforward: true) into tiny.layers.*.mlp.down }" },
+  vera: { use: `vera(r: 5) into ${linear}` },
+  hira: { use: `hira(r: 2) into ${linear}` },
+  delora: { use: `delora(r: 2, bound: 3) into ${linear}` },
+  miss: { use: `miss(r: 5) into ${linear}` },
+  hra: { use: `hra(r: 4) into ${linear}` },
+  oft: { use: `oft(block: 4) into ${linear}` },
+  boft: { use: `boft(block: 4) into ${linear}` },
+  c3a: { use: `c3a(block: 8) into ${linear}` },
+  road: { use: `road(group: 4) into ${linear}` },
+  gralora: { use: `gralora(r: 4, alpha: 3, k: 2) into ${linear}` },
+  fourierft: { use: `fourierft(n: 20, scaling: 30) into ${linear}` },
+  randlora: { use: `randlora(r: 3, alpha: 6) into ${linear}` },
+  vblora: { use: `vblora(r: 2, vectors: 6, length: 8) into ${linear}`, starts: false, kinks: () => true },
+  shira: { use: "{ shira(r: 2) into tiny.layers.*.attn.q  shira(r: 3, largest: true) into tiny.layers.*.mlp.down }" },
+  tokens: { use: "tokens(ids: [3, 5, 11], tied: true) into tiny.embed" },
+  tune: { use: "tune() into tiny.layers.2.**, tiny.**.attn_norm" },
+};

@@ -1,0 +1,162 @@
+// Laws of every method of the library that rebinds a weight, on a small llama: what starts as the base does; gradients equal finite
+// differences; merged weights compute what the adapter computes; the cpu device agrees with the reference; and after training only
+// what the method declares trained has moved.
+
+import { std } from "../cli/embedded/std.ts";
+import { emitOnnx } from "../compiler/emit/onnx.ts";
+import type { Op } from "../compiler/op.ts";
+import { ops } from "../compiler/ops/index.ts";
+import { parse } from "../grammar/parse.ts";
+import { cpuDevice } from "../runtime/devices/cpu.ts";
+import type { Session } from "../runtime/devices/device.ts";
+import { draw } from "../runtime/draw.ts";
+import { initAdapter } from "../runtime/init.ts";
+import { evaluateScalar } from "../runtime/scalar.ts";
+import { type Built, build, drawAll, llamaConfig, randomBatch, referenceDevice } from "./compiler/support.ts";
+import { assert, group } from "./harness.ts";
+import { type MethodSample, methodSamples } from "./method-samples.ts";
+
+const pipeline = ({ use, unmergeable }: MethodSample): string => `peft 1
+base tiny = blank("base/", seed: 3)
+adapter some ${use.startsWith("{") ? use : `= ${use}`}
+data rows { train = text("rows.txt")  answer = "{text}" }
+train some on rows { optimizer: adamw(learning_rate: 1e-2)  steps: 10  micro_batch_size: 2  sequence_len: 8 }
+evaluate some, tiny on rows.train { metrics: [loss]  micro_batch_size: 2  sequence_len: 8 }
+${unmergeable ? "" : 'merge some into "merged/"'}
+`;
+
+type Batch = ReturnType<typeof randomBatch>;
+
+const lossOf = async (session: Session, program: string, batch: Batch): Promise<number> => {
+  for (const name of ["ids", "positions", "rows", "targets"] as const) await session.write(name, batch[name]);
+  await session.write("scale", Float32Array.of(1 / batch.n));
+  await session.run(program, { b: batch.b, t: batch.t, n: batch.n });
+  return ((await session.read("loss", program)) as Float32Array)[0]!;
+};
+
+const near = (actual: number, expected: number, relative: number, what: string, absolute = 1e-9): void =>
+  assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected) + absolute, `${what}: ${actual} is not ${expected}`);
+
+const openReference = (built: Built): Promise<Session> => referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
+const openCpu = async (built: Built): Promise<Session> => {
+  const device = await cpuDevice({ threads: 1 });
+  return device.open(built.job, async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!));
+};
+
+/** First values as a run has them. */
+const start = async (built: Built, session: Session): Promise<void> => {
+  await drawAll(built.job, (name, values) => session.write(name, values));
+  await initAdapter(built.job, built.job.adapters[0]!, session);
+};
+
+/** Moves every trained parameter a little, so that nothing is zero by accident. Returns the values. */
+const disturb = async ({ job }: Built, session: Session): Promise<Map<string, Float32Array>> => {
+  const values = new Map<string, Float32Array>();
+  for (const { name, trained, shape } of job.parameters) {
+    if (!trained) continue;
+    const noise = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    draw({ kind: "draw", distribution: "normal", args: [0.1] }, 5, name, noise);
+    const value = ((await session.read(name)) as Float32Array).map((x, i) => x + noise[i]!);
+    values.set(name, value);
+    await session.write(name, value);
+  }
+  return values;
+};
+
+const rebinding = new Set(["Linear", "Embedding", "RMSNorm", "LayerNorm"]);
+const library = [...std.values()].flatMap((text) =>
+  parse(text, "std").file.items.flatMap((item) => (item.kind === "method" ? [item] : [])),
+);
+
+const letThrough = async <T>(run: () => Promise<T>): Promise<T> => {
+  const op = ops.get("stop_gradient") as { gradient: Op["gradient"] };
+  const { gradient } = op;
+  op.gradient = ({ d }) => [d[0]];
+  try {
+    return await run();
+  } finally {
+    op.gradient = gradient;
+  }
+};
+
+group("method laws", (test) => {
+  test("every method that rebinds a weight has a sample", () => {
+    const names = library.filter(({ amends }) => !amends || rebinding.has(amends.text)).map(({ name }) => name.text);
+    assert.equal(names.sort(), Object.keys(methodSamples).sort());
+  });
+
+  for (const [name, sample] of Object.entries(methodSamples)) {
+    test(name, async () => {
+      // A difference of losses knows no constants, so what a method holds constant in the backward pass is let through here.
+      const built = await letThrough(() => build(pipeline(sample), llamaConfig));
+      const { job } = built;
+      const [adapter] = job.adapters;
+      const session = await openReference(built);
+      const batch = randomBatch(2, 8, job.base.vocab_size);
+      await start(built, session);
+      const base = await lossOf(session, "evaluate.1", batch);
+      const first = await lossOf(session, "evaluate.0", batch);
+      if (sample.starts !== false) near(first, base, 2e-6, "the adapted model starts as the base");
+
+      // Gradients, at a place where nothing vanishes.
+      const values = await disturb(built, session);
+      near(await lossOf(session, "train.0.step", batch), await lossOf(session, "evaluate.0", batch), 1e-6, "training and evaluation agree");
+      await lossOf(session, "train.0.step", batch);
+      assert.ok(values.size > 0);
+      const gradients = new Map<string, Float32Array>();
+      for (const param of values.keys()) gradients.set(param, (await session.read(`gradient(${param})`)) as Float32Array);
+      for (const [param, value] of values)
+        for (const i of new Set([0, value.length >> 1, value.length - 1])) {
+          const h = 2e-3;
+          const at = async (delta: number): Promise<number> => {
+            const moved = Float32Array.from(value);
+            moved[i] = value[i]! + delta;
+            await session.write(param, moved);
+            return lossOf(session, "evaluate.0", batch);
+          };
+          const slope = ((await at(h)) - (await at(-h))) / (Math.fround(value[i]! + h) - Math.fround(value[i]! - h));
+          await session.write(param, value);
+          if (!sample.kinks?.(param)) near(gradients.get(param)![i]!, slope, 5e-3, `${param}[${i}]`, 3e-4);
+        }
+      const adapted = await lossOf(session, "evaluate.0", batch);
+      assert.ok(Math.abs(adapted - base) > 1e-5, "the adapter changes nothing");
+
+      // Merging.
+      assert.is(adapter!.mergeable, sample.unmergeable === undefined);
+      if (sample.unmergeable) assert.match(adapter!.unmergeable!, sample.unmergeable);
+      const originals = new Map<string, Float32Array>();
+      for (const { tensor, program, base: port, output } of job.merge[0]?.tensors ?? []) {
+        const owner = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor)!.name;
+        originals.set(owner, (await session.read(owner)) as Float32Array);
+        if (program && port) await session.write(port, originals.get(owner)!, program);
+        if (program) await session.run(program, {});
+        await session.write(owner, await session.read(output, program));
+      }
+      if (originals.size > 0) near(await lossOf(session, "evaluate.1", batch), adapted, 1e-6, "merged equals unmerged");
+      for (const [owner, value] of originals) await session.write(owner, value);
+
+      // The device, and what moves.
+      const cpu = await openCpu(built);
+      await start(built, cpu);
+      const frozen = new Map<string, unknown>();
+      for (const { name: param, trained } of job.parameters) if (!trained && job.values[param]) frozen.set(param, await cpu.read(param));
+      const again = await openReference(built);
+      await start(built, again);
+      for (const one of [cpu, again]) await disturb(built, one);
+      for (let step = 0; step < 3; step++) {
+        const batchOf = randomBatch(2, 8, job.base.vocab_size, step + 2);
+        const losses: number[] = [];
+        for (const one of [cpu, again]) {
+          losses.push(await lossOf(one, job.train[0]!.step, batchOf));
+          const scalars = job.train[0]!.scalars.map((expr) => evaluateScalar(expr, { step, total: 10 }));
+          await one.write("some.scalars", Float32Array.from(scalars));
+          await one.run(job.train[0]!.update, {});
+        }
+        near(losses[0]!, losses[1]!, sample.loose ?? 2e-4, `loss of step ${step} on the device`);
+      }
+      for (const [param, value] of frozen) assert.equal(await cpu.read(param), value, `${param} has moved`);
+      for (const [param, value] of values) assert.not.equal(await cpu.read(param), value, `${param} has not moved`);
+      await cpu.close();
+    });
+  }
+});

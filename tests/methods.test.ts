@@ -150,6 +150,7 @@ group("method laws", (test) => {
           losses.push(await lossOf(one, job.train[0]!.step, batchOf));
           const scalars = job.train[0]!.scalars.map((expr) => evaluateScalar(expr, { step, total: 10 }));
           await one.write("some.scalars", Float32Array.from(scalars));
+          await one.run(job.train[0]!.norm, {});
           await one.run(job.train[0]!.update, {});
         }
         near(losses[0]!, losses[1]!, sample.loose ?? 2e-4, `loss of step ${step} on the device`);

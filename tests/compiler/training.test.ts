@@ -262,6 +262,7 @@ group("training graph", (test) => {
             "some.scalars",
             Float32Array.from(train.scalars, (expr) => evaluateScalar(expr, { step, total: 10 })),
           );
+          await session.run(train.norm, {});
           await session.run(train.update, {});
         }
         losses.push(curve);

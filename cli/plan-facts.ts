@@ -3,7 +3,9 @@
 
 import { at } from "../compiler/dims.ts";
 import { adapterFileBytes } from "../compiler/facts.ts";
+import { type FormatPlan, storedBytes } from "../compiler/format.ts";
 import { type AdapterPlan, methodNames } from "../compiler/inject.ts";
+import { type Instance, parametersOf } from "../compiler/instantiate.ts";
 import type { Job, Program, Train } from "../spec/job.ts";
 import type { Prepared } from "./prepare.ts";
 
@@ -15,11 +17,22 @@ export interface PlanFacts {
     readonly weights: "checkpoint" | "drawn";
     readonly parameters: number;
   };
+  /** How the base's weights lie in memory, where it is not as f32. */
+  readonly stored: readonly StoredFacts[];
   readonly adapters: readonly AdapterFacts[];
   readonly train: readonly TrainFacts[];
   /** Distinct segments and their kernels: what is compiled once, whatever the number of layers. */
   readonly segments: number;
   readonly kernels: number;
+}
+
+export interface StoredFacts {
+  readonly format: string;
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly bits: number;
+  /** Bytes less than with every state in f32; 0 where no state is stored in a format of its own. */
+  readonly nested: number;
 }
 
 export interface AdapterFacts {
@@ -58,6 +71,7 @@ export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
       weights: job.base.weights,
       parameters: job.base.parameters,
     },
+    stored: storedFacts(checked.base.root),
     adapters: [...checked.adapters.values()].map((adapter) => adapterFacts(adapter, job)),
     train: job.train.map((train) => trainFacts(train, job)),
     segments: Object.keys(job.segments).length,
@@ -66,6 +80,23 @@ export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
 };
 
 const size = (shape: readonly (number | string)[]): number => shape.reduce<number>((product, dim) => product * Number(dim), 1);
+
+const storedFacts = (root: Instance): StoredFacts[] => {
+  const groups = new Map<string, { format: FormatPlan; shapes: number[][] }>();
+  for (const param of parametersOf(root)) {
+    if (!param.format) continue;
+    const group = groups.get(param.format.label) ?? { format: param.format, shapes: [] };
+    group.shapes.push(param.shape.map(Number));
+    groups.set(param.format.label, group);
+  }
+  return [...groups].map(([label, { format, shapes }]) => {
+    const parameters = shapes.reduce((sum, shape) => sum + size(shape), 0);
+    const bytesIn = (plan: FormatPlan): number => shapes.reduce((sum, shape) => sum + storedBytes(plan, shape), 0);
+    const bytes = bytesIn(format);
+    const flat = { ...format, states: format.states.map(({ format: _, ...state }) => state) };
+    return { format: label, parameters, bytes, bits: (8 * bytes) / parameters, nested: bytesIn(flat) - bytes };
+  });
+};
 
 const adapterFacts = (adapter: AdapterPlan, job: Job): AdapterFacts => {
   const written = job.adapters.find(({ name }) => name === adapter.name)!;

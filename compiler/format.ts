@@ -383,11 +383,13 @@ const rebuilt = (graph: Graph, node: Node, values: ReadonlyMap<string, Node>): N
   );
 };
 
+/** Bytes of memory for a tensor of this shape. */
+export const storedBytes = (format: FormatPlan, shape: readonly number[]): number =>
+  piecesOf(format, shape).reduce((sum, { type }) => sum + typeBytes(type), 0);
+
 /** Bits of memory for each element of a tensor of this shape. */
-export const bitsPerElement = (format: FormatPlan, shape: readonly number[]): number => {
-  const bytes = piecesOf(format, shape).reduce((sum, { type }) => sum + typeBytes(type), 0);
-  return (8 * bytes) / shape.reduce((a, b) => a * b, 1);
-};
+export const bitsPerElement = (format: FormatPlan, shape: readonly number[]): number =>
+  (8 * storedBytes(format, shape)) / shape.reduce((a, b) => a * b, 1);
 
 const widths = { f32: 4, i32: 4, u32: 4, f16: 2, bf16: 2, u8: 1 } as const;
 

@@ -335,17 +335,17 @@ const prepare = async (
       // Inside the run's own folder an older merge is replaced; anything else is not ours to remove.
       if (into.startsWith(`${await host.resolve(out, ".")}/`)) await host.remove(into);
       const base = checkpoint ? checkpointBase(checkpoint) : drawnBase(job, baseFolder);
-      const valueOf = (tensor: Merge["tensors"][number]): Promise<Float32Array> => mergedValue(job, tensor, session, checkpoint);
+      const compute = (tensor: Merge["tensors"][number]): Promise<Float32Array> => mergedValue(job, tensor, session, checkpoint);
       const inFormats = item.format !== undefined || job.parameters.some(({ format }) => format !== undefined);
       const stored = inFormats
         ? storedBase(base, job, item, (parameter) => {
             const merged = item.tensors.find(({ tensor }) => "tensor" in parameter.source && tensor === parameter.source.tensor);
-            return merged ? valueOf(merged) : readParameter(job, parameter, session);
+            return merged ? compute(merged) : readParameter(job, parameter, session);
           })
         : undefined;
       const report = stored
-        ? await writeMerged(host, stored.base, into, [], valueOf, undefined, stored.config)
-        : await writeMerged(host, base, into, item.tensors, valueOf, item.as);
+        ? await writeMerged(host, stored.base, into, [], compute, undefined, stored.config)
+        : await writeMerged(host, base, into, item.tensors, compute, item.as);
       const rounding = stored?.rounding() ?? { most: report.rounding.most };
       const check = await compareMerged(item, into);
       listen({ kind: "merged", adapter: item.adapter, path: into, rounding: rounding.most, ...(check && { check }) });

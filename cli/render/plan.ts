@@ -11,10 +11,31 @@ export const renderPlan = (plan: PlanFacts, colour: boolean, columns: number): s
   const origin = base.weights === "drawn" ? "drawn at random" : "from its checkpoint";
   return [
     `${paint.strong(`base ${base.name}`)}: ${base.architecture}, ${grouped(base.parameters)} parameters, ${origin}\n`,
+    ...(plan.stored.length ? [storedBlock(plan)] : []),
     ...plan.adapters.map((adapter) => adapterBlock(adapter, plan, paint, columns)),
     ...plan.train.map((train) => trainBlock(train, paint)),
     `${plan.segments} distinct segments, ${plan.kernels} kernels\n`,
   ].join("\n");
+};
+
+/** Bits for each parameter, all told: codes, scales, and what scales have of their own. */
+const storedBlock = ({ stored }: PlanFacts): string => {
+  const rows = stored.map(({ format, parameters, bytes: size, bits }) => [format, parameters, bits.toFixed(3), bytes(size)] as const);
+  const table = renderTable(
+    [
+      { title: "stored as" },
+      { title: "parameters", align: "right" },
+      { title: "bits each", align: "right" },
+      { title: "", align: "right" },
+    ],
+    rows,
+  );
+  const notes = stored.flatMap(({ format, nested, parameters }) =>
+    nested > 0
+      ? [`  scales of ${format} stored in 8 bits: ${((8 * nested) / parameters).toFixed(3)} bit each less, ${bytes(nested)}\n`]
+      : [],
+  );
+  return `${table}${notes.join("")}`;
 };
 
 const adapterBlock = (adapter: AdapterFacts, { base }: PlanFacts, paint: Paint, columns: number): string => {

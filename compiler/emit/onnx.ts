@@ -6,6 +6,7 @@ import { add, type Dim } from "../dims.ts";
 import { expand } from "../expand.ts";
 import { type Node, reachable, type SegmentGraph } from "../graph.ts";
 import { ops } from "../ops/index.ts";
+import { engineProducts, printProduct } from "./onnx-decode.ts";
 import { encodeModel, type OnnxNode, type OnnxValue } from "./onnx-proto.ts";
 import { codeOf, createOnnxWriter } from "./onnx-writer.ts";
 
@@ -30,8 +31,17 @@ export const emitOnnx = (whole: SegmentGraph): Uint8Array => {
     order,
     segment.outputs.map((o) => o.node),
   );
+  const { products, unread } = engineProducts(
+    order,
+    segment.outputs.map((o) => o.node),
+  );
   for (const node of order) {
-    if (names.has(node) || absorbed.has(node)) continue;
+    if (names.has(node) || absorbed.has(node) || unread.has(node)) continue;
+    if (products.has(node)) {
+      const [codes, scale] = node.inputs[1]!.inputs;
+      names.set(node, [printProduct(writer, node, nameOf(node.inputs[0]!), nameOf(codes!), nameOf(scale!))]);
+      continue;
+    }
     const join = joins.get(node);
     if (join) {
       names.set(node, [writer.node("Concat", join.parts.map(nameOf), { axis: join.axis })]);

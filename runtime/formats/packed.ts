@@ -80,7 +80,7 @@ export const packedPlans = (format: Format, tensor: string, shape: readonly numb
     if (piece === ".code") return { name, dtype: "U8", shape: [elements, 1] };
     return { name, dtype: dtype === "u8" ? "U8" : "F32", shape: [elements] };
   });
-  const length = settingsText(files, shape, () => widest).length;
+  const length = settingsText(files, shape, () => 0).length + widest * files.entries.filter(({ piece }) => piece !== undefined).length;
   return files.entries.length ? [...plans, { name: keyOf(tensor, settingsKey(files)), dtype: "U8", shape: [length] }] : plans;
 };
 
@@ -104,8 +104,8 @@ export const packedTensors = (
   });
 };
 
-/** No number is written longer than this one; JSON takes spaces after its end, so a file can be laid out before a number is known. */
-const widest = -1.2345678901234567e-300;
+/** Characters of the longest number; JSON takes spaces after its end, so a file can be laid out before a number is known. */
+const widest = 25;
 
 /** Unpacked by the library to f32, which is what the codes were made from. */
 const settingsText = (files: FormatFiles, shape: readonly number[], numberOf: (piece: string) => number): string =>

@@ -17,12 +17,12 @@ export interface StoredBase {
   readonly config: (config: Record<string, unknown>) => Record<string, unknown>;
 }
 
-/** `valueOf` computes a parameter in f32, row-major in the job's orientation. */
+/** `compute` computes a parameter in f32, row-major in the job's orientation. */
 export const storedBase = (
   base: MergeBase,
   job: Job,
   item: Merge,
-  valueOf: (parameter: Parameter) => Promise<Float32Array>,
+  compute: (parameter: Parameter) => Promise<Float32Array>,
 ): StoredBase => {
   const format = item.format === undefined ? undefined : job.formats[item.format]!;
   const merged = new Set(item.tensors.map(({ tensor }) => tensor));
@@ -50,7 +50,7 @@ export const storedBase = (
     const shape = turned ? [...parameter.shape].reverse() : parameter.shape;
     const plain: StoredDType = item.as ? toStored(item.as) : tensor.dtype;
     const values = async (): Promise<Float32Array> => {
-      const computed = await valueOf(parameter);
+      const computed = await compute(parameter);
       return turned ? transpose(computed, parameter.shape[0]!, parameter.shape[1]!) : computed;
     };
     if (!format || !isMatrix(parameter)) {

@@ -60,6 +60,20 @@ group("stored", (test) => {
         assert.ok(loss < 1e-5 && gradient < 1e-3, `${format}: loss off by ${loss}, gradients by ${gradient}`);
       }
     });
+  test("where blocks do not run over rows the engine unpacks by itself, with the same result", async () => {
+    const wide = { ...llamaConfig, hidden_size: 64, intermediate_size: 96 };
+    for (const [format, engine] of [
+      ["nf4(block: 32, double: true)", true],
+      ["fp4(block: 16)", true],
+      ["affine4()", false],
+    ] as const) {
+      const { segments } = await build(storedPipeline(`layers.** as ${format}`), wide);
+      const layer = [...segments.values()].find(({ name }) => name === "layers.forward")!;
+      assert.is(new TextDecoder("latin1").decode(emitOnnx(layer)).includes("MatMulBnb4"), engine, format);
+      const { loss, gradient } = await difference(`layers.** as ${format}`, methods[0]![0], wide, openCpu);
+      assert.ok(loss < 1e-5 && gradient < 1e-3, `${format}: loss off by ${loss}, gradients by ${gradient}`);
+    }
+  });
   test("what is not stored, and what is stored in another way, stays apart", async () => {
     const { job } = await build(
       storedPipeline("layers.*.mlp.** as nf4(), layers.0..1.attn.** as int8()".replace("(), l", "()\n  store l")),

@@ -36,7 +36,7 @@ export const referencePages = (): ReadonlyMap<string, string> => {
   const all = entries();
   const of = (kinds: readonly Kind[]): readonly Entry[] => all.filter(({ kind }) => kinds.includes(kind));
   return new Map([
-    ["README.md", index(of)],
+    ["README.md", index()],
     ...chapters.map(({ file, title, says, kinds }) => [`${file}.md`, page(title, says, of(kinds))] as const),
     ["diagnostics.md", diagnosticIndex()],
   ]);
@@ -44,8 +44,8 @@ export const referencePages = (): ReadonlyMap<string, string> => {
 
 const made = "<!-- Made from stdlib/, the checker's tables and spec/diagnostics by `npm run docs`. Edit those. -->";
 
-const index = (of: (kinds: readonly Kind[]) => readonly Entry[]): string => {
-  const rows = chapters.map(({ file, title, says, kinds }) => `| [${title}](${file}.md) | ${of(kinds).length} | ${says} |`);
+const index = (): string => {
+  const rows = chapters.map(({ file, title, says }) => `| [${title}](${file}.md) | ${says} |`);
   return `${made}
 
 # Reference
@@ -53,10 +53,10 @@ const index = (of: (kinds: readonly Kind[]) => readonly Entry[]): string => {
 Every name that a pipeline may use. \`peft explain NAME\` prints the same in a terminal, and an editor shows it on hover (\`peft lsp\`). The
 language itself is specified in [spec/language](../spec/language).
 
-| page | entries | |
-|---|---|---|
+| page | |
+|---|---|
 ${rows.join("\n")}
-| [Diagnostics](diagnostics.md) | ${diagnosticPages.size} | Every mistake that is found, with its page. |
+| [Diagnostics](diagnostics.md) | Every mistake that is found, with its page. |
 `;
 };
 

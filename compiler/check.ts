@@ -19,6 +19,7 @@ import { checkInit } from "./init.ts";
 import type { AdapterPlan } from "./inject.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
 import { unmergeable } from "./merging.ts";
+import { checkPacking } from "./packing.ts";
 import { type MergePlan, readData, readMerge, readTrain, type TrainPlan } from "./pipeline.ts";
 import type { Source } from "./places.ts";
 import { readAdapters } from "./read-adapters.ts";
@@ -145,9 +146,11 @@ export const check = async (
   // Shapes of the model and of every method in it: the same unfolding that training will do.
   if (wrong.size === 0)
     for (const name of [base.name, ...adapters.keys()]) {
-      const choice = { layers: layersOf(name, adapters), training: true };
+      const packing = trains.find((plan) => plan.adapter === name && plan.packing);
+      const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
+      if (model && packing) checkPacking(model, packing, context);
     }
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkLengths([...trains, ...evaluates], base.context, extents, report);

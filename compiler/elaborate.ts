@@ -53,11 +53,9 @@ export interface Model {
   readonly results?: ReadonlyMap<string, Node>;
 }
 
-/** What the model reads of a batch: symbols b (rows) and t (tokens per row). */
-const sequenceFields: Readonly<Record<string, TensorType>> = {
-  ids: { dtype: "i32", shape: ["b", "t"] },
-  positions: { dtype: "i32", shape: ["b", "t"] },
-};
+/** What the model reads of a batch, each [b rows, t tokens]; the last two of packed rows alone. */
+const sequenceFields = ["ids", "positions", "slots", "starts"] as const;
+const perToken: TensorType = { dtype: "i32", shape: ["b", "t"] };
 
 /**
  * What to elaborate: the whole forward pass, one parameter as the adapters rebind it (for merging), or the forward pass of one
@@ -121,8 +119,12 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   const sequence: Value = {
     kind: "record",
     name: "the sequence",
-    fields: (name) => (sequenceFields[name] ? batch(name, sequenceFields[name]) : undefined),
-    names: () => Object.keys(sequenceFields),
+    fields: (name) => {
+      if (!sequenceFields.some((field) => field === name)) return undefined;
+      if (choice.packed || name === "ids" || name === "positions") return batch(name, perToken);
+      return name === "slots" ? batch("positions", perToken) : none;
+    },
+    names: () => sequenceFields,
   };
 
   const contextFor = (through: Context["through"], gated = true): Context => ({
@@ -187,7 +189,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       return reportThrough(inner, call.at, (at, details) => diagnostics.bad_prepend(at, details), {
         help: "write `prepend(base.embedded, rows)`: what the first layer reads, and rows [tokens, hidden] that stand in front of it",
       });
-    const positions = addInput("positions", sequenceFields.positions!, { kind: "batch", name: "positions" });
+    const positions = addInput("positions", perToken, { kind: "batch", name: "positions" });
     const made = apply("prepend", [use(x), use(rows), positions], { from: virtual }, call.at, inner);
     if (made.kind === "tensor") virtual = add(virtual, rows.node.type.shape[0]!);
     return made;

@@ -20,6 +20,8 @@ export interface Choice {
   readonly layers: readonly Layer[];
   /** Training keeps the gates of branches (dropout); everything else takes them as the identity. */
   readonly training: boolean;
+  /** Several examples share a row, and none may see another's tokens. */
+  readonly packed?: boolean;
   /** The one adapter that is trained, where others stand beneath it; absent: all of them are. */
   readonly trains?: string;
 }

@@ -40,9 +40,9 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const { base, adapters, trains, evaluates, merges } = checked;
   const programs = new Map<string, Planned>();
   const models = new Map<string, Model | undefined>();
-  const modelOf = (subject: string, training: boolean): Model | undefined => {
-    const key = `${subject} ${training}`;
-    const choice = { layers: layersOf(subject, adapters), training, ...(training && { trains: subject }) };
+  const modelOf = (subject: string, training: boolean, packed = false): Model | undefined => {
+    const key = `${subject} ${training} ${packed}`;
+    const choice = { layers: layersOf(subject, adapters), training, packed, ...(training && { trains: subject }) };
     if (!models.has(key)) models.set(key, elaborate(base.root, choice, "forward", context));
     return models.get(key);
   };
@@ -62,7 +62,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
   const updates = new Map<string, Update>();
   for (const [i, plan] of trains.entries()) {
     const adapter = adapters.get(plan.adapter)!;
-    const model = modelOf(plan.adapter, true);
+    const model = modelOf(plan.adapter, true, plan.packing);
     if (!model) return undefined;
     vocabulary = vocabularyOf(model);
     const length = lengthOf(plan.sequence_len, model);
@@ -100,6 +100,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       gradient_accumulation_steps: plan.gradient_accumulation_steps,
       sequence_len: plan.sequence_len ?? length - virtual,
       ...(virtual > 0 && { virtual }),
+      ...(plan.packing && { packing: true }),
       seed: plan.seed,
       shuffle: plan.shuffle,
       ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
@@ -198,7 +199,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>
-    ["ids", "positions", "rows", "targets", "scale", "keep", "which"].includes(name) ||
+    ["ids", "positions", "slots", "starts", "rows", "targets", "scale", "keep", "which"].includes(name) ||
     name.endsWith(".scalars") ||
     name.endsWith(".factors") ||
     name.startsWith("seed.");

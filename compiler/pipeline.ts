@@ -26,6 +26,7 @@ export interface TrainPlan {
   readonly sequence_len?: number;
   readonly max_grad_norm?: number;
   readonly seed: number;
+  readonly packing: boolean;
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
   readonly log: { readonly every: number };
@@ -157,6 +158,7 @@ export const trainTable: Record<string, Setting> = {
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
   max_grad_norm: { type: "float", atLeast: 0, doc: "gradients are scaled down to this norm" },
   seed: { type: "int", doc: "everything random follows from it" },
+  packing: { type: "bool", doc: "rows hold as many examples as fit into sequence_len; no token sees another example's" },
   shuffle: { type: "bool", doc: "a new order each epoch" },
   checkpoint: { type: "every", doc: "how often the state is saved" },
   log: { type: "every", doc: "how often a line is logged" },
@@ -221,6 +223,7 @@ export const readTrain = (
     ...optional("sequence_len"),
     ...optional("max_grad_norm"),
     seed: settings.number("seed") ?? 0,
+    packing: settings.flag("packing") ?? false,
     shuffle: settings.flag("shuffle") ?? true,
     ...(checkpoint && { checkpoint: { every: checkpoint.every, unit: checkpoint.unit, keep: checkpoint.keep ?? 2 } }),
     log: { every: log?.every ?? 1 },

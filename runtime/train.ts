@@ -47,9 +47,26 @@ export interface TrainOptions {
 /** Values whose contents are the state of a training: parameters first, then the optimizer's. */
 export const stateOf = (train: Train): string[] => [`${train.adapter}.parameters`, ...train.state.map((state) => state.value)];
 
+/** The batches of one epoch. */
+const planOf = (train: Train, examples: Examples, epoch: number): readonly PlannedBatch[] =>
+  planEpoch(examples, {
+    size: train.micro_batch_size,
+    order: train.shuffle ? "shuffled" : "file",
+    seed: train.seed,
+    epoch,
+    packed: train.packing ? train.sequence_len : undefined,
+  });
+
 /** Optimizer steps of a whole training. */
-export const totalSteps = (train: Train, examples: Examples): number =>
-  train.steps ?? train.epochs! * Math.ceil(Math.ceil(examples.count / train.micro_batch_size) / train.gradient_accumulation_steps);
+export const totalSteps = (train: Train, examples: Examples): number => {
+  if (train.steps !== undefined) return train.steps;
+  const stepsOf = (batches: number): number => Math.ceil(batches / train.gradient_accumulation_steps);
+  if (!train.packing) return train.epochs! * stepsOf(Math.ceil(examples.count / train.micro_batch_size));
+  // How many rows the examples fill differs a little from epoch to epoch.
+  let total = 0;
+  for (let epoch = 0; epoch < train.epochs!; epoch++) total += stepsOf(planOf(train, examples, epoch).length);
+  return total;
+};
 
 export const trainAdapter = async (
   job: Job,
@@ -61,9 +78,7 @@ export const trainAdapter = async (
   const { listen, signal, save } = options;
   const total = totalSteps(train, examples);
   let { step, epoch, batch } = options.from ?? { step: 0, epoch: 0, batch: 0 };
-  const planOf = (of: number): readonly PlannedBatch[] =>
-    planEpoch(examples, { size: train.micro_batch_size, order: train.shuffle ? "shuffled" : "file", seed: train.seed, epoch: of });
-  let plan = planOf(epoch);
+  let plan = planOf(train, examples, epoch);
   if (step === 0)
     for (const { value, init } of train.state) if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
 
@@ -82,7 +97,7 @@ export const trainAdapter = async (
     if (batch >= plan.length) {
       epoch++;
       batch = 0;
-      plan = planOf(epoch);
+      plan = planOf(train, examples, epoch);
     }
     const group = plan.slice(batch, batch + train.gradient_accumulation_steps);
     const labels = group.reduce((sum, planned) => sum + planned.labels, 0);
@@ -92,6 +107,10 @@ export const trainAdapter = async (
       const filled = fillBatch(examples, planned, train.sequence_len, train.virtual);
       await session.write("ids", filled.ids);
       await session.write("positions", filled.positions);
+      if (filled.slots && filled.starts) {
+        await session.write("slots", filled.slots);
+        await session.write("starts", filled.starts);
+      }
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
       await session.write("scale", Float32Array.of(1 / labels));

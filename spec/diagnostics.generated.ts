@@ -148,6 +148,10 @@ export const diagnostics = {
   config_mismatch: (at: Span | undefined, { folder, count }: { readonly folder: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0347", "error", `the checkpoint \`${folder}\` does not fit its config.json: ${count} tensors differ`, at, details),
   /** {count} tensors of `{folder}` have no place in the model */
   unused_tensors: (at: Span | undefined, { count, folder }: { readonly count: string | number; readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0348", "warning", `${count} tensors of \`${folder}\` have no place in the model`, at, details),
+  /** rows of {adapter} cannot be packed: it puts virtual tokens in front of each row */
+  packing_with_virtual_tokens: (at: Span | undefined, { adapter }: { readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0360", "error", `rows of ${adapter} cannot be packed: it puts virtual tokens in front of each row`, at, details),
+  /** `{op}` would mix the examples of a packed row */
+  examples_not_apart: (at: Span | undefined, { op }: { readonly op: string | number }, details: Details = {}): Diagnostic => make("PEFT0361", "error", `\`${op}\` would mix the examples of a packed row`, at, details),
   /** `{name}` is not known here */
   unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
   /** there is no op or module `{name}` */

@@ -275,6 +275,8 @@ export interface Train {
   readonly sequence_len: number;
   /** Slots in front of each row for virtual tokens: id 0, positions from 0, never a label. Absent: none. */
   readonly virtual?: number;
+  /** Rows of sequence_len tokens hold as many examples as fit; `step` then reads `slots` and `starts` too. */
+  readonly packing?: boolean;
   readonly seed: number;
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };

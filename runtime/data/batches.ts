@@ -3,10 +3,12 @@
 //
 // Rows of like length share a batch, or padding would be most of the work: the shuffled rows are cut into windows of 64
 // batches, each window is sorted by length and cut into batches, and the batches are shuffled again. Every row comes exactly
-// once per epoch; one batch may be smaller, and it is the last.
+// once per epoch; one batch may be smaller, and it is the last. Packed rows are all of one length and need no sorting: windows of
+// as many examples are packed, and the rows shuffled.
 
 import { stream } from "../draw.ts";
 import type { Examples } from "./examples.ts";
+import { packBest, packNext } from "./pack.ts";
 
 /** "shuffled" for training, "file" when training declares shuffle: false, "length" (shortest padding) for evaluation. */
 export type Order = "shuffled" | "file" | "length";
@@ -14,6 +16,8 @@ export type Order = "shuffled" | "file" | "length";
 export interface PlannedBatch {
   /** Which examples, by index. */
   readonly examples: Int32Array;
+  /** Of packed rows: how many of the examples each row takes. Absent: one. */
+  readonly per?: Int32Array;
   /** How many labels they have together: the n of the filled batch. */
   readonly labels: number;
 }
@@ -27,8 +31,11 @@ export interface Batch {
   readonly n: number;
   /** [b, t], 0 in the padding, which stands on the right. */
   readonly ids: Int32Array;
-  /** [b, t], 0 … t − 1 in every row. */
+  /** [b, t], 0 … t − 1 in every row; from 0 anew in every example of a packed row. */
   readonly positions: Int32Array;
+  /** Of packed rows [b, t]: the slot of each token in its row, and of the first token of its example. */
+  readonly slots?: Int32Array;
+  readonly starts?: Int32Array;
   /** [n], ascending: b·t-flat indices of the tokens whose next token is a label. Already shifted. */
   readonly rows: Int32Array;
   /** [n]: that next token. */
@@ -39,12 +46,20 @@ export interface Batch {
 
 const window = 64;
 
+export interface EpochOptions {
+  /** Rows of a batch. */
+  readonly size: number;
+  readonly order: Order;
+  readonly seed: number;
+  readonly epoch: number;
+  /** Tokens of a packed row; absent: every example is a row of its own. */
+  readonly packed?: number | undefined;
+}
+
 /** The batches of one epoch, in the order they are trained on. */
-export const planEpoch = (
-  examples: Examples,
-  options: { readonly size: number; readonly order: Order; readonly seed: number; readonly epoch: number },
-): readonly PlannedBatch[] => {
+export const planEpoch = (examples: Examples, options: EpochOptions): readonly PlannedBatch[] => {
   const { size, order, seed, epoch } = options;
+  if (options.packed !== undefined) return planPacked(examples, { ...options, packed: options.packed });
   const { starts, count } = examples;
   const length = (i: number) => starts[i + 1]! - starts[i]!;
   const indices = Int32Array.from({ length: count }, (_, i) => i);
@@ -60,10 +75,31 @@ export const planEpoch = (
     const partial = batches.slice(whole.length);
     batches.splice(0, batches.length, ...Array.from(whole, (i) => batches[i]!), ...partial);
   }
-  return batches.map((chosen) => {
-    let labels = 0;
-    for (const i of chosen) for (let k = starts[i]!; k < starts[i + 1]!; k++) labels += examples.labels[k]!;
-    return { examples: chosen, labels };
+  return batches.map((chosen) => ({ examples: chosen, labels: labelsOf(examples, chosen) }));
+};
+
+const labelsOf = ({ starts, labels }: Examples, chosen: Int32Array): number => {
+  let count = 0;
+  for (const i of chosen) for (let k = starts[i]!; k < starts[i + 1]!; k++) count += labels[k]!;
+  return count;
+};
+
+const planPacked = (examples: Examples, options: EpochOptions & { readonly packed: number }): readonly PlannedBatch[] => {
+  const { size, order, seed, epoch, packed } = options;
+  const { starts, count } = examples;
+  const length = (i: number) => starts[i + 1]! - starts[i]!;
+  const indices = Int32Array.from({ length: count }, (_, i) => i);
+  if (order === "shuffled") shuffle(indices, seed, `rows of epoch ${epoch}`);
+  const rows: (readonly number[])[] = [];
+  const span = order === "shuffled" ? window * window : count;
+  for (let at = 0; at < count; at += span)
+    rows.push(...(order === "shuffled" ? packBest : packNext)(indices.subarray(at, at + span), length, packed));
+  const place = Int32Array.from(rows, (_, i) => i);
+  if (order === "shuffled") shuffle(place, seed, `batches of epoch ${epoch}`);
+  return Array.from({ length: Math.ceil(rows.length / size) }, (_, batch) => {
+    const chosen = Array.from(place.subarray(batch * size, (batch + 1) * size), (i) => rows[i]!);
+    const all = Int32Array.from(chosen.flat());
+    return { examples: all, per: Int32Array.from(chosen, (row) => row.length), labels: labelsOf(examples, all) };
   });
 };
 
@@ -86,47 +122,66 @@ const shuffle = (values: Int32Array, seed: number, name: string): void => {
  */
 export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: number, virtual = 0): Batch => {
   const { ids: all, labels, starts } = examples;
-  const b = planned.examples.length;
+  const { per } = planned;
+  const b = per?.length ?? planned.examples.length;
   const n = planned.labels;
-  let longest = 0;
-  for (const i of planned.examples) longest = Math.max(longest, starts[i + 1]! - starts[i]!);
+  const used = new Int32Array(b);
+  const rowOf = rowsOf(planned);
+  for (const [i, example] of planned.examples.entries()) used[rowOf[i]!]! += starts[example + 1]! - starts[example]!;
+  const longest = used.reduce((a, length) => Math.max(a, length), 0);
   const t = Math.min(Math.ceil((virtual + longest) / 8) * 8, virtual + Math.max(limit, longest));
   const ids = new Int32Array(b * t);
-  const positions = new Int32Array(b * t);
+  const positions = Int32Array.from({ length: b * t }, (_, i) => i % t);
+  const slots = per && positions.slice();
+  // Padding sees itself.
+  const firsts = per && positions.slice();
   const rows = new Int32Array(n);
   const targets = new Int32Array(n);
-  for (let i = 0; i < t; i++) positions[i] = i;
   let filled = 0;
   let tokens = 0;
-  for (let row = 0; row < b; row++) {
-    const start = starts[planned.examples[row]!]!;
-    const end = starts[planned.examples[row]! + 1]!;
-    const base = row * t + virtual;
+  used.fill(virtual);
+  for (const [i, example] of planned.examples.entries()) {
+    const row = rowOf[i]!;
+    const [start, end] = [starts[example]!, starts[example + 1]!];
+    const base = row * t + used[row]!;
     ids.set(all.subarray(start, end), base);
-    if (row > 0) positions.copyWithin(row * t, 0, t);
-    // The first token is never a label, so k − 1 stays inside the row.
+    if (firsts)
+      for (let k = 0; k < end - start; k++) {
+        positions[base + k] = k;
+        firsts[base + k] = used[row]!;
+      }
+    // The first token is never a label, so k − 1 stays inside the example.
     for (let k = start + 1; k < end; k++)
       if (labels[k] === 1) {
         rows[filled] = base + k - start - 1;
         targets[filled++] = all[k]!;
       }
+    used[row]! += end - start;
     tokens += end - start;
   }
-  return { b, t, n, ids, positions, rows, targets, tokens };
+  return { b, t, n, ids, positions, ...(slots && firsts && { slots, starts: firsts }), rows, targets, tokens };
+};
+
+/** The row that each of a batch's examples stands in. */
+const rowsOf = ({ examples, per }: PlannedBatch): Int32Array => {
+  if (!per) return Int32Array.from(examples, (_, i) => i);
+  const rows = new Int32Array(examples.length);
+  let at = 0;
+  for (const [row, count] of per.entries()) {
+    rows.fill(row, at, at + count);
+    at += count;
+  }
+  return rows;
 };
 
 /** Share of a plan's tokens that is padding, 0 to 1. */
 export const paddingOf = (examples: Examples, plan: readonly PlannedBatch[], limit: number): number => {
   let real = 0;
   let padded = 0;
-  for (const { examples: chosen } of plan) {
-    let longest = 0;
-    for (const i of chosen) {
-      const length = examples.starts[i + 1]! - examples.starts[i]!;
-      real += length;
-      longest = Math.max(longest, length);
-    }
-    padded += chosen.length * Math.min(Math.ceil(longest / 8) * 8, Math.max(limit, longest));
+  for (const planned of plan) {
+    const { b, t, tokens } = fillBatch(examples, planned, limit);
+    real += tokens;
+    padded += b * t;
   }
   return padded === 0 ? 0 : 1 - real / padded;
 };

@@ -38,6 +38,23 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
       throw error;
     }
   },
+  adapter: async (folder) => {
+    const [{ readAdapterHeader }, { nodeHost }, { DiagnosticError }] = await Promise.all([
+      import("../runtime/adapter-header.ts"),
+      import("../runtime/node-host.ts"),
+      import("../runtime/diagnostic-error.ts"),
+    ]);
+    try {
+      const { config, tensors } = await readAdapterHeader(seenFrom(nodeHost, cwd), folder);
+      return {
+        config,
+        tensors: new Map(tensors.map(({ name, dtype, shape }) => [name, { dtype: dtypes[dtype] ?? "f32", shape, raw: dtype }])),
+      };
+    } catch (error) {
+      if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
+      throw error;
+    }
+  },
   rows: async (path, split, columns) => {
     const [{ peekRows }, { nodeHost }] = await Promise.all([import("../runtime/data/peek.ts"), import("../runtime/node-host.ts")]);
     return peekRows(seenFrom(nodeHost, cwd), path, split, columns);

@@ -40,8 +40,9 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
 };
 
 const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
-  const described = injections.map(({ method, settings }) => ({
+  const described = injections.map(({ method, settings, targets }) => ({
     method: method.name.text,
+    ...(method.amends && injections.length > 1 && { targets: targets.map(({ checkpoint }) => checkpoint) }),
     ...(method.amends && Object.fromEntries([...settings].map(([name, value]) => [name, plain(value)]))),
   }));
   return {

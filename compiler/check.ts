@@ -18,6 +18,7 @@ import type { CompileHost } from "./host.ts";
 import { checkInit } from "./init.ts";
 import type { AdapterPlan } from "./inject.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
+import { readFolders } from "./load-adapter.ts";
 import { unmergeable } from "./merging.ts";
 import { checkPacking } from "./packing.ts";
 import { type MergePlan, readData, readMerge, readTrain, type TrainPlan } from "./pipeline.ts";
@@ -74,9 +75,12 @@ export const check = async (
   const bases = new Map(base ? [[base.name, base.root] as const] : []);
   const baseNames = new Set(of("base").map((item) => item.name.text));
   const adapterNames = new Set(of("adapter").map((item) => item.name.text));
+  const folders = await readFolders(of("adapter"), file, scope, host, context);
   // Without a readable base, patterns cannot be checked, and its own diagnostic says why.
   const adapters =
-    base || baseNames.size === 0 ? readAdapters(of("adapter"), { bases, library, wrong, scope }, context) : new Map<string, AdapterPlan>();
+    base || baseNames.size === 0
+      ? readAdapters(of("adapter"), { bases, library, wrong, scope, folders }, context)
+      : new Map<string, AdapterPlan>();
 
   const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
   for (const plan of trains) checkTraining(plan, library, scope, context);

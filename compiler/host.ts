@@ -28,6 +28,13 @@ export interface CompileHost {
   ) => Promise<
     { readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] }
   >;
+  /** An adapter's folder: its configuration, and its tensors from the header alone; what is wrong with it otherwise. A host without it loads none. */
+  readonly adapter?: (
+    folder: string,
+  ) => Promise<
+    | { readonly config: Readonly<Record<string, unknown>>; readonly tensors: ReadonlyMap<string, StoredTensor> }
+    | { readonly diagnostics: readonly Diagnostic[] }
+  >;
   /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */
   readonly rows?: (path: string, split: Split, columns: readonly string[]) => Promise<readonly Diagnostic[]>;
   /** `relative` as seen from the folder of `from`. */

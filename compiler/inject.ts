@@ -45,6 +45,8 @@ export interface AdapterPlan {
   readonly trainable: number;
   /** The adapter it stands on: `into menu.layers.**` amends the model that `menu` makes. */
   readonly under?: string;
+  /** The folder it is read from, as written. */
+  readonly from?: string;
   /** Of what it is made, where it is made of other adapters. */
   readonly made?: Made;
 }

@@ -268,6 +268,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       ...(inits.has(adapter.name) && { init: inits.get(adapter.name)!.steps }),
       with: adaptersIn(layersOf(adapter.name, adapters)),
       ...(adapter.made?.kind === "mix" && { bank: adapter.made.of }),
+      ...(adapter.from !== undefined && { from: adapter.from }),
       trainedBy: trains.flatMap((plan) => (movedBy(plan.adapter, adapters).includes(adapter.name) ? [plan.adapter] : [])),
       mergeable: reason === undefined,
       ...(reason !== undefined && { unmergeable: reason }),

@@ -6,6 +6,7 @@ import { compose, makerOf, namesIn } from "./compose.ts";
 import type { Context } from "./expressions.ts";
 import { type AdapterPlan, inject } from "./inject.ts";
 import type { Instance } from "./instantiate.ts";
+import { type AdapterFolder, loadOf, planLoaded } from "./load-adapter.ts";
 import type { Library } from "./resolve.ts";
 import type { Scope, Value } from "./values.ts";
 
@@ -16,10 +17,12 @@ export interface AdapterSources {
   /** Definitions with mistakes of their own; what uses them is left out. */
   readonly wrong: ReadonlySet<tree.Item>;
   readonly scope: Scope;
+  /** What lies in the folders that adapters are loaded from. */
+  readonly folders: ReadonlyMap<tree.Adapter, AdapterFolder>;
 }
 
 export const readAdapters = (items: readonly tree.Adapter[], sources: AdapterSources, context: Context): Map<string, AdapterPlan> => {
-  const { bases, library, wrong, scope } = sources;
+  const { bases, library, wrong, scope, folders } = sources;
   const declared = new Set(items.map((item) => item.name.text));
   const settings: Value & { kind: "record" } = {
     kind: "record",
@@ -29,17 +32,25 @@ export const readAdapters = (items: readonly tree.Adapter[], sources: AdapterSou
   };
   const adapters = new Map<string, AdapterPlan>();
   const places = new Map(bases);
+  /** Where an adapter goes into another's model, its base is that one's. */
+  const standing = (planned: AdapterPlan): AdapterPlan => {
+    if (bases.has(planned.base)) return planned;
+    const root = places.get(planned.base);
+    return { ...planned, under: planned.base, base: [...bases].find(([, model]) => model === root)![0] };
+  };
   const plan = (item: tree.Adapter): void => {
     const uses = item.injections.map(({ method }) =>
       method.kind === "call" && method.callee.kind === "ref" ? library.find("method", method.callee.name) : undefined,
     );
     if (uses.some((method) => method && wrong.has(method))) return;
-    const planned = makerOf(item)
-      ? compose(item, adapters, declared, scope, context)
-      : onOneModel(item, places, bases, settings, library, context);
+    const planned = loadOf(item)
+      ? loaded(item, folders.get(item), places, library, context)
+      : makerOf(item)
+        ? compose(item, adapters, declared, scope, context)
+        : onOneModel(item, places, settings, library, context);
     if (!planned) return;
-    adapters.set(planned.name, planned);
-    const root = bases.get(planned.base);
+    adapters.set(planned.name, standing(planned));
+    const root = places.get(planned.base);
     if (root) places.set(planned.name, root);
   };
   const waiting = new Set(items);
@@ -68,7 +79,6 @@ export const readAdapters = (items: readonly tree.Adapter[], sources: AdapterSou
 const onOneModel = (
   item: tree.Adapter,
   places: ReadonlyMap<string, Instance>,
-  bases: ReadonlyMap<string, Instance>,
   settings: Value & { kind: "record" },
   library: Library,
   context: Context,
@@ -90,8 +100,30 @@ const onOneModel = (
     );
     return undefined;
   }
-  const plan = inject(item, places, library, settings, context);
-  if (!plan || bases.has(plan.base)) return plan;
-  const root = places.get(plan.base);
-  return { ...plan, under: plan.base, base: [...bases].find(([, model]) => model === root)![0] };
+  return inject(item, places, library, settings, context);
+};
+
+/** `load("folder/")` goes into the file's base; `load("folder/") into menu` into the model that `menu` makes. */
+const loaded = (
+  item: tree.Adapter,
+  folder: AdapterFolder | undefined,
+  places: ReadonlyMap<string, Instance>,
+  library: Library,
+  context: Context,
+): AdapterPlan | undefined => {
+  const { into } = item.injections[0]!;
+  const [head, more] = into[0]?.segments ?? [];
+  if (into.length > 1 || more || (head && (head.kind !== "name" || !places.has(head.text)))) {
+    context.report(
+      diagnostics.cannot_load(
+        into[0]!.at,
+        { folder: folder?.path ?? "the folder", problem: "`into` may only name the model that it was made for" },
+        { help: `leave it out, or write \`into ${[...places.keys()][0] ?? "base"}\`: the folder says which places are amended` },
+      ),
+    );
+    return undefined;
+  }
+  const name = head?.kind === "name" ? head.text : [...places.keys()][0];
+  if (!folder || name === undefined) return undefined;
+  return planLoaded(item, folder, { name, root: places.get(name)! }, library, context);
 };

@@ -4,16 +4,15 @@
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Adapter, Parameter } from "../spec/job.ts";
+import { checkThere } from "./adapter-header.ts";
+import { adapterConfigFile, adapterWeightsFile } from "./adapter-names.ts";
 import { readJsonObject } from "./checkpoint.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { bitsOf, fromBytes, isFloat, toBytes, transpose } from "./dtype.ts";
 import { summed } from "./headers.ts";
-import { type Host, joinPath, missing } from "./host.ts";
+import { type Host, joinPath } from "./host.ts";
 import { isRecord } from "./json.ts";
 import { readHeader, writeSafetensors } from "./safetensors.ts";
-
-export const adapterConfigFile = "adapter_config.json";
-export const adapterWeightsFile = "adapter_model.safetensors";
 
 type Values = Float32Array | Int32Array;
 
@@ -140,20 +139,7 @@ export const loadAdapter = async (
 ): Promise<void> => {
   const path = joinPath(folder, adapterWeightsFile);
   const configPath = joinPath(folder, adapterConfigFile);
-  if ((await host.kind(path)) !== "file") {
-    if ((await host.kind(folder)) !== "folder") throw await missing(host, folder);
-    const names = (await host.list(folder)).map((entry) => entry.name);
-    throw new DiagnosticError([
-      diagnostics.adapter_absent(
-        undefined,
-        { folder },
-        {
-          notes: [{ message: names.length ? `it has: ${names.slice(0, 12).join(", ")}` : "it is empty" }],
-          ...(names.some((name) => name.endsWith(".bin")) && { help: "save it again with `safe_serialization=True`" }),
-        },
-      ),
-    ]);
-  }
+  await checkThere(host, folder);
   const problem = contradiction(adapter.files.config, await readJsonObject(host, configPath));
   if (problem) throw new DiagnosticError([diagnostics.adapter_config(undefined, { file: configPath, adapter: adapter.name, problem })]);
 

@@ -31,8 +31,10 @@ export interface Ready {
 export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
   const { host, session, folder, out, listen } = options;
   const present = new Set<string>();
-  const load = async (adapter: Adapter): Promise<void> => {
-    const from = adapter.from !== undefined ? await host.resolve(folder, adapter.from) : joinPath(joinPath(out, "adapters"), adapter.name);
+  /** What a run saved is newer than the folder that training began from. */
+  const load = async (adapter: Adapter, first = adapter.trainedBy.length === 0): Promise<void> => {
+    const given = first ? adapter.from : undefined;
+    const from = given === undefined ? joinPath(joinPath(out, "adapters"), adapter.name) : await host.resolve(folder, given);
     listen({ kind: "phase", title: `load adapter ${adapter.name}` });
     await loadAdapter(host, from, adapter, job.parameters, (parameter, values) => session.write(parameter, values));
   };
@@ -54,7 +56,10 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
       const adapter = find(name);
       for (const below of adapter.with) if (below !== name) await one(below);
       present.add(name);
-      if (!adapter.bank) return;
+      if (!adapter.bank) {
+        if (adapter.from !== undefined) await load(adapter, true);
+        return;
+      }
       for (const member of adapter.bank) {
         if (find(member).trainedBy.includes(member) || find(member).from !== undefined) await one(member);
         else await initAdapter(job, find(member), session);

@@ -202,6 +202,8 @@ export const diagnostics = {
   members_differ: (at: Span | undefined, { first, second, problem }: { readonly first: string | number; readonly second: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0454", "error", `\`${first}\` and \`${second}\` cannot share a batch: ${problem}`, at, details),
   /** `{adapter}` cannot be computed row by row: `{op}` takes one parameter for all rows */
   not_per_row: (at: Span | undefined, { adapter, op }: { readonly adapter: string | number; readonly op: string | number }, details: Details = {}): Diagnostic => make("PEFT0455", "error", `\`${adapter}\` cannot be computed row by row: \`${op}\` takes one parameter for all rows`, at, details),
+  /** the adapter in `{folder}` cannot be loaded: {problem} */
+  cannot_load: (at: Span | undefined, { folder, problem }: { readonly folder: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0456", "error", `the adapter in \`${folder}\` cannot be loaded: ${problem}`, at, details),
   /** {place} asks for the adapter `{name}`, which `{mix}` does not hold */
   unknown_row_adapter: (at: Span | undefined, { place, name, mix }: { readonly place: string | number; readonly name: string | number; readonly mix: string | number }, details: Details = {}): Diagnostic => make("PEFT0460", "error", `${place} asks for the adapter \`${name}\`, which \`${mix}\` does not hold`, at, details),
   /** `{mix}` takes the adapter of each row from the data, and `{data}` does not name one */

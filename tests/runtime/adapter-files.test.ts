@@ -1,4 +1,5 @@
-import { adapterConfigFile, adapterWeightsFile, loadAdapter, pythonJson, saveAdapter } from "../../runtime/adapter-files.ts";
+import { loadAdapter, pythonJson, saveAdapter } from "../../runtime/adapter-files.ts";
+import { adapterConfigFile, adapterWeightsFile } from "../../runtime/adapter-names.ts";
 import { toBytes } from "../../runtime/dtype.ts";
 import { writeWhole } from "../../runtime/host.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";

@@ -171,6 +171,27 @@ train ${subject} on ${subject === "team" ? "mixed" : "rows"} { optimizer: sgd(le
     }
   });
 
+  test("an adapter that is loaded is trained further from what it was, and its folder stays", async () => {
+    const host = await freshHost();
+    await run(await build(`${head}adapter a = lora(r: 2) into tiny.layers.**\n${block("a", "rows")}`, config), host, ["train"]);
+    const saved = await bytes(host, "/here/out/adapters/a/adapter_model.safetensors");
+    const text = `${head}adapter a = lora(r: 2) into tiny.layers.**\n${block("a", "rows")}${evaluating("a", "rows.train")}`;
+    const built = await build(text, config);
+    const loaded: Built = {
+      ...built,
+      job: { ...built.job, adapters: built.job.adapters.map((one) => ({ ...one, name: one.name, from: "out/adapters/a" })) },
+    };
+    // The job of a file that loads it: the same program, beginning from the folder; results elsewhere.
+    const first = await run(
+      { ...loaded, job: { ...loaded.job, adapters: loaded.job.adapters.map((one) => ({ ...one, trainedBy: [] })) } },
+      host,
+      ["evaluate"],
+    );
+    const again = await run(loaded, host, ["train", "evaluate"], (job) => ({ ...job, name: "again" }));
+    assert.ok(losses(again).a! < losses(first).a! - 0.02, `${losses(first).a} to ${losses(again).a}`);
+    assert.is.not((await bytes(host, "/here/out/adapters/a/adapter_model.safetensors")).join(), saved.join());
+  });
+
   test("a row that asks for an adapter that the mix does not hold stops everything, with its number", async () => {
     const text = `${head.replace('"{task}"', '"{text}"')}${adapters}adapter team = mix(a, b, c)\n${evaluating("team", "mixed.train")}`;
     try {

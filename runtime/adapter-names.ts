@@ -1,0 +1,4 @@
+// The files of an adapter's folder, as Hugging Face PEFT names them.
+
+export const adapterConfigFile = "adapter_config.json";
+export const adapterWeightsFile = "adapter_model.safetensors";

@@ -1,0 +1,161 @@
+// `load("folder/")` on what PEFT saved: the method is found by its configuration, the places by the tensors' names, and what it computes is
+// what the same adapter written out computes. What does not fit is a diagnostic that says why, tensor by tensor.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { compileHost } from "../../../cli/compile-host.ts";
+import { compile } from "../../../compiler/compile.ts";
+import { cpuDevice } from "../../../runtime/devices/cpu.ts";
+import { assert, group } from "../../harness.ts";
+import { open } from "../opened.ts";
+import { batches } from "./case.ts";
+import { cases } from "./cases.ts";
+import { openWorkshop, type Workshop } from "./compare.ts";
+import { type Reference, readFixtures, writeFirst } from "./reference.ts";
+import type { Stored } from "./tensors.ts";
+
+const fixtures = await readFixtures();
+const loadable = Object.entries(cases).filter(([, { config }]) => "peft_type" in config);
+
+let opened: Promise<Workshop> | undefined;
+const workshop = (): Promise<Workshop> => (opened ??= cpuDevice({ threads: 1 }).then(openWorkshop));
+
+const pipeline = (base: string, adapter: string): string => `peft 1
+base model = checkpoint("${base}/")
+adapter it = ${adapter}
+data rows { train = text("rows.txt")  answer = "{text}" }
+evaluate it, model on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 1)  micro_batch_size: 1  sequence_len: 16 }
+merge it into "merged/"
+`;
+
+const codesOf = async (folder: string, text: string): Promise<{ codes: string[]; said: string }> => {
+  const file = `${folder}/it.peft`;
+  writeFileSync(`${folder}/rows.txt`, "a row\n");
+  const { diagnostics } = await compile({ file, goal: "check" }, compileHost(new Map([[file, text]])));
+  return {
+    codes: diagnostics.map(({ code }) => code),
+    said: diagnostics.map((one) => [one.message, ...one.notes.map(({ message }) => message), one.help].join("\n")).join("\n"),
+  };
+};
+
+group("load", (test) => {
+  for (const [name, one] of loadable)
+    test(`PEFT's folder is read as what it is: ${name}`, async () => {
+      const { folder, device } = await workshop();
+      const place = `${folder}/load-${name.replaceAll(/\W+/g, "-")}`;
+      const { reference } = fixtures.references.get(name)!;
+      await writeFirst(place, reference, {});
+      const file = `${folder}/it.peft`;
+      const row = batches[0]!.ids[0]!;
+      const written = await open(pipeline(one.base, one.adapter), file, device);
+      await written.load("it", place);
+      const expected = await written.logits("it", row, [9]);
+      const plain = await written.logits("model", row, [9]);
+      await written.close();
+      const read = await open(pipeline(one.base, `load("${place}/")`), file, device);
+      assert.is(read.job.adapters[0]!.method, written.job.adapters[0]!.method);
+      assert.is(read.job.adapters[0]!.from, `${place}/`);
+      assert.equal([...read.job.adapters[0]!.parameters].sort(), [...written.job.adapters[0]!.parameters].sort());
+      assert.equal(read.job.adapters[0]!.files, { ...written.job.adapters[0]!.files, config: read.job.adapters[0]!.files.config });
+      await read.load("it", place);
+      const found = await read.logits("it", row, [9]);
+      await read.close();
+      const far = Math.max(...found[0]!.map((value, i) => Math.abs(value - expected[0]![i]!)));
+      assert.ok(far < 1e-5, `${far} apart`);
+      assert.ok(Math.max(...found[0]!.map((value, i) => Math.abs(value - plain[0]![i]!))) > 1e-3, "it changes nothing");
+    });
+
+  test("exceptions by module are read, and the tensors' shapes hold them to it", async () => {
+    const { folder, device } = await workshop();
+    const adapter = `{
+  lora(r: 2, alpha: 4) into model.layers.*.attn.{q, v}
+  lora(r: 3, alpha: 9) into model.layers.*.mlp.up
+}`;
+    const written = await open(pipeline("llama", adapter).replace("adapter it =", "adapter it"), `${folder}/it.peft`, device);
+    await written.save("it", `${folder}/ranks`);
+    const config = JSON.parse(readFileSync(`${folder}/ranks/adapter_config.json`, "utf8")) as Record<string, unknown>;
+    assert.equal(config.rank_pattern, { up_proj: 3 });
+    const read = await open(pipeline("llama", `load("ranks/")`), `${folder}/it.peft`, device);
+    assert.equal(read.job.adapters[0]!.files, written.job.adapters[0]!.files);
+    await read.close();
+    await written.close();
+    writeFileSync(`${folder}/ranks/adapter_config.json`, JSON.stringify({ ...config, rank_pattern: {} }));
+    const { codes, said } = await codesOf(folder, pipeline("llama", `load("ranks/")`));
+    assert.equal(codes, ["PEFT0580"]);
+    assert.match(said, "up_proj.lora_A.weight: expected [2, 16], found [3, 16]");
+  });
+
+  test("this program's own layouts are read back: trained copies, and lines of different methods", async () => {
+    const { folder, device } = await workshop();
+    for (const [i, adapter] of [
+      "= tune() into model.layers.1.mlp.**",
+      "{ lora(r: 2) into model.layers.*.attn.q  tune() into model.norm }",
+    ].entries()) {
+      const text = pipeline("llama", "X").replace("= X", adapter);
+      const written = await open(text, `${folder}/it.peft`, device);
+      await written.save("it", `${folder}/own-${i}`);
+      const read = await open(pipeline("llama", `load("own-${i}/")`), `${folder}/it.peft`, device);
+      assert.equal([...read.job.adapters[0]!.parameters].sort(), [...written.job.adapters[0]!.parameters].sort(), adapter);
+      await written.close();
+      await read.close();
+    }
+  });
+
+  test("what does not fit says why", async () => {
+    const { folder } = await workshop();
+    const { reference } = fixtures.references.get("lora")!;
+    const changed = async (place: string, change: (reference: Reference) => Reference): Promise<{ codes: string[]; said: string }> => {
+      await writeFirst(`${folder}/${place}`, change(reference), {});
+      return codesOf(folder, pipeline("llama", `load("${place}/")`));
+    };
+    const tensors = (change: (key: string, value: Stored) => [string, Stored][]) => (one: Reference) => ({
+      ...one,
+      first: new Map([...one.first].flatMap(([key, value]) => change(key, value))),
+    });
+    const config = (more: Record<string, unknown>) => (one: Reference) => ({ ...one, config: { ...one.config, ...more } });
+    const expected: readonly [string, (reference: Reference) => Reference, string, string][] = [
+      ["a type without a method", config({ peft_type: "LILY" }), "PEFT0456", "no method of the library is stored as LILY"],
+      ["a switch that is not computed", config({ use_magic: true }), "PEFT0456", "use_magic"],
+      ["biases that were trained too", config({ bias: "all" }), "PEFT0456", "bias"],
+      [
+        "a missing tensor",
+        tensors((key, value) => (key.includes("layers.1.self_attn.q_proj.lora_B") ? [] : [[key, value]])),
+        "PEFT0580",
+        "it is not there",
+      ],
+      [
+        "one too many",
+        tensors((key, value) => [
+          [key, value],
+          ...(key.endsWith("0.self_attn.q_proj.lora_A.weight") ? [[`${key}x`, value] as [string, Stored]] : []),
+        ]),
+        "PEFT0580",
+        "is not part of the adapter",
+      ],
+      [
+        "another base's names",
+        tensors((key, value) => [[key.replace("model.layers", "transformer.h"), value]]),
+        "PEFT0456",
+        "made for another base",
+      ],
+      ["AdapterHub", () => ({ ...reference, config: { version: "adapters.1.2.0", config: {} } }), "PEFT0456", "AdapterHub"],
+    ];
+    for (const [name, change, code, said] of expected) {
+      const found = await changed(name.replaceAll(/\W+/g, "-"), change);
+      assert.equal(found.codes, [code], name);
+      assert.match(found.said, said, name);
+    }
+    assert.equal((await codesOf(folder, pipeline("gpt2", `load("${folder}/a-missing-tensor/")`))).codes, ["PEFT0456"]);
+    assert.equal((await codesOf(folder, pipeline("llama", 'load("nowhere/")'))).codes.length, 1);
+    mkdirSync(`${folder}/pickled`);
+    writeFileSync(`${folder}/pickled/adapter_model.bin`, "");
+    const pickled = await codesOf(folder, pipeline("llama", 'load("pickled/")'));
+    assert.equal(pickled.codes, ["PEFT0582"]);
+    assert.match(pickled.said, "safe_serialization");
+    const into = await codesOf(folder, pipeline("llama", 'load("ranks/") into model.layers.0'));
+    assert.equal(into.codes, ["PEFT0456"]);
+  });
+
+  test("the temporary folder is removed", async () => {
+    (await workshop()).close();
+  });
+});

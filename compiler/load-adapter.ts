@@ -102,7 +102,7 @@ export const planLoaded = (
     );
   const injections = found.lines.map((line): InjectionPlan => {
     const settings = withDefaults(line, context);
-    const applied: Applied = { adapter: name, at: call.at, method: line.method, settings };
+    const applied: Applied = { adapter: name, at: call.at, method: line.method, settings, tied: false };
     const through = { ...context, through: [...context.through, call.at] };
     const modules = line.method.amends
       ? [...checkpoints.values()].filter((module) => places.has(module) && line.covers(module.checkpoint))
@@ -113,7 +113,7 @@ export const planLoaded = (
         ? amend(applied, modules, through)
         : [];
     const targets = line.method.amends ? modules : [...new Set(params.map((param) => param.module))];
-    return { at: call.at, method: line.method, settings, params, targets, coverage: [coverageOf(call, model.name, targets)] };
+    return { at: call.at, method: line.method, settings, tied: false, params, targets, coverage: [coverageOf(call, model.name, targets)] };
   });
   const params = injections.flatMap((plan) => plan.params);
   const plan: AdapterPlan = {

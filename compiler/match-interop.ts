@@ -98,13 +98,12 @@ const special = new Set([
   "modules_to_save",
   "trainable_token_indices",
   "target_parameters",
-  "enable_lora",
 ]);
 
 const saysMore = (key: string, value: unknown): boolean => {
   const empty = value === null || value === false || value === undefined || (typeof value === "object" && Object.keys(value).length === 0);
   if (empty || value === "none") return false;
-  return key.startsWith("use_") || key.endsWith("_pattern") || key === "bias" || special.has(key);
+  return key.startsWith("use_") || key.startsWith("enable_") || key.endsWith("_pattern") || key === "bias" || special.has(key);
 };
 
 /** One line for the usual settings, and one for each set of exceptions. The first exception that matches a module counts, as there. */
@@ -168,7 +167,7 @@ export const suffixesOf = ({ lines }: Found): { readonly head: string; readonly 
     for (const member of method.members)
       if (member.kind === "param") for (const { text } of member.names) suffixes.set(`own ${text}`, { head: "", tail: text });
   }
-  // The longest ending first: `lora_B.weight` is no `weight`.
+  // The longest ending first: `b.weight` is no `weight`.
   return [...suffixes.values()].sort((a, b) => b.head.length + b.tail.length - a.head.length - a.tail.length);
 };
 

@@ -23,6 +23,8 @@ export interface BasePlan {
   readonly path: string;
   readonly weights: "checkpoint" | "drawn";
   readonly seed: number;
+  /** Rows of the table that ids are looked up in, where the architecture says so: else as many as there are logits. */
+  readonly vocabulary?: number;
   /** Longest sequence the positions allow. */
   readonly context: number;
   readonly parameters: number;
@@ -32,9 +34,9 @@ export interface BasePlan {
 
 export const baseSources: Readonly<Record<string, readonly tree.Parameter[]>> = {
   /** A Hugging Face folder with weights. */
-  checkpoint: [parameter("path", "path")],
+  checkpoint: [parameter("path", "path"), parameter("classes", "int", 0)],
   /** config.json and a tokenizer; the parameters are drawn as the modules say. */
-  blank: [parameter("path", "path"), parameter("seed", "int", 0)],
+  blank: [parameter("path", "path"), parameter("seed", "int", 0), parameter("classes", "int", 0)],
 };
 
 /** Undefined after a report. */
@@ -89,7 +91,12 @@ export const readBase = async (
   if (!config) return undefined;
   const architecture = findArchitecture(config, at, library, context);
   if (!architecture) return undefined;
-  const sizes = readConfig(architecture, config, at, context);
+  const classes = args.get("classes");
+  const asked = new Map<string, Value>([
+    ["class", { kind: "text", value: architecture.name }],
+    ["classes", classes?.kind === "number" ? classes : number(0)],
+  ]);
+  const sizes = readConfig(architecture.definition, config, asked, at, context);
   if (!sizes) return undefined;
   let failed = false;
   const watch: Context = {
@@ -100,9 +107,8 @@ export const readBase = async (
       report(diagnostic);
     },
   };
-  const root = instantiate(architecture, sizes, library, watch);
-  const contextLet = architecture.members.find((member) => member.kind === "let" && member.name.text === "context");
-  const longest = contextLet?.kind === "let" ? evaluate(contextLet.value, scopeOf(sizes), watch) : number(Number.MAX_SAFE_INTEGER);
+  const root = instantiate(architecture.definition, sizes, library, watch);
+  const longest = root.sizes.get("context") ?? number(Number.MAX_SAFE_INTEGER);
   if (failed || longest.kind !== "number") return undefined;
   const stores = applyStores(item, root, library, scope, context);
 
@@ -111,7 +117,8 @@ export const readBase = async (
     name: item.name.text,
     root,
     stores,
-    architecture,
+    architecture: architecture.definition,
+    ...(root.sizes.get("vocabulary")?.kind === "number" && { vocabulary: (root.sizes.get("vocabulary") as { value: number }).value }),
     path: path.value,
     seed: seed?.kind === "number" ? seed.value : 0,
     context: longest.value,
@@ -124,7 +131,8 @@ export const readBase = async (
     for (const diagnostic of header.diagnostics) report({ ...diagnostic, at: diagnostic.at ?? at });
     return undefined;
   }
-  if (!checkHeader(root, header.tensors, at, path.value, library, context)) return undefined;
+  if (!checkHeader(root, header.tensors, at, path.value, library, context, classes?.kind === "number" && classes.value > 0))
+    return undefined;
   return { ...plan, weights: "checkpoint", headerHash: header.sha256 };
 };
 
@@ -144,13 +152,13 @@ const findArchitecture = (
   at: tree.Span,
   library: Library,
   { report }: Context,
-): tree.ArchitectureDef | undefined => {
+): { readonly definition: tree.ArchitectureDef; readonly name: string } | undefined => {
   const classes = Array.isArray(config.architectures)
     ? config.architectures.filter((name): name is string => typeof name === "string")
     : [];
   for (const name of classes) {
-    const found = library.architecture(name);
-    if (found) return found;
+    const definition = library.architecture(name);
+    if (definition) return { definition, name };
   }
   const near = classes[0] === undefined ? undefined : nearest(classes[0], library.classNames());
   report(
@@ -172,10 +180,11 @@ const findArchitecture = (
 const readConfig = (
   architecture: tree.ArchitectureDef,
   config: Record<string, unknown>,
+  asked: ReadonlyMap<string, Value>,
   at: tree.Span,
   context: Context,
 ): Map<string, Value> | undefined => {
-  const sizes = new Map<string, Value>();
+  const sizes = new Map(asked);
   const inner: Context = { ...context, through: [at] };
   let ok = true;
   for (const key of architecture.config) {
@@ -203,7 +212,7 @@ const readConfig = (
       sizes.set(name, value);
       continue;
     }
-    const value = fromJson(raw);
+    const value = "text" in key.type && key.type.text === "count" && isObject(raw) ? number(Object.keys(raw).length) : fromJson(raw);
     const problem = misfit(key, value, sizes, inner);
     if (problem) {
       context.report(
@@ -249,6 +258,8 @@ const misfit = (key: tree.ConfigKey, value: Value, sizes: ReadonlyMap<string, Va
     return allowed.some((candidate) => describe(candidate) === describe(value)) ? undefined : allowed.map(describe).join(" or ");
   }
   switch (key.type.text) {
+    case "count":
+      return value.kind === "number" ? undefined : "an object whose entries are counted";
     case "int":
       return value.kind === "number" && Number.isInteger(value.value) ? undefined : "a whole number";
     case "float":
@@ -272,6 +283,7 @@ const checkHeader = (
   folder: string,
   library: Library,
   context: Context,
+  fresh: boolean,
 ): boolean => {
   const { report } = context;
   const problems: string[] = [];
@@ -282,6 +294,11 @@ const checkHeader = (
     const wanted = param.transposed ? [...param.shape].reverse() : param.shape;
     used.add(param.tensor);
     if (!found) {
+      // A head that was asked for may be new.
+      if (param.path.startsWith("classify.") && fresh) {
+        param.fresh = true;
+        continue;
+      }
       const near = nearest(param.tensor, tensors.keys());
       problems.push(`${param.tensor}: missing${near ? ` (there is ${near})` : ""}`);
       continue;

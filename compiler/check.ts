@@ -5,7 +5,7 @@ import type * as tree from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data } from "../spec/job.ts";
+import type { Data, Dim } from "../spec/job.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
@@ -155,6 +155,7 @@ export const check = async (
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
       if (model && packing) checkPacking(model, packing, context);
+      if (model && name === base.name) checkClasses(model.result.type.shape, [...trains, ...evaluates], data, report);
     }
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkLengths([...trains, ...evaluates], base.context, extents, report);
@@ -177,6 +178,32 @@ export const check = async (
     merges: merges.filter((plan) => adapters.has(plan.adapter)),
     requires: of("require"),
   };
+};
+
+/** Data that names classes goes with a base that tells as many apart, and no other. */
+const checkClasses = (
+  result: readonly Dim[],
+  plans: readonly (TrainPlan | EvaluatePlan)[],
+  data: ReadonlyMap<string, Data>,
+  report: (diagnostic: Diagnostic) => void,
+): void => {
+  const told = result.length === 2 ? Number(result[1]) : 0;
+  for (const plan of plans) {
+    const named = data.get(plan.data)?.classes?.length ?? 0;
+    if (named !== told)
+      report(
+        diagnostics.classes_do_not_fit(
+          plan.item.on.at,
+          { data: plan.data, named: named ? `${named} classes` : "no classes", told: told ? `${told}` : "none" },
+          {
+            help: told
+              ? `name them in the data: \`classes = ["…", "…"]\`, ${told} of them`
+              : `give the base a head for them: \`checkpoint("…", classes: ${named})\``,
+          },
+        ),
+      );
+    if (told && "generate" in plan && plan.generate) report(diagnostics.classes_write_nothing(plan.item.at, { subject: plan.subject }));
+  }
 };
 
 /** Rows fit the base, together with the virtual tokens in front of them. */

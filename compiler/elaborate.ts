@@ -53,8 +53,10 @@ export interface Model {
   readonly results?: ReadonlyMap<string, Node>;
 }
 
-/** What the model reads of a batch, each [b rows, t tokens]; the last two of packed rows alone. */
-const sequenceFields = ["ids", "positions", "slots", "starts"] as const;
+/**
+ * What the model reads of a batch, each [b rows, t tokens]. `ends`: of each token, the last of its row that is no
+ * padding. The last two of packed rows alone. */
+const sequenceFields = ["ids", "positions", "ends", "slots", "starts"] as const;
 const perToken: TensorType = { dtype: "i32", shape: ["b", "t"] };
 
 /**

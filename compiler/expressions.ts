@@ -6,6 +6,7 @@ import type { Span } from "../grammar/tree.ts";
 import type { Details, Diagnostic } from "../spec/diagnostic.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { add } from "./dims.ts";
 import { callFunction, functionNames } from "./functions.ts";
 import type { Attr, Attrs, Dim, Graph, Node, Origin } from "./graph.ts";
 import type { Instance } from "./instantiate.ts";
@@ -369,7 +370,14 @@ const index = (expr: tree.Index, of: Value, scope: Scope, context: Context): Val
         current = cut.node;
       }
       shape.push(current.type.shape[axis]!);
-    } else return wrongKind(item.at, "[ ]", of, context);
+    } else {
+      // One place of the axis, which goes.
+      const at = asDim(evaluate(item, scope, context));
+      if (at === undefined) return wrongKind(item.at, "[ ]", of, context);
+      const cut = apply("slice", [current], { axis, from: at, to: add(at, 1) }, expr.at, context);
+      if (cut.kind !== "tensor") return unknown;
+      current = cut.node;
+    }
     axis++;
   }
   shape.push(...current.type.shape.slice(axis));

@@ -34,6 +34,8 @@ export interface ParamSpec {
   readonly view?: { readonly expr: tree.Expr; readonly of: ParamSpec };
   /** How the checkpoint stores it, once headers are read. */
   stored?: DType;
+  /** Whether it is drawn although the base is a checkpoint: the checkpoint has no such head. */
+  fresh?: boolean;
   /** How it is kept in memory, where the base says so; else as f32. */
   format?: FormatPlan;
   /** Whether the checkpoint holds it in that format already. */

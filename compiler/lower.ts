@@ -101,6 +101,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       sequence_len: plan.sequence_len ?? length - virtual,
       ...(virtual > 0 && { virtual }),
       ...(plan.packing && { packing: true }),
+      ...(graph.inputs.includes("ends") && { ends: true }),
       seed: plan.seed,
       shuffle: plan.shuffle,
       ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
@@ -143,6 +144,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       micro_batch_size: plan.micro_batch_size,
       sequence_len: plan.sequence_len ?? length - virtual,
       ...(virtual > 0 && { virtual }),
+      ...(programs.get(program)!.graph.inputs.includes("ends") && { ends: true }),
       program,
       ...(plan.generate && { generate: plan.generate, samples: plan.samples ?? 3, generator: `generate.${i}` }),
     });
@@ -199,7 +201,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>
-    ["ids", "positions", "slots", "starts", "rows", "targets", "scale", "keep", "which"].includes(name) ||
+    ["ids", "positions", "ends", "slots", "starts", "rows", "targets", "scale", "keep", "which"].includes(name) ||
     name.endsWith(".scalars") ||
     name.endsWith(".factors") ||
     name.startsWith("seed.");
@@ -286,7 +288,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       path: base.path,
       weights: base.weights,
       seed: base.seed,
-      vocab_size: vocabulary,
+      vocab_size: base.vocabulary ?? vocabulary,
       positions: base.context,
       config_sha256: base.configHash,
       ...(base.headerHash !== undefined && { header_sha256: base.headerHash }),
@@ -302,7 +304,7 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
           ...(param.format && { format: param.format.label }),
           trained: false,
           source:
-            base.weights === "checkpoint"
+            base.weights === "checkpoint" && !param.fresh
               ? { kind: "checkpoint", tensor: param.tensor, transposed: param.transposed, ...(param.packed && { packed: true }) }
               : {
                   kind: "draw",

@@ -47,6 +47,7 @@ export const dataTable: Record<string, Setting> = {
   prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
   answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
   adapter: { type: "string", doc: 'the adapter of a row, for a `mix` of adapters, like `adapter = "{task}"`' },
+  classes: { type: "list", doc: 'the answers there are, for a base that tells classes apart, like `classes = ["no", "yes"]`' },
   loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
 };
 
@@ -104,8 +105,18 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
     ...(prompt !== undefined && { prompt }),
     answer: settings.text("answer") ?? "",
     ...(adapter !== undefined && { adapter }),
+    ...(settings.entry("classes") && { classes: readClasses(settings.entry("classes")!.value, scope, context) }),
     loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer",
   };
+};
+
+/** At least two texts, each once. */
+const readClasses = (expr: tree.Expr, scope: Scope, context: Context): string[] => {
+  const value = evaluate(expr, scope, context);
+  const names = value.kind === "list" ? value.items.flatMap((item) => (item.kind === "text" ? item.value : [])) : [];
+  if (value.kind !== "list" || names.length !== value.items.length || new Set(names).size !== names.length || names.length < 2)
+    context.report(diagnostics.wrong_type(expr.at, { name: "classes", wanted: "two or more texts, each once", found: "something else" }));
+  return names;
 };
 
 /** `orders` or `orders.eval`. */

@@ -99,6 +99,8 @@ const sameNodes = (a: readonly Node[], b: readonly Node[]): boolean => a.length 
 /** Only the chosen rows go through what is computed for each token alone: `rows` indexes [b·t]. */
 const selectRows = (last: Prepared, logits: Node, input: (name: string, type: TensorType) => Node): Node => {
   const rows = input("rows", { dtype: "i32", shape: ["n"] });
+  // One result for a whole row: `rows` are rows of the batch.
+  if (logits.type.shape.length === 2) return last.graph.add("take_rows", [logits, rows]);
   const mixes = reachable([logits]).some((node) => ops.get(node.op)?.mixes === "time");
   if (!mixes) {
     const replaced = new Map(

@@ -25,7 +25,7 @@ export interface TokenSums {
 }
 
 export const sumTokens = async (
-  evaluate: Pick<Evaluate, "subject" | "data" | "split" | "program" | "micro_batch_size" | "sequence_len" | "virtual">,
+  evaluate: Pick<Evaluate, "subject" | "data" | "split" | "program" | "micro_batch_size" | "sequence_len" | "virtual" | "ends">,
   examples: Examples,
   session: Session,
   listen: Listener,
@@ -43,6 +43,7 @@ export const sumTokens = async (
       const filled = fillBatch(examples, planned, evaluate.sequence_len, evaluate.virtual);
       await session.write("ids", filled.ids);
       await session.write("positions", filled.positions);
+      if (evaluate.ends) await session.write("ends", filled.ends);
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
       if (places)

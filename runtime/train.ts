@@ -111,6 +111,7 @@ export const trainAdapter = async (
         await session.write("slots", filled.slots);
         await session.write("starts", filled.starts);
       }
+      if (train.ends) await session.write("ends", filled.ends);
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
       await session.write("scale", Float32Array.of(1 / labels));

@@ -372,6 +372,12 @@ export const diagnostics = {
   format_not_written: (at: Span | undefined, { format }: { readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0646", "error", `${format} cannot be written: no other library reads it`, at, details),
   /** adapter `{adapter}` amends `{module}`, a part of a fused projection: only this tool will load it */
   parts_stay_here: (at: Span | undefined, { adapter, module }: { readonly adapter: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0670", "warning", `adapter \`${adapter}\` amends \`${module}\`, a part of a fused projection: only this tool will load it`, at, details),
+  /** data `{data}` names {named}; the base tells {told} apart */
+  classes_do_not_fit: (at: Span | undefined, { data, named, told }: { readonly data: string | number; readonly named: string | number; readonly told: string | number }, details: Details = {}): Diagnostic => make("PEFT0671", "error", `data \`${data}\` names ${named}; the base tells ${told} apart`, at, details),
+  /** `{subject}` tells classes apart and writes no text */
+  classes_write_nothing: (at: Span | undefined, { subject }: { readonly subject: string | number }, details: Details = {}): Diagnostic => make("PEFT0672", "error", `\`${subject}\` tells classes apart and writes no text`, at, details),
+  /** {count} of {total} rows of `{path}` have an answer that is no class */
+  data_no_class: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0673", "error", `${count} of ${total} rows of \`${path}\` have an answer that is no class`, at, details),
   /** the {what} is {value} at step {step} of training {adapter} */
   not_finite: (at: Span | undefined, { what, value, step, adapter }: { readonly what: string | number; readonly value: string | number; readonly step: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0700", "error", `the ${what} is ${value} at step ${step} of training ${adapter}`, at, details),
   /** no WebGPU adapter was found */

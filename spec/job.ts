@@ -258,6 +258,8 @@ export interface Data {
   /** `{column}` is replaced by the row's value. */
   readonly prompt?: string;
   readonly answer: string;
+  /** The answers there are: the answer of a row is one of these, and is told and not written. */
+  readonly classes?: readonly string[];
   /** Names the adapter of a row, for what is a mix of adapters. */
   readonly adapter?: string;
   readonly loss_on: "answer" | "all";
@@ -277,6 +279,8 @@ export interface Train {
   readonly virtual?: number;
   /** Rows of sequence_len tokens hold as many examples as fit; `step` then reads `slots` and `starts` too. */
   readonly packing?: boolean;
+  /** Whether the program reads `ends`: of each token, the last place of its row that is no padding. */
+  readonly ends?: boolean;
   readonly seed: number;
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
@@ -315,6 +319,8 @@ export interface Evaluate {
   readonly sequence_len: number;
   /** As in `Train`; for generation too. */
   readonly virtual?: number;
+  /** Whether the program reads `ends`: of each token, the last place of its row that is no padding. */
+  readonly ends?: boolean;
   /** Program. Inputs: ids, positions, rows, targets, scale, and which for a bank (see `Train.step`). Output: loss (the sum over answer tokens times scale). */
   readonly program: string;
   readonly generate?: Generation;

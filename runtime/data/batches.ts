@@ -33,10 +33,12 @@ export interface Batch {
   readonly ids: Int32Array;
   /** [b, t], 0 … t − 1 in every row; from 0 anew in every example of a packed row. */
   readonly positions: Int32Array;
+  /** [b, t]: of each token, the last place of its row that is no padding. */
+  readonly ends: Int32Array;
   /** Of packed rows [b, t]: the slot of each token in its row, and of the first token of its example. */
   readonly slots?: Int32Array;
   readonly starts?: Int32Array;
-  /** [n], ascending: b·t-flat indices of the tokens whose next token is a label. Already shifted. */
+  /** [n], ascending: b·t-flat indices of the tokens whose next token is a label. Already shifted. For classes: the rows. */
   readonly rows: Int32Array;
   /** [n]: that next token. */
   readonly targets: Int32Array;
@@ -78,8 +80,9 @@ export const planEpoch = (examples: Examples, options: EpochOptions): readonly P
   return batches.map((chosen) => ({ examples: chosen, labels: labelsOf(examples, chosen) }));
 };
 
-const labelsOf = ({ starts, labels }: Examples, chosen: Int32Array): number => {
+const labelsOf = ({ starts, labels, classes }: Examples, chosen: Int32Array): number => {
   let count = 0;
+  if (classes) return chosen.length;
   for (const i of chosen) for (let k = starts[i]!; k < starts[i + 1]!; k++) count += labels[k]!;
   return count;
 };
@@ -137,6 +140,7 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
   const firsts = per && positions.slice();
   const rows = new Int32Array(n);
   const targets = new Int32Array(n);
+  const ends = new Int32Array(b * t);
   let filled = 0;
   let tokens = 0;
   used.fill(virtual);
@@ -145,6 +149,11 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
     const [start, end] = [starts[example]!, starts[example + 1]!];
     const base = row * t + used[row]!;
     ids.set(all.subarray(start, end), base);
+    ends.fill(used[row]! + end - start - 1, row * t, (row + 1) * t);
+    if (examples.classes) {
+      rows[filled] = row;
+      targets[filled++] = examples.classes[example]!;
+    }
     if (firsts)
       for (let k = 0; k < end - start; k++) {
         positions[base + k] = k;
@@ -159,7 +168,7 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
     used[row]! += end - start;
     tokens += end - start;
   }
-  return { b, t, n, ids, positions, ...(slots && firsts && { slots, starts: firsts }), rows, targets, tokens };
+  return { b, t, n, ids, positions, ends, ...(slots && firsts && { slots, starts: firsts }), rows, targets, tokens };
 };
 
 /** The row that each of a batch's examples stands in. */

@@ -18,6 +18,7 @@ import type { Data, Split } from "../../spec/job.ts";
 import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import type { Host } from "../host.ts";
 import type { Tokenizer } from "../tokenizer.ts";
+import { encodeClasses } from "./classes.ts";
 import { pathOf, placeOf, readRows } from "./read.ts";
 import type { Row } from "./row.ts";
 import { fillTemplate, parseTemplate } from "./template.ts";
@@ -32,6 +33,8 @@ export interface Examples {
   readonly starts: Int32Array;
   /** The row's number in its file. */
   readonly rows: Int32Array;
+  /** The class of each example, where the data names classes; then nothing is to be written. */
+  readonly classes?: Int32Array;
   /** The adapter that each example asks for, where the data names one. */
   readonly adapters?: readonly string[];
 }
@@ -83,12 +86,13 @@ export const readExamples = (
 /** Encodes rows. `place` says where a row stands, for messages. Throws a DiagnosticError. */
 export const encodeExamples = (
   rows: readonly Row[],
-  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on">,
+  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes">,
   tokenizer: Tokenizer,
   { limit, vocabulary }: EncodeOptions,
   path: string,
   place: (row: Row) => string,
 ): { examples: Examples; report: ExamplesReport } => {
+  if (data.classes) return encodeClasses(rows, { ...data, classes: data.classes }, tokenizer, { limit, vocabulary }, path, place);
   const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
   const answer = parseTemplate(data.answer);
   const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);

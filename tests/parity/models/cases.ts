@@ -6,6 +6,8 @@ export interface Case {
   /** The class in transformers, and the value of `architectures` in config.json. */
   readonly class: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** What is predicted: the next token (default), masked tokens, or the class of a row. */
+  readonly task?: "masked" | "classes";
   /** How transformers computes attention; default eager. */
   readonly attention?: "sdpa";
   /** Tensors that transformers packs or renames when it loads them, so that it has no gradient of their name. */
@@ -21,6 +23,12 @@ const small = {
   max_position_embeddings: 64,
 };
 const grouped = { ...small, num_key_value_heads: 2 };
+
+/** The two tasks of an encoder. */
+const encoder = (name: string, prefix: string, config: Readonly<Record<string, unknown>>): Case[] => [
+  { name: `${name}-masked`, class: `${prefix}ForMaskedLM`, task: "masked", config },
+  { name: `${name}-classes`, class: `${prefix}ForSequenceClassification`, task: "classes", config: { ...config, num_labels: 3 } },
+];
 
 export const cases: readonly Case[] = [
   { name: "llama", class: "LlamaForCausalLM", config: { ...grouped, attention_bias: true, mlp_bias: true, rms_norm_eps: 1e-3 } },
@@ -125,7 +133,29 @@ export const cases: readonly Case[] = [
     class: "GPT2LMHeadModel",
     config: { vocab_size: 48, n_embd: 32, n_layer: 2, n_head: 4, n_positions: 64, n_inner: 40 },
   },
+  ...encoder("bert", "Bert", { ...small, pad_token_id: 0 }),
+  ...encoder("roberta", "Roberta", { ...small, type_vocab_size: 1, pad_token_id: 0 }),
+  ...encoder("distilbert", "DistilBert", { vocab_size: 48, dim: 32, hidden_dim: 40, n_layers: 2, n_heads: 4, max_position_embeddings: 64 }),
+  ...encoder("modernbert", "ModernBert", {
+    ...small,
+    num_hidden_layers: 3,
+    local_attention: 6,
+    pad_token_id: 0,
+    cls_token_id: 1,
+    sep_token_id: 2,
+    bos_token_id: 1,
+    eos_token_id: 2,
+    classifier_pooling: "mean",
+    layer_types: ["full_attention", "sliding_attention", "sliding_attention"],
+    rope_parameters: {
+      sliding_attention: { rope_type: "default", rope_theta: 100.0 },
+      full_attention: { rope_type: "default", rope_theta: 10000.0 },
+    },
+  }),
 ];
+
+/** Encoders: the second row has eight tokens and padding. */
+export const ends: readonly number[] = [11, 7];
 
 /** Two rows of twelve tokens; the loss falls on the last seven of each. */
 export const rows: readonly (readonly number[])[] = [
@@ -133,4 +163,9 @@ export const rows: readonly (readonly number[])[] = [
   [2, 8, 33, 4, 19, 46, 12, 27, 6, 40, 15, 31],
 ];
 export const labels: readonly (readonly number[])[] = rows.map((row) => row.map((id, i) => (i < 5 ? -100 : id)));
+/** For encoders: some tokens of each row, and the class of each row. */
+export const maskedLabels: readonly (readonly number[])[] = rows.map((row, r) =>
+  row.map((id, i) => (i % 3 === 1 && i <= ends[r]! ? (id + 5) % 48 : -100)),
+);
+export const classes: readonly number[] = [2, 0];
 export const newTokens = 8;

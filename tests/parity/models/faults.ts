@@ -13,7 +13,45 @@ const attention = "modules/attention.peft";
 const rotary = "modules/rotary.peft";
 const blocks = "modules/blocks.peft";
 
+const encoders = "modules/encoder.peft";
+
 export const faults: readonly Fault[] = [
+  { title: "padding that is seen", case: "bert-masked", file: encoders, from: "value, ends,", to: "value, ends * 0 + 11," },
+  {
+    title: "padding that is seen",
+    case: "distilbert-classes",
+    file: "architectures/distilbert.peft",
+    from: "value, ends,",
+    to: "value, ends * 0 + 11,",
+  },
+  {
+    title: "padding in the mean",
+    case: "modernbert-classes",
+    file: "architectures/modernbert.peft",
+    from: "1 - less(ends, positions)",
+    to: "1 - less(ends * 0 + 11, positions)",
+  },
+  {
+    title: "a window one too narrow",
+    case: "modernbert-masked",
+    file: "architectures/modernbert.peft",
+    from: "(positions - reach)",
+    to: "(positions - reach + 1)",
+  },
+  {
+    title: "positions from the wrong row",
+    case: "roberta-masked",
+    file: "architectures/roberta.peft",
+    from: "position(positions + first)",
+    to: "position(positions + first - 1)",
+  },
+  {
+    title: "a head without its function",
+    case: "roberta-classes",
+    file: "architectures/roberta.peft",
+    from: "out(tanh(pool(",
+    to: "out((pool(",
+  },
   {
     title: "no rotary embedding",
     case: "llama",

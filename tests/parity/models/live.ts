@@ -1,7 +1,7 @@
 // Asks transformers about one case, through a Python that goes on answering.
 
 import type { PythonSession } from "../python.ts";
-import { type Case, labels, newTokens, rows } from "./cases.ts";
+import { type Case, classes, ends, labels, maskedLabels, newTokens, rows } from "./cases.ts";
 import type { Theirs } from "./compare.ts";
 
 const rounded = (value: unknown): unknown =>
@@ -14,15 +14,12 @@ const rounded = (value: unknown): unknown =>
         : value;
 
 /** The checkpoint is written into `folder`. */
-export const ask = async (python: PythonSession, one: Case, folder: string): Promise<Theirs> =>
-  rounded(
-    await python.ask({
-      class: one.class,
-      attention: one.attention ?? "eager",
-      config: one.config,
-      folder,
-      ids: rows,
-      labels,
-      generate: newTokens,
-    }),
-  ) as Theirs;
+export const ask = async (python: PythonSession, one: Case, folder: string): Promise<Theirs> => {
+  const attention_mask = ends.map((end) => Array.from({ length: rows[0]!.length }, (_, i) => (i <= end ? 1 : 0)));
+  const question = { class: one.class, attention: one.attention ?? "eager", config: one.config, folder, ids: rows };
+  const answer =
+    one.task === undefined
+      ? await python.ask({ ...question, labels, generate: newTokens })
+      : await python.ask({ ...question, more: { attention_mask }, shift: false, labels: one.task === "classes" ? classes : maskedLabels });
+  return rounded(answer) as Theirs;
+};

@@ -14,14 +14,15 @@ group("models", (test) => {
   for (const one of cases)
     test(one.name, async () => {
       const theirs = fixture(one.name);
-      assert.is(verdict(one, theirs, await compare(theirs)), undefined);
+      assert.is(verdict(one, theirs, await compare(one, theirs)), undefined);
     });
 
   for (const { title, case: name, file, from, to } of faults)
     test(`${title} is seen (${name})`, async () => {
       const text = std.get(file)!;
       assert.ok(text.includes(from), `${file} has no ${from}`);
-      const { logits } = await compare(fixture(name), new Map(std).set(file, text.replace(from, to)));
+      const one = cases.find((candidate) => candidate.name === name)!;
+      const { logits } = await compare(one, fixture(name), new Map(std).set(file, text.replace(from, to)));
       assert.ok(logits > 3e-4, `the logits are only ${logits} standard deviations apart`);
     });
 });

@@ -123,7 +123,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     name: "the sequence",
     fields: (name) => {
       if (!sequenceFields.some((field) => field === name)) return undefined;
-      if (choice.packed || name === "ids" || name === "positions") return batch(name, perToken);
+      if (choice.packed || name === "ids" || name === "positions" || name === "ends") return batch(name, perToken);
       return name === "slots" ? batch("positions", perToken) : none;
     },
     names: () => sequenceFields,

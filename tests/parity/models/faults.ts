@@ -75,7 +75,7 @@ export const faults: readonly Fault[] = [
   },
   { title: "frequencies that are not stretched", case: "llama-3", file: rotary, from: 'kind == "llama3"', to: 'kind == "none"' },
   { title: "frequencies stretched the wrong way", case: "llama-linear", file: rotary, from: "plain * (1 / factor)", to: "plain * factor" },
-  { title: "a window one too wide", case: "mistral", file: rotary, from: "positions - (size - 1)", to: "positions - size" },
+  { title: "a window one too wide", case: "mistral", file: "modules/Sight.peft", from: "slots - (size - 1)", to: "slots - size" },
   { title: "a window in the wrong layer", case: "qwen2", file: "architectures/qwen2.peft", from: '== "sliding', to: '!= "sliding' },
   {
     title: "a query that is not normalised",

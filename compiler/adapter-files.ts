@@ -18,7 +18,9 @@ const plain = (value: Value): unknown =>
     ? value.value
     : value.kind === "list"
       ? value.items.map(plain)
-      : null;
+      : value.kind === "op"
+        ? value.op.name
+        : null;
 
 export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Context): AdapterFiles => {
   if (adapter.made) return { library: "none", config: {}, tensors: [] };

@@ -109,6 +109,9 @@ export const typed = (value: Value, parameter: tree.Parameter, at: tree.Span, co
       return value.kind === "bool" ? value : wrong("true or false");
     case "string":
       return value.kind === "text" ? value : wrong("text");
+    // What is done to each element, by the op's name: `relu`.
+    case "op":
+      return value.kind === "op" ? value : wrong("an op of one tensor, like `relu`");
     case "path":
       return value.kind === "text" ? value : wrong("a path in quotes");
     // A stretch of training: steps, or a share of the whole run.

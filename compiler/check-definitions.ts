@@ -8,6 +8,7 @@ import type { Context } from "./expressions.ts";
 import { build, type Instance } from "./instantiate.ts";
 import { findFace } from "./interfaces.ts";
 import { alone } from "./layers.ts";
+import { ops } from "./ops/index.ts";
 import type { Definition, Library } from "./resolve.ts";
 import { bool, number, size, type Value } from "./values.ts";
 
@@ -37,9 +38,11 @@ const symbols = (parameters: readonly tree.Parameter[]): Map<string, Value> =>
         ? size(name.text)
         : type?.text === "bool"
           ? bool(true)
-          : type?.text === "string"
-            ? { kind: "text", value: "" }
-            : number(Number.NaN),
+          : type?.text === "op"
+            ? { kind: "op", op: ops.get("tanh")!, attrs: {} }
+            : type?.text === "string"
+              ? { kind: "text", value: "" }
+              : number(Number.NaN),
     ]),
   );
 

@@ -17,7 +17,7 @@ import { createGraph, type Dim, type Graph, type Node, type TensorType } from ".
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
 import { checkPoint, pointsOf } from "./interfaces.ts";
 import { adaptersIn, type Choice, type Layer } from "./layers.ts";
-import { withMemory } from "./memory.ts";
+import { recall, withMemory } from "./memory.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "./method-scope.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
 import { substitute } from "./segments.ts";
@@ -139,16 +139,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     callModule: (target, args, at) =>
       target.kind === "module" ? callModule(target.instance, args, at, through) : callRepeat(target.instances, args, at, through),
     param: (instance, name) => paramOf(instance, name),
-    special: (name, call, scope) =>
-      name === "branch"
-        ? branch(call, scope, contextFor(through), gated)
-        : name === "attention"
-          ? withMemory(call, scope, contextFor(through))
-          : name === "prepend"
-            ? prepend(call, scope, contextFor(through))
-            : name === "merged"
-              ? merged(call, scope, contextFor(through, false))
-              : undefined,
+    special: (name, call, scope) => specials.get(name)?.(call, scope, contextFor(through, name !== "merged"), gated),
   });
 
   // branch(D, g): D itself, with a gate on the way in. See associate.ts for what becomes of it.
@@ -177,6 +168,15 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const ungated = (one: Node, inputs: readonly Node[]): Node | undefined => (one.op === "branch" ? inputs[0] : undefined);
     return tensorOf(substitute(current().graph, [use(value)], new Map(), ungated)![0]!);
   };
+
+  /** Calls that are no ops: what they do depends on the model around them. */
+  const specials = new Map<string, (call: tree.Call, scope: Scope, inner: Context, gated: boolean) => Value | undefined>([
+    ["branch", (...call) => branch(...call)],
+    ["merged", (...call) => merged(...call)],
+    ["prepend", (...call) => prepend(...call)],
+    ["attention", withMemory],
+    ["recall", recall],
+  ]);
 
   // By path, since amended copies of an instance are other objects.
   const parents = new Map<string, Instance>();

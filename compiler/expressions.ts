@@ -90,6 +90,10 @@ export const evaluate = (expr: tree.Expr, scope: Scope, context: Context): Value
 const findName = (name: string, at: Span, scope: Scope, context: Context): Value => {
   const value = scope.find(name, at) ?? constants[name];
   if (value) return value;
+  // An op by its name alone still waits for its tensor: `act: op = relu`.
+  const op = ops.get(name);
+  if (op?.call?.tensors.length === 1 && Object.values(op.call.attrs ?? {}).every((fallback) => fallback !== undefined))
+    return { kind: "op", op, attrs: (op.call.attrs ?? {}) as Attrs };
   const known = [...new Set(scope.names())];
   const near = nearest(name, [...known, ...Object.keys(constants)]);
   return reportThrough(context, at, (place, details) => diagnostics.unknown_name(place, { name }, details), {
@@ -201,6 +205,12 @@ const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
     return context.callModule(bound, args, expr.at);
   }
   if (bound?.kind === "unknown") return unknown;
+  if (bound?.kind === "op") {
+    const [argument, more] = expr.args.map(({ value }) => evaluate(value, scope, context));
+    const node = argument && !more ? toNode(argument, context) : undefined;
+    if (node && context.stage) return apply(bound.op.name, [node], bound.attrs, expr.at, context);
+    return wrongKind(expr.at, `${name}( )`, argument ?? none, context);
+  }
   if (name !== undefined) {
     const special = context.special?.(name, expr, scope);
     if (special) return special;

@@ -37,6 +37,23 @@ export const withMemory = (call: tree.Call, scope: Scope, context: Context): Val
   return apply("attention", [query, key, value, ...rest], { ...attention.attrs, memory: slots }, call.at, context);
 };
 
+/** `recall(query, key, value)`: what queries [b, t, heads, d] hear from slots [m, kv_heads, d] that are parameters, all of them seen. */
+export const recall = (call: tree.Call, scope: Scope, context: Context): Value => {
+  const values = call.args.map((argument) => evaluate(argument.value, scope, context));
+  if (values.some((value) => value.kind === "unknown")) return unknown;
+  const nodes = values.map((value) => (value.kind === "tensor" ? toNode(value, context)! : undefined));
+  const [query, key, value] = nodes;
+  if (nodes.length !== 3 || !query || !key || !value || query.type.shape.length !== 4)
+    return reportThrough(context, call.at, (at, details) => diagnostics.bad_recall(at, details), {
+      help: "write `recall(query, key, value)`: queries [rows, tokens, heads, width], and slots [slots, heads, width]",
+    });
+  const { graph } = context.stage!;
+  const [b, t] = query.type.shape as [Dim, Dim];
+  const wide = (slots: Node): Node => graph.add("broadcast", [slots], { shape: [b, ...slots.type.shape] });
+  const nothing = graph.constant(0, [b, t], "i32");
+  return apply("attention", [query, wide(key), wide(value), nothing], { causal: false }, call.at, context);
+};
+
 /** (key, value) pairs; undefined when the value is anything else. */
 const pairsOf = (value: Value): (readonly [TensorValue, TensorValue])[] | undefined => {
   if (value.kind !== "list") return undefined;

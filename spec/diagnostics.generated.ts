@@ -226,6 +226,8 @@ export const diagnostics = {
   no_room_for_tokens: (at: Span | undefined, { virtual, limit }: { readonly virtual: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0477", "error", `${virtual} virtual tokens leave no room for real ones: the base reads ${limit}`, at, details),
   /** `combine` adds up changes of numbers, and `{name}` holds none */
   cannot_be_weighed: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0478", "error", `\`combine\` adds up changes of numbers, and \`${name}\` holds none`, at, details),
+  /** `recall` takes queries, and keys and values of slots */
+  bad_recall: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0479", "error", `\`recall\` takes queries, and keys and values of slots`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

@@ -29,6 +29,11 @@ export const cases: readonly Case[] = [
   { adapter: "prompt(tokens: 3) into tiny" },
   { adapter: "prefix(tokens: 3) into tiny" },
   { adapter: "{ prompt(tokens: 2) into tiny  prefix(tokens: 3) into tiny }" },
+  { adapter: "bottleneck(reduction: 4, act: gelu) into tiny.layers.*" },
+  { adapter: "double_bottleneck(reduction: 4) into tiny.layers.1..1" },
+  { adapter: "parallel_bottleneck(reduction: 2, act: tanh) into tiny.layers.*", identity: true },
+  { adapter: "compacter(reduction: 2, n: 2) into tiny.layers.*" },
+  { adapter: "gated_prompt(tokens: 3) into tiny.layers.1..1.attn", identity: true },
 ];
 
 const open = (built: Built): Promise<Session> => referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
@@ -151,7 +156,8 @@ group("additive methods", (test) => {
           await lossOf(session, plan.step, batch);
           const scalars = plan.scalars.map((expr) => evaluateScalar(expr, { step, total: 4 }));
           if (scalars.length) await session.write("some.scalars", Float32Array.from(scalars));
-          await session.run(plan.update, {});
+          await session.run(plan.norm, {});
+        await session.run(plan.update, {});
         }
         assert.ok((await lossOf(session, plan.step, batch)) < first, "training lowers the loss");
         for (const [i, { name }] of own.entries()) assert.equal((await session.read(name)) as Float32Array, before[i], name);

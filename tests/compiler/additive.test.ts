@@ -157,7 +157,7 @@ group("additive methods", (test) => {
           const scalars = plan.scalars.map((expr) => evaluateScalar(expr, { step, total: 4 }));
           if (scalars.length) await session.write("some.scalars", Float32Array.from(scalars));
           await session.run(plan.norm, {});
-        await session.run(plan.update, {});
+          await session.run(plan.update, {});
         }
         assert.ok((await lossOf(session, plan.step, batch)) < first, "training lowers the loss");
         for (const [i, { name }] of own.entries()) assert.equal((await session.read(name)) as Float32Array, before[i], name);

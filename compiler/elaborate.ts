@@ -172,8 +172,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   /** Calls that are no ops: what they do depends on the model around them. */
   const specials = new Map<string, (call: tree.Call, scope: Scope, inner: Context, gated: boolean) => Value | undefined>([
     ["branch", (...call) => branch(...call)],
-    ["merged", (...call) => merged(...call)],
-    ["prepend", (...call) => prepend(...call)],
+    ["merged", (call, scope, inner) => merged(call, scope, inner)],
+    ["prepend", (call, scope, inner) => prepend(call, scope, inner)],
     ["attention", withMemory],
     ["recall", recall],
   ]);

@@ -2,7 +2,9 @@
 // the interpreter, generation against one whole pass, identity at the start where it is declared, and only what is declared moves.
 // Every case runs on two architectures, since a method sees an interface and nothing of the model behind it.
 
+import { std } from "../../cli/embedded/std.ts";
 import { emitOnnx } from "../../compiler/emit/onnx.ts";
+import { parse } from "../../grammar/parse.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import type { Session } from "../../runtime/devices/device.ts";
 import { evaluateScalar } from "../../runtime/scalar.ts";
@@ -68,6 +70,17 @@ const near = (actual: number, expected: number, relative: number, what: string, 
   assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected) + absolute, `${what}: ${actual} is not ${expected}`);
 
 group("additive methods", (test) => {
+  test("every method that rebinds what is computed has a case", () => {
+    const amended = new Set(["Block", "Attention", "Sequence"]);
+    const methods = [...std.values()].flatMap((text) => parse(text, "std").file.items.filter((item) => item.kind === "method"));
+    const names = methods.flatMap((item) => (item.amends && amended.has(item.amends.text) ? [item.name.text] : []));
+    const covered = new Set(cases.flatMap(({ adapter }) => [...adapter.matchAll(/\w+(?=\()/g)].map(([name]) => name)));
+    assert.equal(
+      names.filter((name) => !covered.has(name)),
+      [],
+    );
+  });
+
   for (const { adapter, identity, only } of cases)
     for (const config of [llamaConfig, gptConfig].filter((one) => only === undefined || one === only)) {
       const title = `${adapter} on ${config === gptConfig ? "gpt2" : "llama"}`;

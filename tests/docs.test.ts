@@ -41,7 +41,7 @@ group("docs", (test) => {
   test("`peft explain NAME` prints an entry, all that have the name, or the nearest", async () => {
     const { code, out } = await peft("explain lora");
     assert.is(code, 0);
-    assert.match(out, "method lora(r: int = 8, alpha: float = r, dropout: float = 0) amends Linear\n");
+    assert.match(out, /^method lora\(r: int = 8, .*\) amends Linear\n/);
     assert.match(out, "stored as: peft LORA");
     const both = await peft("explain sequence_len");
     assert.match(both.out, "train … { sequence_len: int }");

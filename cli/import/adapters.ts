@@ -3,7 +3,7 @@
 import type { Library } from "../../compiler/resolve.ts";
 import type { Draft } from "./draft.ts";
 import { isEmpty, shown } from "./given.ts";
-import { type Found, knownTypes, methodFor } from "./methods.ts";
+import { type Found, methodFor } from "./methods.ts";
 import { carried, dropped, lost, type Outcome, outside, settled, unset } from "./outcome.ts";
 import { peftConfigs, peftVersion } from "./peft-configs.generated.ts";
 import { endingPatterns, ranges, regexPatterns } from "./targets.ts";
@@ -35,7 +35,7 @@ export const adapterOf = (draft: Draft, library: Library): Adapter => {
   if ("demands" in found) {
     const why = found.demands.length
       ? `the library's method for ${type} asks for ${found.demands.join(", ")}`
-      : `the library has no method for PEFT's type ${type}; it has ${[...knownTypes(library)].sort().join(", ")}`;
+      : `the library has no method for PEFT's type ${type}`;
     for (const key of given.keys())
       outcomes.set(key, isEmpty(given.get(key)) ? unset : { ...lost("there is no method to carry it"), along: "peft_type" });
     outcomes.set("peft_type", lost(why));

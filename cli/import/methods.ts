@@ -26,15 +26,6 @@ const interopOf = (method: MethodDef, type: string): InteropMember | undefined =
     (member): member is InteropMember => member.kind === "interop" && member.library.text === "peft" && member.type.text === type,
   );
 
-/** Types that some method stands for. */
-export const knownTypes = (library: Library): ReadonlySet<string> =>
-  new Set(
-    library.names("method").flatMap((name) => {
-      const members = library.find("method", name)?.members ?? [];
-      return members.flatMap((member) => (member.kind === "interop" && member.library.text === "peft" ? [member.type.text] : []));
-    }),
-  );
-
 /** The method that fits best, by the constants its block demands; or what each that stands for this type demands instead. */
 export const methodFor = (
   type: string,
@@ -165,5 +156,11 @@ const valueText = (value: unknown, type: string | undefined): string | undefined
     return type === undefined || type === "int" || type === "float" ? numberText(value) : undefined;
   }
   if (typeof value === "string") return type === undefined || type === "string" || type === "path" ? textLiteral(value) : undefined;
+  if (Array.isArray(value) && !scalars.has(type ?? "")) {
+    const items = value.map((item) => valueText(item, undefined));
+    return items.every((item): item is string => item !== undefined && item !== "") ? `[${items.join(", ")}]` : undefined;
+  }
   return undefined;
 };
+
+const scalars = new Set(["int", "float", "bool", "string", "path"]);

@@ -95,7 +95,7 @@ group("language server", (test) => {
   test("hover: a method's signature and documentation, a parameter, a setting", () =>
     withServer(async (client) => {
       const method = await hoverOf(client, "lo|ra(r: 8");
-      assert.match(method, "method lora(r: int = 8, alpha: float = r, dropout: float = 0) amends Linear");
+      assert.match(method, /method lora\(r: int = 8, .*\) amends Linear/);
       assert.match(method, "arXiv 2106.09685");
       assert.match(await hoverOf(client, "al|pha: 16"), "(parameter of lora) alpha: float = r");
       assert.match(await hoverOf(client, "epo|chs: 3"), "epochs: int");
@@ -136,7 +136,9 @@ group("language server", (test) => {
     withServer(async (client) => {
       const methods = labels(await complete(client, pipeline.replace("lora(r: 8, alpha: 16) into tiny.layers.*.attn.{q, v}", "|")));
       assert.ok(methods.includes("lora") && methods.includes("tune"));
-      assert.equal(labels(await complete(client, at(pipeline, "alpha: 16|)").replace(", alpha: 16|", ", |"))), ["alpha", "dropout"]);
+      const settings = labels(await complete(client, at(pipeline, "alpha: 16|)").replace(", alpha: 16|", ", |")));
+      assert.ok(settings.includes("alpha") && settings.includes("dropout"));
+      assert.not(settings.includes("r"), "it is given");
     }));
 
   test("completion: the modules of the actual checkpoint, by role, in a choice, and by the checkpoint's names", () =>

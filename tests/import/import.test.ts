@@ -276,21 +276,21 @@ quantization_bit: 3
 method plain(rank: int = 8) amends Linear {
   param a: [rank, in] ~ zeros
   weight = base.weight + a.T @ a
-  interop peft "LOHA" { r: rank "hada_w1_a": a }
+  interop peft "GLORA" { r: rank, "x.weight": a }
 }
 method special(rank: int = 8, gain: float = 2) amends Linear {
   param a: [rank, in] ~ zeros
   weight = base.weight + a.T @ a
-  interop peft "LOHA" { r: rank, alpha: gain * rank, use_effective_conv2d: true, "hada_w1_a": a }
+  interop peft "GLORA" { r: rank, alpha: gain * rank, config_C: "none", "x.weight": a }
 }
 `);
-    const config = (more: string): string => `{"peft_type": "LOHA", "r": 4, "target_modules": ["q_proj"]${more}}`;
+    const config = (more: string): string => `{"peft_type": "GLORA", "r": 4, "target_modules": ["q_proj"]${more}}`;
     assert.match(importText(config(""), own).text, "adapter tuned = plain(rank: 4)");
-    const special = importText(config(', "use_effective_conv2d": true, "alpha": 8'), own);
+    const special = importText(config(', "config_C": "none", "alpha": 8'), own);
     assert.match(special.text, "adapter tuned = special(rank: 4)");
     assert.is(fateOf(special, "alpha"), "carried", "2 * 4 is what the block computes");
-    assert.is(fateOf(importText(config(', "use_effective_conv2d": true, "alpha": 9'), own), "alpha"), "lost");
-    assert.is(fateOf(importText(config(', "module_dropout": 0.5'), own), "module_dropout"), "lost");
+    assert.is(fateOf(importText(config(', "config_C": "none", "alpha": 9'), own), "alpha"), "lost");
+    assert.is(fateOf(importText(config(', "config_A_B": "vector"'), own), "config_A_B"), "lost");
     const none = importText('{"peft_type": "NOSUCH", "r": 4}', own);
     assert.is(fateOf(none, "peft_type"), "lost");
     assert.match(none.text, "Nothing is trained in it");

@@ -161,6 +161,19 @@ const patternLines = (
         exceptions.set(path, (exceptions.get(path) ?? new Map<string, string>()).set(parameter, String(value)));
       }
   }
+  for (const [key, parameter] of found.switches) {
+    const listed = config.get(key);
+    if (isEmpty(listed) || !Array.isArray(listed)) continue;
+    const paths = listed.map((name) => moduleByName(String(name)));
+    const simple = paths.every((path) => targets.includes(path));
+    outcomes.set(
+      key,
+      simple
+        ? carried(`\`${parameter}: true\` for them, in a line of their own`)
+        : lost("its names are no targets by themselves; write a line for them"),
+    );
+    if (simple) for (const path of paths) exceptions.set(path, (exceptions.get(path) ?? new Map<string, string>()).set(parameter, "true"));
+  }
   const byCall = new Map<string, string[]>();
   for (const [path, more] of exceptions) byCall.set(callOf(found, more), [...(byCall.get(callOf(found, more)) ?? []), path]);
   return { rest: targets.filter((path) => !exceptions.has(path)), lines: [...byCall].map(([call, paths]) => ({ call, paths })) };

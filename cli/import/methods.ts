@@ -17,6 +17,8 @@ export interface Found {
   readonly differing: ReadonlyMap<string, string>;
   /** The parameter that a key sets, for keys like `rank_pattern` that set it by place. */
   readonly patterns: ReadonlyMap<string, string>;
+  /** The switch that a key turns on for the targets it lists. */
+  readonly switches: ReadonlyMap<string, string>;
 }
 
 const quiet: Context = { report: () => {}, through: [] };
@@ -83,16 +85,25 @@ const read = (method: MethodDef, interop: InteropMember, config: ReadonlyMap<str
   const covered = new Set<string>();
   const differing = new Map<string, string>();
   const patterns = new Map<string, string>();
+  const switches = new Map<string, string>();
   const values = new Map<string, Value>();
   const computed: Entry[] = [];
   const said = new Set<string>();
   for (const entry of interop.config) {
     const { key, value } = entry;
     const parameter = value.kind === "ref" ? method.parameters.find(({ name }) => name.text === value.name) : undefined;
+    const negated = value.kind === "unary" && value.op === "not" && value.value.kind === "ref" ? value.value.name : undefined;
+    const byPlace =
+      value.kind === "call" && value.callee.kind === "ref" && value.args[0]?.value.kind === "ref" ? value.args[0].value.name : undefined;
+    const how = byPlace !== undefined && value.kind === "call" && value.callee.kind === "ref" ? value.callee.name : undefined;
     if (constantOf(value) !== undefined) covered.add(key.text);
-    else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "pattern" && value.args[0]?.value.kind === "ref")
-      patterns.set(key.text, value.args[0].value.name);
-    else if (!parameter) computed.push(entry);
+    else if (how === "pattern") patterns.set(key.text, byPlace!);
+    else if (how === "targets") switches.set(key.text, byPlace!);
+    else if (negated !== undefined && typeof config.get(key.text) === "boolean") {
+      covered.add(key.text);
+      settings.set(negated, String(!config.get(key.text)));
+      if (explicit.has(key.text)) said.add(negated);
+    } else if (!parameter) computed.push(entry);
     else {
       covered.add(key.text);
       const given = config.get(key.text);
@@ -118,10 +129,14 @@ const read = (method: MethodDef, interop: InteropMember, config: ReadonlyMap<str
     covered.add(key.text);
     const result = evaluated(value, scopeOf(defaulted(method, values)));
     const given = config.get(key.text);
-    if (result?.kind === "number" && typeof given === "number" && Math.abs(result.value - given) > 1e-9 * Math.abs(given))
+    if (!result) {
+      if (explicit.has(key.text)) differing.set(key.text, "it follows from other settings in a way that is not read backwards");
+    } else if (result.kind === "number" && typeof given === "number") {
+      if (Math.abs(result.value - given) > 1e-9 * Math.abs(given)) differing.set(key.text, `here it is ${result.value}`);
+    } else if ((result.kind === "bool" || result.kind === "text") && !same(result.value, given ?? null))
       differing.set(key.text, `here it is ${result.value}`);
   }
-  return { method, settings, covered, differing, patterns };
+  return { method, settings, covered, differing, patterns, switches };
 };
 
 const defaulted = (method: MethodDef, values: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> => {

@@ -4,12 +4,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { compileHost } from "../../cli/compile-host.ts";
 import { importFile } from "../../cli/import/import-file.ts";
+import { adapterFiles } from "../../compiler/adapter-files.ts";
 import { compile } from "../../compiler/compile.ts";
 import { format } from "../../grammar/format.ts";
 import { parse } from "../../grammar/parse.ts";
 import { assert, group } from "../harness.ts";
 import { shared, without } from "../runtime/shared.ts";
-import { libraryWith } from "./support.ts";
+import { compiled, importText, libraryWith } from "./support.ts";
 
 const folders = ["pipelines/axolotl", "pipelines/llama-factory", "adapter-configs", "adapters"];
 
@@ -54,4 +55,40 @@ group("import of published files", (test) => {
       },
       { skip: without(folder) },
     );
+
+  test(
+    "PEFT configurations, there and back: what is written exports the keys it was made from",
+    async () => {
+      const files = readdirSync(shared("adapter-configs"), { recursive: true, encoding: "utf8" }).filter((file) =>
+        file.endsWith("adapter_config.json"),
+      );
+      const types = new Set<string>();
+      for (const file of files) {
+        const given: Record<string, unknown> = JSON.parse(readFileSync(shared(`adapter-configs/${file}`), "utf8"));
+        // The base at hand is small: ranks are cut to what fits it.
+        const config = { ...given, base_model_name_or_path: "base", ...(typeof given.r === "number" && given.r > 16 && { r: 16 }) };
+        const imported = importText(JSON.stringify(config));
+        const carried = new Set(imported.outcomes.filter(({ fate }) => fate === "carried").map(({ given: { name } }) => name));
+        if (!/^adapter tuned/m.test(imported.text)) continue;
+        const { diagnostics, checked } = await compiled(imported.text, "base");
+        if (diagnostics.some(({ code }) => code === "PEFT0423")) continue; // sizes that this small base does not have
+        assert.equal(
+          diagnostics.map(({ code, message }) => `${code} ${message}`),
+          [],
+          file,
+        );
+        const { library, config: exported } = adapterFiles(checked!.adapters.get("tuned")!, checked!.base.root, {
+          report: () => {},
+          through: [],
+        });
+        assert.is(library, "peft", file);
+        for (const [key, value] of Object.entries(config))
+          if (carried.has(key) && key in exported && !["target_modules", "base_model_name_or_path"].includes(key))
+            assert.equal(exported[key], value, `${file}: ${key}`);
+        types.add(String(given.peft_type));
+      }
+      assert.ok(types.size >= 10, [...types].join(", "));
+    },
+    { skip: without("adapter-configs") },
+  );
 });

@@ -296,6 +296,24 @@ method special(rank: int = 8, gain: float = 2) amends Linear {
     assert.match(none.text, "Nothing is trained in it");
   });
 
+  test("a switch for some targets, and a setting that is said the other way round", () => {
+    const own = libraryWith(`
+method turned(wide: bool = false, exact: bool = true) amends Linear {
+  param l: [out, 1] ~ ones
+  weight = base.weight * l
+  interop peft "GLORA" { config_A_B: targets(wide), config_C: not exact, "x.weight": l }
+}
+`);
+    const { text } = importText(
+      '{"peft_type": "GLORA", "target_modules": ["q_proj", "up_proj"], "config_A_B": ["up_proj"], "config_C": true}',
+      own,
+    );
+    assert.match(
+      text,
+      'adapter tuned {\n  turned(exact: false) into model."**.q_proj"\n  turned(exact: false, wide: true) into model."**.up_proj"\n}\n',
+    );
+  });
+
   test("regular expressions that people write become paths", () => {
     const into = (pattern: string): string => {
       const { text } = importText(JSON.stringify({ peft_type: "LORA", target_modules: pattern }));

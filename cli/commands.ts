@@ -124,6 +124,15 @@ export const commands: readonly Command[] = [
     load: () => import("./compare.ts"),
   },
   {
+    name: "report",
+    says: "one page of what a run left: curves, tables, samples, the plan and the file",
+    takes: "DIR",
+    count: [1, 1],
+    options: {},
+    examples: ["peft report out/menu"],
+    load: () => import("./report-run.ts"),
+  },
+  {
     name: "merge",
     says: "write the adapter into the base's weights",
     takes: "FILE [NAME …]",

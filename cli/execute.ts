@@ -17,7 +17,7 @@ import { type Located, listenOn } from "./render/events.ts";
 import { renderResult } from "./render/result.ts";
 import { resultProblem } from "./validate.ts";
 import { version } from "./version.ts";
-import { makeFolder } from "./write.ts";
+import { makeFolder, writeWhole } from "./write.ts";
 
 export type Verb = "train" | "evaluate" | "merge";
 
@@ -39,6 +39,8 @@ export interface Performance {
 
 export interface Execution extends Performance {
   readonly json: boolean;
+  /** Files that tell what ran, by name, put into the output folder first. */
+  readonly keep?: Readonly<Record<string, string>>;
   readonly io: Io;
   /** Absent where the source is not at hand: a bundle. */
   readonly located?: Located;
@@ -51,6 +53,10 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
   // Before anything is trained: an hour of work that cannot be saved is the dearest mistake there is.
   const unwritable = makeFolder(resolve(io.cwd, output), output);
   if (unwritable) return complain([unwritable]);
+  for (const [name, content] of Object.entries(execution.keep ?? {})) {
+    const failed = writeWhole(resolve(io.cwd, output, name), content, `${output}/${name}`);
+    if (failed) return complain([failed]);
+  }
   const shown = (path: string): string => relative(io.cwd, path) || ".";
   const { listen, say, end } = listenOn(io.err, io.now, shown, execution.located);
   const interrupt = interruptible(say);

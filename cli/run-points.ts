@@ -22,7 +22,7 @@ import type { Prepared } from "./prepare.ts";
 import { listenOn } from "./render/events.ts";
 import { csvPoints, markdownPoints, renderPoints } from "./render/points.ts";
 import { report } from "./report.ts";
-import { bundleReader, sourceFolder } from "./run.ts";
+import { bundleReader, keptFiles, sourceFolder } from "./run.ts";
 import { makeFolder, writeWhole } from "./write.ts";
 
 export const folderOfSet = ({ kind, name }: Pick<PointSet, "kind" | "name">): string =>
@@ -55,6 +55,9 @@ export const runPoints = async (
   const { listen, say, end } = listenOn(io.err, io.now, (path) => relative(io.cwd, path) || ".");
   const interrupt = interruptible(say);
   const tables: PointTable[] = [];
+  const unwritable = makeFolder(resolve(io.cwd, output), output);
+  if (unwritable) return report(call, { found: [unwritable], files: [], text: () => undefined, product: false });
+  for (const [name, content] of Object.entries(keptFiles(prepared))) writeWhole(resolve(io.cwd, output, name), content, join(output, name));
   try {
     for (const set of sets) {
       const runs: PointRun[] = [];

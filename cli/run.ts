@@ -9,8 +9,10 @@ import { outputFolder } from "./build.ts";
 import { type ExitCode, type Invocation, lastValue } from "./command.ts";
 import { inputsOf } from "./compile-file.ts";
 import { execute, type Verb } from "./execute.ts";
+import { planFacts } from "./plan-facts.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import type { Located } from "./render/events.ts";
+import { renderPlan } from "./render/plan.ts";
 import { report } from "./report.ts";
 import { standardInput } from "./sources.ts";
 
@@ -33,6 +35,7 @@ export const runVerbs = async (call: Invocation, verbs: readonly Verb[], points 
     verbs: new Set(verbs),
     inputs: inputsOf(call),
     cwd: call.io.cwd,
+    keep: keptFiles(prepared),
     json: call.flags.has("json"),
     io: call.io,
     located,
@@ -48,6 +51,12 @@ export const runVerbs = async (call: Invocation, verbs: readonly Verb[], points 
 const locate = ({ checked, texts }: Prepared): Located => ({
   placed: (diagnostic) => (checked ? placed(diagnostic, checked.source) : diagnostic),
   text: (file) => texts.get(file),
+});
+
+/** What ran, for whoever looks at the results later: the file and its plan. */
+export const keptFiles = (prepared: Prepared): Readonly<Record<string, string>> => ({
+  "pipeline.peft": prepared.source.text,
+  ...(prepared.job && { "plan.txt": renderPlan(planFacts(prepared), false, 100) }),
 });
 
 /** The bundle's files from memory: `run` writes no bundle. */

@@ -93,7 +93,7 @@ export const sweepPlots = ({ keys, columns, rows }: PointTable): Plot[] => {
               mark: { type: "rule", opacity: 0.5 },
               encoding: {
                 x,
-                y: { field: "low", type: "quantitative", scale: { zero: false }, title },
+                y: { field: "low", type: "quantitative", scale: { zero: false }, title: null },
                 y2: { field: "high" },
                 color: colour,
               },

@@ -65,6 +65,25 @@ group("points from the command line", (test) => {
       assert.is(compared.code, 0, compared.err);
       for (const word of ["teller", "lora", "top", "ms/token", "tokens/s", "on disk", "memory", "rougeL"]) assert.match(compared.out, word);
       assert.ok(existsSync(`${folder}/out/comparisons/ways/table.csv`));
+
+      const shown = await peft(`report ${folder}/out`);
+      assert.is(shown.code, 0, shown.err);
+      const page = readFileSync(`${folder}/out/report.html`, "utf8");
+      // Nothing to fetch, nothing to run: the only addresses are names of XML namespaces.
+      const addresses = [...page.matchAll(/https?:\/\/[^"'\s<)]+/g)].map(([address]) => address);
+      assert.ok(
+        addresses.every((address) => address.startsWith("http://www.w3.org/")),
+        addresses.join(),
+      );
+      assert.not.match(page, /<script|<link|<img/);
+      const ids = [...page.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id);
+      assert.is(new Set(ids).size, ids.length, "pictures share no ids");
+      const pictures = page.match(/<svg/g)!.length;
+      // The loss curves, a plot per score of the sweep (train loss, loss, four of rouge), the trade-off.
+      assert.is(pictures, 1 + 6 + 1);
+      for (const word of ["ranks", "ways", "Samples", "sweep ranks over clerk", "sha256", "± "]) assert.ok(page.includes(word), word);
+      assert.match(readFileSync(`${folder}/out/report.md`, "utf8"), /\| r \| seeds \|/);
+      assert.is((await peft(`report ${folder}`)).code, 1, "a folder without results is said to be one");
       const none = await peft(["compare", file, "wys", "-o", `${folder}/out`].join(" "));
       assert.is(none.code, 1);
       assert.match(none.err, /did you mean `ways`/);

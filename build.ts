@@ -36,14 +36,14 @@ const written = (value: unknown): string => {
   return JSON.stringify(value);
 };
 
-/** Leaves out every command but `check`, and the emitters, which checking never asks for. */
+/** Leaves out every command but `check`, the emitters, which checking never asks for, and `--data`, which cli/bin.ts sends elsewhere. */
 const checkOnly: Plugin = {
   name: "check-only",
   setup({ onResolve }) {
     onResolve({ filter: /\.ts$/ }, ({ path, importer, kind }) => {
       if (kind !== "dynamic-import") return undefined;
       const command = importer.endsWith("commands.ts") && path !== "./check.ts";
-      return command || path.startsWith("./emit/") ? { path, external: true } : undefined;
+      return command || path === "./check-data.ts" || path.startsWith("./emit/") ? { path, external: true } : undefined;
     });
   },
 };

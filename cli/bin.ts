@@ -33,7 +33,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const start = async (): Promise<void> => {
-  const { main, processIo } = (process.argv[2] === "check" ? fromCode() : undefined) ?? (await import("./main.ts"));
+  const { main, processIo } =
+    (process.argv[2] === "check" && !process.argv.includes("--data") ? fromCode() : undefined) ?? (await import("./main.ts"));
   const code = await main(process.argv.slice(2), processIo());
   // A device may keep the event loop alive after the work is done; waits only until what was written has left.
   process.stdout.write("", () => process.exit(code));

@@ -13,9 +13,11 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
   const texts = new Map(sources.map(({ file, text }) => [file, text]));
   const found: Diagnostic[] = [...unread];
   const diagnose = async (source: Source): Promise<readonly Diagnostic[]> => {
-    const compiled = await compileFile(source, call, "check");
+    const { compiled, found: inData } = call.flags.has("data")
+      ? await (await import("./check-data.ts")).compileWithData(source, call)
+      : { compiled: await compileFile(source, call, "check"), found: [] };
     for (const [file, text] of compiled.texts) texts.set(file, text);
-    return compiled.diagnostics;
+    return [...compiled.diagnostics, ...inData];
   };
   for (const source of sources)
     found.push(...(call.flags.has("fix") ? await fixed(source, call, texts, diagnose) : await diagnose(source)));

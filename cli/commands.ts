@@ -29,6 +29,7 @@ export const commands: readonly Command[] = [
     options: {
       ...checking,
       json: { type: "flag", says: "short for --format json" },
+      data: { type: "flag", says: "tokenize every row too: cut rows, end tokens, duplicates, budgets over the data" },
       fix: { type: "flag", says: "write the fixes into the files, and report what is left" },
     },
     examples: [
@@ -40,12 +41,30 @@ export const commands: readonly Command[] = [
     load: () => import("./check.ts"),
   },
   {
+    name: "data",
+    says: "what the rows become, with the trained tokens marked",
+    takes: "FILE [DATA|DATA.SPLIT …]",
+    count: [1, Number.POSITIVE_INFINITY],
+    options: {
+      rows: { type: "value", value: "N", says: "rows shown of each split (3)" },
+      schema: { type: "flag", says: "print the JSON Schema that rows must keep to, per data block" },
+      ...checking,
+      json,
+    },
+    examples: ["peft data menu.peft", "peft data menu.peft orders.train --rows 10"],
+    load: () => import("./data.ts"),
+  },
+  {
     name: "plan",
     says: "what is trained, and what it will cost",
     takes: "FILE",
     count: [1, 1],
-    options: { ...checking, json },
-    examples: ["peft plan menu.peft", "peft plan menu.peft --set rank=16 --json"],
+    options: {
+      ...checking,
+      json,
+      lock: { type: "flag", says: "write FILE.lock, with which a machine without model and data checks the file" },
+    },
+    examples: ["peft plan menu.peft", "peft plan menu.peft --lock", "peft plan menu.peft --set rank=16 --json"],
     load: () => import("./plan.ts"),
   },
   {

@@ -11,7 +11,8 @@ import { metricSignatures } from "./embedded/metrics.ts";
 import { std } from "./embedded/std.ts";
 import { trees } from "./embedded/trees.ts";
 
-const dtypes: Readonly<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+/** The dtypes of a checkpoint that a job computes with. */
+export const dtypes: Readonly<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
 /** `texts` holds files that are not read from disk: standard input, an editor's buffer, what was read already. */
 export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd = process.cwd()): CompileHost => ({
@@ -58,6 +59,11 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
   rows: async (path, split, columns) => {
     const [{ peekRows }, { nodeHost }] = await Promise.all([import("../runtime/data/peek.ts"), import("../runtime/node-host.ts")]);
     return peekRows(seenFrom(nodeHost, cwd), path, split, columns);
+  },
+  sample: async (path) => {
+    const [{ sampleOf }, { nodeHost }] = await Promise.all([import("../runtime/data/sample.ts"), import("../runtime/node-host.ts")]);
+    const host = seenFrom(nodeHost, cwd);
+    return (await host.kind(path)) === "file" ? sampleOf(host, path) : undefined;
   },
   // A `from` that ends with a slash is the folder itself.
   resolve: (from, relative) => (posix.isAbsolute(relative) ? relative : posix.join(from.slice(0, from.lastIndexOf("/") + 1), relative)),

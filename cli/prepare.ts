@@ -1,6 +1,7 @@
 // What every command that works on one pipeline does first: read the file, compile it as far as needed, print what is wrong.
 
 import type { Compiled, CompileOptions } from "../compiler/compile.ts";
+import { requireRows } from "../compiler/require.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ExitCode, Invocation } from "./command.ts";
 import { compileFile } from "./compile-file.ts";
@@ -11,12 +12,16 @@ export interface Prepared extends Compiled {
   readonly source: Source;
 }
 
-/** The compiled file, or the exit code after its diagnostics were printed. Warnings alone are printed and the work goes on. */
-export const prepare = async (call: Invocation, goal: CompileOptions["goal"]): Promise<Prepared | ExitCode> => {
+/**
+ * The compiled file, or the exit code after its diagnostics were printed. Warnings alone are printed and the work goes on. `rows`:
+ * budgets over the data are held too, which takes reading it.
+ */
+export const prepare = async (call: Invocation, goal: CompileOptions["goal"], rows = false): Promise<Prepared | ExitCode> => {
   const name = call.arguments[0]!;
   const source = name === "-" ? { file: standardInput, text: call.io.stdin() } : readSource(name.replace(/^\.\//, ""), call.io.cwd);
   if (!("text" in source)) return report(call, { found: [source], files: [], text: () => undefined, product: false });
-  const compiled = await compileFile(source, call, goal);
+  let compiled = await compileFile(source, call, goal);
+  if (rows && asksForRows(compiled)) compiled = await withRows({ ...compiled, source }, call, goal);
   const found = compiled.diagnostics;
   // A file of definitions alone is a fine file, and there is nothing in it to build or run.
   const idle = !compiled.checked && !found.some(({ severity }) => severity === "error");
@@ -27,4 +32,14 @@ export const prepare = async (call: Invocation, goal: CompileOptions["goal"]): P
     product: false,
   });
   return code === 0 ? { ...compiled, source } : code;
+};
+
+const asksForRows = ({ checked, job }: Compiled): boolean =>
+  checked !== undefined && job !== undefined && requireRows(checked.requires, checked.trains).size > 0;
+
+const withRows = async (prepared: Prepared, call: Invocation, goal: CompileOptions["goal"]): Promise<Compiled> => {
+  const { surveyData } = await import("./survey.ts");
+  const survey = await surveyData(prepared, call.io.cwd);
+  const compiled = await compileFile(prepared.source, call, goal, { rows: survey.rows });
+  return { ...compiled, diagnostics: [...compiled.diagnostics, ...survey.found.filter(({ severity }) => severity === "error")] };
 };

@@ -64,7 +64,7 @@ export const runPoints = async (
       for (const [i, point] of set.points.entries()) {
         const title = `${set.kind} ${set.name} ${i + 1}/${set.points.length}: ${point.id}`;
         const folder = join(output, folderOfSet(set), point.id);
-        const compiled = await compileFile(prepared.source, call, "build", { kind: set.kind, name: set.name, id: point.id });
+        const compiled = await compileFile(prepared.source, call, "build", { point: { kind: set.kind, name: set.name, id: point.id } });
         if (!compiled.job || !compiled.files)
           return await report(call, { found: compiled.diagnostics, files: [], text: (file) => compiled.texts.get(file), product: false });
         const job = hashOf(compiled.job);

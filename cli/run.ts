@@ -19,7 +19,7 @@ import { standardInput } from "./sources.ts";
 export const run = (call: Invocation): Promise<ExitCode> => runVerbs(call, ["train", "evaluate", "merge"], true);
 
 export const runVerbs = async (call: Invocation, verbs: readonly Verb[], points = false): Promise<ExitCode> => {
-  const prepared = await prepare(call, "build");
+  const prepared = await prepare(call, "build", true);
   if (typeof prepared === "number") return prepared;
   const located = locate(prepared);
   const complain = (found: readonly Diagnostic[]): Promise<ExitCode> =>

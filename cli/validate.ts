@@ -4,6 +4,7 @@
 import Ajv, { type ValidateFunction } from "ajv";
 import jobSchema from "../spec/job.schema.json" with { type: "json" };
 import resultSchema from "../spec/result.schema.json" with { type: "json" };
+import { problemOf } from "./schema-problem.ts";
 
 const compiled = new Map<object, ValidateFunction>();
 
@@ -15,9 +16,7 @@ const problem = (schema: object, document: unknown): string | undefined => {
     compiled.set(schema, validate);
   }
   if (validate(document)) return undefined;
-  const [first] = validate.errors ?? [];
-  const extra = first?.params as { readonly additionalProperty?: string } | undefined;
-  return `${first?.instancePath || "the document"} ${first?.message ?? "is not valid"}${extra?.additionalProperty ? ` (${extra.additionalProperty})` : ""}`;
+  return problemOf(validate.errors);
 };
 
 export const jobProblem = (document: unknown): string | undefined => problem(jobSchema, document);

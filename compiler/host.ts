@@ -37,6 +37,8 @@ export interface CompileHost {
   >;
   /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */
   readonly rows?: (path: string, split: Split, columns: readonly string[]) => Promise<readonly Diagnostic[]>;
+  /** Size and digest of the beginning of a data file; undefined when there is none. */
+  readonly sample?: (path: string) => Promise<{ readonly bytes: number; readonly sample_sha256: string } | undefined>;
   /** `relative` as seen from the folder of `from`. */
   readonly resolve: (from: string, relative: string) => string;
   /** A path given on the command line, as seen from the working folder. */

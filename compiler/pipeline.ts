@@ -9,7 +9,7 @@ import type { Context } from "./expressions.ts";
 import { evaluate } from "./expressions.ts";
 import { type FormatPlan, readFormat } from "./format.ts";
 import type { Library } from "./resolve.ts";
-import { parameter, readSettings, type Setting } from "./settings.ts";
+import { parameter, readSettings, type Setting, wrongSign } from "./settings.ts";
 import type { Scope } from "./values.ts";
 
 export interface TrainPlan {
@@ -62,6 +62,7 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): Data 
       rest.push(entry);
       continue;
     }
+    if (entry.sign !== "=") wrongSign(entry, "=", context);
     if (!(readers as readonly string[]).includes(reader)) {
       const near = nearest(reader, readers);
       context.report(

@@ -24,9 +24,10 @@ export const placed = (diagnostic: Diagnostic, source: Source): Diagnostic => {
 
 const placeOf = ({ block, part, column }: About, source: Source): { at?: tree.Span; exact?: true } => {
   const [verb, name] = (block ?? "").split(" ");
-  const item = source.items.find((one) => one.kind === verb && namesOf(one).some(({ text }) => text === name));
+  // A file has one base, which may go without its name.
+  const item = source.items.find((one) => one.kind === verb && (name === undefined || namesOf(one).some(({ text }) => text === name)));
   if (!item) return {};
-  const at = namesOf(item).find(({ text }) => text === name)!.at;
+  const at = (namesOf(item).find(({ text }) => text === name) ?? item).at;
   if (item.kind === "base") return { at: firstArgument(item.source)?.at ?? at };
   if (item.kind !== "data" && item.kind !== "train") return { at };
   const columns = column === undefined || item.kind !== "data" ? [] : columnPlaces(item, source);

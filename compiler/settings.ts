@@ -42,6 +42,21 @@ export const parameter = (name: string, type: string, fallback?: number | "none"
   }),
 });
 
+/** `:` sets and `=` names; a block has one of the two. */
+export const wrongSign = ({ at, key, value }: tree.Entry, sign: ":" | "=", { report }: Context): void => {
+  const insert = sign === ":" ? ": " : " = ";
+  report(
+    diagnostics.setting_sign(
+      key.at,
+      { name: key.text, sign },
+      {
+        help: `write \`${key.text}${insert}…\``,
+        fixes: [{ at: { ...at, start: key.at.end, end: value.at.start }, insert, title: `write \`${sign}\`` }],
+      },
+    ),
+  );
+};
+
 export const readSettings = (
   block: { readonly what: string; readonly at: tree.Span; readonly entries: readonly tree.Entry[]; readonly sign: ":" | "=" },
   table: Readonly<Record<string, Setting>>,
@@ -92,23 +107,7 @@ export const readSettings = (
       );
       continue;
     }
-    if (entry.sign !== block.sign)
-      report(
-        diagnostics.setting_sign(
-          entry.key.at,
-          { name, sign: block.sign },
-          {
-            help: `write \`${name}${block.sign === ":" ? ":" : " ="} …\``,
-            fixes: [
-              {
-                at: { ...entry.at, start: entry.key.at.end, end: entry.value.at.start },
-                insert: block.sign === ":" ? ": " : " = ",
-                title: `write \`${block.sign}\``,
-              },
-            ],
-          },
-        ),
-      );
+    if (entry.sign !== block.sign) wrongSign(entry, block.sign, context);
     entries.set(name, entry);
     if (typeof setting.type === "object") {
       const given = entry.value.kind === "ref" ? entry.value.name : entry.value.kind === "string" ? entry.value.value : undefined;

@@ -358,6 +358,20 @@ export const diagnostics = {
   unused_block: (at: Span | undefined, { kind, name }: { readonly kind: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0606", "warning", `nothing uses the ${kind} \`${name}\``, at, details),
   /** `{path}` is not a Parquet file that can be read: {reason} */
   data_parquet: (at: Span | undefined, { path, reason }: { readonly path: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0607", "error", `\`${path}\` is not a Parquet file that can be read: ${reason}`, at, details),
+  /** the tokenizer in `{folder}` names no end token */
+  end_token_absent: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0608", "warning", `the tokenizer in \`${folder}\` names no end token`, at, details),
+  /** `{file}` names the end token `{token}`, which the tokenizer does not have */
+  end_token_unknown: (at: Span | undefined, { file, token }: { readonly file: string | number; readonly token: string | number }, details: Details = {}): Diagnostic => make("PEFT0609", "error", `\`${file}\` names the end token \`${token}\`, which the tokenizer does not have`, at, details),
+  /** {count} of {total} answers of `{path}` hold the end token before their end */
+  end_token_doubled: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0610", "warning", `${count} of ${total} answers of \`${path}\` hold the end token before their end`, at, details),
+  /** {count} of {total} texts do not come back from their tokens; the first is at {place} */
+  text_changed: (at: Span | undefined, { count, total, place }: { readonly count: string | number; readonly total: string | number; readonly place: string | number }, details: Details = {}): Diagnostic => make("PEFT0611", "warning", `${count} of ${total} texts do not come back from their tokens; the first is at ${place}`, at, details),
+  /** {count} of {total} rows of {evaluated} are rows of {trained} too */
+  duplicate_rows: (at: Span | undefined, { count, total, evaluated, trained }: { readonly count: string | number; readonly total: string | number; readonly evaluated: string | number; readonly trained: string | number }, details: Details = {}): Diagnostic => make("PEFT0612", "warning", `${count} of ${total} rows of ${evaluated} are rows of ${trained} too`, at, details),
+  /** {what} is not what `{lock}` was written from */
+  lock_drift: (at: Span | undefined, { what, lock }: { readonly what: string | number; readonly lock: string | number }, details: Details = {}): Diagnostic => make("PEFT0613", "error", `${what} is not what \`${lock}\` was written from`, at, details),
+  /** `{lock}` is not a lock file that this version reads: {problem} */
+  lock_unreadable: (at: Span | undefined, { lock, problem }: { readonly lock: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0614", "error", `\`${lock}\` is not a lock file that this version reads: ${problem}`, at, details),
   /** format `{format}` cannot be stored: {problem} */
   bad_format: (at: Span | undefined, { format, problem }: { readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0640", "error", `format \`${format}\` cannot be stored: ${problem}`, at, details),
   /** `{parameter}` is stored in two ways */

@@ -1,4 +1,4 @@
-// TypeScript types -> JSON Schema: job.schema.json from job.ts and result.schema.json from result.ts, by `npm run generate`.
+// TypeScript types -> JSON Schema: job.schema.json from job.ts, lock.schema.json from lock.ts and result.schema.json from result.ts, by `npm run generate`.
 // Reads the types as they are written (no type checker), so it knows exactly the forms those two files use and refuses any other.
 // An object takes no keys beyond its own: a bundle with a misspelled key is refused, as a `.peft` file is.
 
@@ -118,6 +118,7 @@ const unsupported = (node: ts.Node): Error => new Error(`no schema for \`${node.
 
 const documents = [
   { from: "job.ts", root: "Job", to: "job.schema.json", title: "The job bundle: DIR/job.json" },
+  { from: "lock.ts", root: "Lock", to: "lock.schema.json", title: "What a pipeline was planned from: FILE.lock" },
   { from: "result.ts", root: "Result", to: "result.schema.json", title: "What a run did: DIR/result.json" },
 ] as const;
 

@@ -29,6 +29,14 @@ export const peekRows = async (host: Host, path: string, split: Split, columns: 
   }
 };
 
+/** Columns of the first rows of a file. Throws a DiagnosticError. */
+export const columnsOf = async (host: Host, path: string, split: Split): Promise<readonly string[]> => {
+  const begun =
+    (await sizeOf(host, path)) > most && split.reader !== "json" && split.reader !== "parquet" ? await beginning(host, path) : host;
+  const rows = await readRows(begun ?? host, { name: split.name, reader: split.reader, path, rows: 100 }, "", []);
+  return [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
+};
+
 const sizeOf = async (host: Host, path: string): Promise<number> => {
   const file = await host.open(path);
   await file.close();

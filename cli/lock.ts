@@ -1,0 +1,144 @@
+// FILE.lock: written by `plan --lock` from what the plan was made of, read by every check of FILE. Reading it puts a host over the
+// machine's own: what is there is compared with the lock, what is not there is taken from it.
+
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Checked } from "../compiler/check.ts";
+import type { RowFacts } from "../compiler/fact-table.ts";
+import type { CompileHost } from "../compiler/host.ts";
+import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Data, Split } from "../spec/job.ts";
+import type { Lock, LockedRows } from "../spec/lock.ts";
+import { expandTensors } from "./lock-tensors.ts";
+import { lockProblem } from "./validate-lock.ts";
+
+export const lockOf = (file: string): string => `${file}.lock`;
+
+export const hasLock = (file: string, cwd: string): boolean => existsSync(resolve(cwd, lockOf(file)));
+
+export const readLock = (file: string, cwd: string): Lock | Diagnostic => {
+  const lock = lockOf(file);
+  const unreadable = (problem: string): Diagnostic =>
+    diagnostics.lock_unreadable(undefined, { lock, problem }, { help: `write it anew: \`peft plan ${file} --lock\`` });
+  try {
+    const document: unknown = JSON.parse(readFileSync(resolve(cwd, lock), "utf8"));
+    const problem = lockProblem(document);
+    if (problem !== undefined) return unreadable(problem);
+    const { base } = document as Lock;
+    return base.tensors && !expandTensors(base.tensors) ? unreadable("a tensor in it has no shape") : (document as Lock);
+  } catch (error) {
+    return unreadable(error instanceof Error ? error.message : String(error));
+  }
+};
+
+/** The host with the lock behind it. `found` gets what differs from it. */
+export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: Diagnostic[]): CompileHost => {
+  const folder = host.resolve(file, lock.base.path);
+  const config = host.resolve(`${folder.replace(/\/$/, "")}/`, "config.json");
+  const tokenizer = host.resolve(`${folder.replace(/\/$/, "")}/`, "tokenizer.json");
+  const said = new Set<string>();
+  const drift = (what: string, about: Diagnostic["about"]): void => {
+    if (said.has(what)) return;
+    said.add(what);
+    found.push(driftOf(what, file, about));
+  };
+  const base = { block: "base" };
+  return {
+    ...host,
+    read: (path) => {
+      const text = host.read(path);
+      if (path !== config) return text;
+      if (text === undefined) return lock.base.config.join("\n");
+      if (host.sha256(text) !== lock.base.config_sha256) drift(config, base);
+      const own = host.read(tokenizer);
+      if (own !== undefined && lock.base.tokenizer_sha256 !== undefined && host.sha256(own) !== lock.base.tokenizer_sha256)
+        drift(tokenizer, base);
+      return text;
+    },
+    headers: async (path) => {
+      const absent = path === folder && host.list(folder) === undefined;
+      if (absent && lock.base.tensors && lock.base.header_sha256 !== undefined)
+        return { tensors: expandTensors(lock.base.tensors)!, sha256: lock.base.header_sha256 };
+      const read = await host.headers(path);
+      if (path === folder && "sha256" in read && lock.base.header_sha256 !== undefined && read.sha256 !== lock.base.header_sha256)
+        drift(`the header of the weights in ${path}`, base);
+      return read;
+    },
+    ...(host.rows && { rows: (path, split, columns) => lockedRows(path, split, columns, host, lock, file) }),
+  };
+};
+
+const lockedRows = async (
+  path: string,
+  split: Split,
+  columns: readonly string[],
+  host: CompileHost,
+  lock: Lock,
+  file: string,
+): Promise<readonly Diagnostic[]> => {
+  const locked = Object.entries(lock.data).find(([name, own]) => name.endsWith(`.${split.name}`) && own.path === split.path)?.[1];
+  const sample = await host.sample?.(path);
+  if (!locked) return host.rows!(path, split, columns);
+  if (sample) {
+    const same = sample.bytes === locked.bytes && sample.sample_sha256 === locked.sample_sha256;
+    return [...(same ? [] : [driftOf(path, file, undefined)]), ...(await host.rows!(path, split, columns))];
+  }
+  return columns
+    .filter((column) => !locked.columns.includes(column))
+    .map((column) => {
+      const near = nearest(column, locked.columns);
+      return diagnostics.template_column(
+        undefined,
+        { path, column },
+        {
+          about: { column, ...(near !== undefined && { instead: near }) },
+          label: "no such column",
+          notes: [{ message: `columns, by the lock file: ${locked.columns.join(", ")}` }],
+          ...(near !== undefined && { help: `did you mean \`{${near}}\`?` }),
+        },
+      );
+    });
+};
+
+export const driftOf = (what: string, file: string, about: Diagnostic["about"]): Diagnostic =>
+  diagnostics.lock_drift(
+    undefined,
+    { what, lock: lockOf(file) },
+    { ...(about && { about }), help: `if the change is meant, write it anew: \`peft plan ${file} --lock\`` },
+  );
+
+/** What a block's token counts follow from. */
+export const rowsKey = (data: Data, split: Split, length: number | undefined, sha256: CompileHost["sha256"]): string =>
+  sha256(JSON.stringify([data.prompt ?? null, data.answer, data.loss_on, split, length ?? null]));
+
+/** The blocks of a file that the lock counts, as the file stands now; and those it counted under other settings. */
+export const rowsFrom = (
+  lock: Lock,
+  checked: Checked,
+  sha256: CompileHost["sha256"],
+): { readonly rows: ReadonlyMap<string, RowFacts>; readonly changed: readonly string[] } => {
+  const rows = new Map<string, RowFacts>();
+  const changed: string[] = [];
+  for (const [block, key] of blockKeys(checked, sha256)) {
+    const locked: LockedRows | undefined = lock.rows[block];
+    if (locked && locked.of !== key) changed.push(block);
+    else if (locked) rows.set(block, locked);
+  }
+  return { rows, changed };
+};
+
+/** `train menu` → what its counts follow from. Of several evaluations of one subject the first counts. */
+export const blockKeys = (checked: Checked, sha256: CompileHost["sha256"]): ReadonlyMap<string, string> => {
+  const keys = new Map<string, string>();
+  const blocks = [
+    ...checked.trains.map((plan) => ({ name: `train ${plan.adapter}`, ...plan })),
+    ...checked.evaluates.map((plan) => ({ name: `evaluate ${plan.subject}`, ...plan })),
+  ];
+  for (const { name, data, split, sequence_len } of blocks) {
+    const block = checked.data.get(data);
+    const own = block?.splits.find((one) => one.name === split);
+    if (block && own && !keys.has(name)) keys.set(name, rowsKey(block, own, sequence_len, sha256));
+  }
+  return keys;
+};

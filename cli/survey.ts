@@ -1,0 +1,154 @@
+// A compiled pipeline -> what its data is in tokens, block by block, and what is wrong with it. Reads every row, as a run would, and
+// no weight. `check --data`, `plan --lock`, `data`, and every run whose file holds a budget over its rows.
+
+import { dirname } from "node:path";
+import type { RowFacts } from "../compiler/fact-table.ts";
+import { placed } from "../compiler/places.ts";
+import { auditDuplicates, auditEnds, auditTexts, auditTokenizer } from "../runtime/data/audit.ts";
+import { type Examples, type ExamplesReport, readExamples } from "../runtime/data/examples.ts";
+import { placeOf, readRows } from "../runtime/data/read.ts";
+import { fillTemplate, parseTemplate } from "../runtime/data/template.ts";
+import { blaming, DiagnosticError } from "../runtime/diagnostic-error.ts";
+import { type Host, joinPath } from "../runtime/host.ts";
+import { nodeHost } from "../runtime/node-host.ts";
+import { openTokenizer, type Tokenizer } from "../runtime/tokenizer.ts";
+import type { Diagnostic } from "../spec/diagnostic.ts";
+import type { Data, Job, Split } from "../spec/job.ts";
+import { seenFrom } from "./compile-host.ts";
+import type { Prepared } from "./prepare.ts";
+import { standardInput } from "./sources.ts";
+
+/** One split as the blocks that read it see it. */
+export interface Surveyed {
+  /** `train menu`, `evaluate menu`, … */
+  readonly blocks: readonly string[];
+  /** Those of them whose budgets these rows are held to. */
+  readonly counted: readonly string[];
+  readonly data: Data;
+  readonly split: Split;
+  readonly limit: number;
+  readonly examples: Examples;
+  readonly report: ExamplesReport;
+}
+
+export interface Survey {
+  readonly splits: readonly Surveyed[];
+  /** By block. */
+  readonly rows: ReadonlyMap<string, RowFacts>;
+  readonly found: readonly Diagnostic[];
+  readonly tokenizer?: Tokenizer;
+  readonly host: Host;
+  readonly folder: string;
+}
+
+export const surveyData = async ({ source, checked, job }: Prepared, cwd: string): Promise<Survey> => {
+  if (!checked || !job) throw new Error("a survey needs a file that was compiled to its plan");
+  const host = seenFrom(nodeHost, cwd);
+  const folder = source.file === standardInput ? "" : dirname(source.file).replace(/^\.$/, "");
+  const found: Diagnostic[] = [];
+  const tell = (diagnostics: readonly Diagnostic[]): void => void found.push(...diagnostics.map((one) => placed(one, checked.source)));
+  const attempt = async <T>(body: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await body();
+    } catch (error) {
+      if (!(error instanceof DiagnosticError)) throw error;
+      tell(error.diagnostics);
+      return undefined;
+    }
+  };
+  const about = { block: `base ${job.base.name}` };
+  const base = /^([/\\]|[A-Za-z]:)/.test(job.base.path) ? job.base.path : joinPath(folder, job.base.path);
+  const tokenizer = await attempt(() => blaming(about, () => openTokenizer(host, base)));
+  if (!tokenizer) return { splits: [], rows: new Map(), found, host, folder };
+  tell((await auditTokenizer(host, base, tokenizer)).map((one) => ({ ...one, about })));
+
+  const splits: Surveyed[] = [];
+  for (const use of usesOf(job)) {
+    const { data, split, limit } = use;
+    const read = await attempt(() => readExamples(host, data, split, folder, tokenizer, { limit, vocabulary: job.base.vocab_size }));
+    if (!read) continue;
+    const { examples, report } = read;
+    splits.push({ ...use, examples, report });
+    const where = { block: `data ${data.name}`, part: split.name };
+    tell([...report.warnings, ...auditEnds(examples, tokenizer.eos, report.path)].map((one) => ({ ...one, about: one.about ?? where })));
+    const texts = await attempt(() => someTexts(host, data, split, folder));
+    tell(auditTexts(texts ?? [], tokenizer).map((one) => ({ ...one, about: where })));
+  }
+  tell(duplicates(splits));
+  const rows = new Map(
+    splits.flatMap(({ counted, report }) =>
+      counted.map((block): [string, RowFacts] => [
+        block,
+        { rows: report.rows, tokens: report.tokens, labels: report.labels, truncated: report.truncated },
+      ]),
+    ),
+  );
+  return { splits, rows, found: distinct(found), tokenizer, host, folder };
+};
+
+/** Every split that a block reads, once per length it is cut to. Of several evaluations of one subject, the first counts. */
+const usesOf = (job: Job) => {
+  const uses = new Map<string, { blocks: string[]; counted: string[]; data: Data; split: Split; limit: number }>();
+  const named = new Set<string>();
+  const blocks = [
+    ...job.train.map((block) => ({ ...block, name: `train ${block.adapter}` })),
+    ...job.evaluate.map((block) => ({ ...block, name: `evaluate ${block.subject}` })),
+  ];
+  for (const { name, data, split, sequence_len } of blocks) {
+    const key = `${data}.${split} ${sequence_len}`;
+    const block = job.data.find((one) => one.name === data)!;
+    const use = uses.get(key) ?? {
+      blocks: [],
+      counted: [],
+      data: block,
+      split: block.splits.find((one) => one.name === split)!,
+      limit: sequence_len,
+    };
+    use.blocks.push(name);
+    if (!named.has(name)) use.counted.push(name);
+    named.add(name);
+    uses.set(key, use);
+  }
+  return [...uses.values()];
+};
+
+const most = 200;
+
+/** Prompts and answers of the first rows, as text. */
+const someTexts = async (host: Host, data: Data, split: Split, folder: string) => {
+  const templates = [data.prompt, data.answer].flatMap((template) => (template === undefined ? [] : [parseTemplate(template)]));
+  const rows = await readRows(
+    host,
+    { ...split, rows: Math.min(most, split.rows ?? most) },
+    folder,
+    templates.flatMap(({ columns }) => columns),
+  );
+  return rows.flatMap((row) =>
+    templates.map((template) => ({
+      text: fillTemplate(template, row.values),
+      place: placeOf(split, joinPath(folder, split.path), row.number),
+    })),
+  );
+};
+
+const duplicates = (splits: readonly Surveyed[]): readonly Diagnostic[] => {
+  const read = (verb: string): readonly Surveyed[] => splits.filter(({ blocks }) => blocks.some((block) => block.startsWith(`${verb} `)));
+  const nameOf = ({ data, split }: Surveyed): string => `${data.name}.${split.name}`;
+  return read("train").flatMap((one) =>
+    read("evaluate").flatMap((other) =>
+      // One split evaluated on purpose, or two that overlap in one file: the compiler says that.
+      one.split.path === other.split.path
+        ? []
+        : auditDuplicates({ name: nameOf(one), examples: one.examples }, { name: nameOf(other), examples: other.examples }).map(
+            (found) => ({
+              ...found,
+              about: { block: `data ${other.data.name}`, part: other.split.name },
+            }),
+          ),
+    ),
+  );
+};
+
+const distinct = (found: readonly Diagnostic[]): readonly Diagnostic[] => [
+  ...new Map(found.map((one) => [`${one.code} ${one.at?.start} ${one.message}`, one])).values(),
+];

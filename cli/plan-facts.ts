@@ -59,6 +59,10 @@ export interface TrainFacts {
   readonly flopsPerToken: number;
   readonly calls: number;
   readonly kernels: number;
+  /** Layers whose activations are computed again, to keep a budget. */
+  readonly recompute: number;
+  /** Bytes of optimizer state that lie outside the device's memory. */
+  readonly paged: number;
 }
 
 export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
@@ -135,6 +139,8 @@ const trainFacts = (train: Train, job: Job): TrainFacts => {
     memory: parts,
     peak: job.plan[`train ${train.adapter}`] ?? 0,
     flopsPerToken: Math.round(flops(step, job, sizes) / (train.micro_batch_size * length)),
+    recompute: train.recompute ?? 0,
+    paged: train.pages ? train.state.reduce((sum, { value }) => sum + 4 * Number(job.values[value]!.shape[0]), 0) : 0,
     calls: step.calls.length,
     kernels: step.calls.reduce((sum, { segment }) => sum + job.segments[segment]!.kernels.length, 0),
   };

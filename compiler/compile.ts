@@ -18,6 +18,7 @@ import { checkUnused } from "./check-unused.ts";
 import type { Context } from "./expressions.ts";
 import type { RowFacts } from "./fact-table.ts";
 import { adapterFileBytes } from "./facts.ts";
+import { fit } from "./fit.ts";
 import type { CompileHost } from "./host.ts";
 import { type Lowered, lower } from "./lower.ts";
 import { expandPoints, type Point, type PointSet } from "./points.ts";
@@ -88,6 +89,7 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   let lowered: Lowered | undefined;
   const needs = requireNeeds(checked.requires, checked.trains);
   if ((options.goal !== "check" || needs !== "check") && !failed()) lowered = lower(checked, host, context);
+  if (lowered && !failed()) lowered = fit(checked, lowered, host);
   if (failed()) lowered = undefined;
   await requireFacts(checked, lowered, needs === "kernels", options, context);
   if (!lowered || failed()) return { diagnostics, texts, resolved, points, checked, levels };

@@ -116,7 +116,7 @@ export const factTable: Readonly<Record<string, Fact>> = {
     ofBase: true,
     needs: onPlan,
     value: ({ verb, name }, { job }) => job?.plan[`${verb} ${name}`],
-    help: "lower `micro_batch_size` or `sequence_len` of the block, or raise the bound",
+    help: "this is the least that recomputation and paged optimizer state leave: lower `micro_batch_size` or `sequence_len`, store the base in fewer bits, or raise the bound",
   },
   flops: {
     says: "floating-point operations of one optimizer step, or of one batch of an evaluation, at its largest",

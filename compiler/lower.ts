@@ -17,15 +17,23 @@ import { type Instance, modulesOf, type ParamSpec, parametersOf } from "./instan
 import { adaptersIn, layersOf } from "./layers.ts";
 import { changedPlaces, unmergeable } from "./merging.ts";
 import { ops } from "./ops/index.ts";
-import { aligned, bytesOf, layOut, peakOf, place } from "./place.ts";
-import { evaluationProgram, generationProgram, gradientOf, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
+import { layOut, peakOf, place } from "./place.ts";
+import { arenaElements, memoryPlan, placeAdapter } from "./place-adapter.ts";
+import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
 import { printSegment } from "./segments.ts";
-import { buildAccumulate, buildUpdate, chunk, type Update } from "./update.ts";
+import { buildAccumulate, buildUpdate, pageSize, type Update } from "./update.ts";
 
 export interface Lowered {
   readonly job: Job;
   /** Segment graphs by id, to be printed for a target. */
   readonly segments: ReadonlyMap<string, SegmentGraph>;
+}
+
+/** What one training gives up for memory. */
+export interface Saving {
+  /** Layers, from the first, whose activations are computed again. */
+  readonly recompute: number;
+  readonly paged: boolean;
 }
 
 interface Planned {
@@ -36,7 +44,12 @@ interface Planned {
 const round8 = (n: number): number => Math.ceil(n / 8) * 8;
 
 /** Undefined after a report. */
-export const lower = (checked: Checked, host: CompileHost, context: Context): Lowered | undefined => {
+export const lower = (
+  checked: Checked,
+  host: CompileHost,
+  context: Context,
+  savings: ReadonlyMap<string, Saving> = new Map(),
+): Lowered | undefined => {
   const { base, adapters, trains, evaluates, merges } = checked;
   const programs = new Map<string, Planned>();
   const models = new Map<string, Model | undefined>();
@@ -69,7 +82,9 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
     const { virtual } = model.extent;
     const dims = dimsOf(plan.micro_batch_size, length);
     const step = `train.${i}.step`;
-    const graph = trainingProgram(model, { sizes: dims, vocabulary });
+    const saving = savings.get(plan.adapter) ?? { recompute: 0, paged: false };
+    const paged = saving.paged || plan.paged;
+    const graph = trainingProgram(model, { sizes: dims, vocabulary, recompute: saving.recompute });
     programs.set(step, { graph, dims });
     const accumulating = plan.gradient_accumulation_steps > 1;
     const elements = arenaElements(adapter);
@@ -84,11 +99,16 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       checked.library,
       checked.scope,
       context,
+      paged,
     );
     if (!update) return undefined;
     updates.set(plan.adapter, update);
+    const pages = update.pages?.map((page, k) => {
+      programs.set(`train.${i}.update.${k}`, { graph: page, dims });
+      return `train.${i}.update.${k}`;
+    });
     programs.set(`train.${i}.norm`, { graph: update.norm, dims });
-    programs.set(`train.${i}.update`, { graph: update.program, dims });
+    if (!pages) programs.set(`train.${i}.update`, { graph: update.program, dims });
     if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements), dims });
     jobTrains.push({
       adapter: plan.adapter,
@@ -113,6 +133,8 @@ export const lower = (checked: Checked, host: CompileHost, context: Context): Lo
       update: `train.${i}.update`,
       scalars: update.scalars,
       rate: update.rate,
+      ...(pages && { pages: { elements: pageSize(elements), programs: pages } }),
+      ...(saving.recompute > 0 && { recompute: saving.recompute }),
       state: update.states.map((state) => ({ value: `${adapter.name}.${state.name}`, init: state.init })),
     });
   }
@@ -358,45 +380,6 @@ const adapterParameter = (param: AdapterParam): Parameter => ({
             : { kind: "draw", ...param.source },
 });
 
-/** f32 elements of an adapter's flat arena, padding included. */
-const arenaElements = (adapter: AdapterPlan): number =>
-  adapter.params.filter((param) => param.trained).reduce((sum, param) => sum + aligned(4 * Number(product(param.shape))) / 4, 0);
-
-const placeAdapter = (
-  adapter: AdapterPlan,
-  update: Update | undefined,
-  accumulating: boolean,
-  training: boolean,
-  put: (arena: string, types: readonly (readonly [string, TensorType])[]) => void,
-  globals: Map<string, Value>,
-  f32: (shape: readonly Dim[]) => TensorType,
-): void => {
-  const trained = adapter.params.filter((param) => param.trained);
-  put(
-    `${adapter.name}.parameters`,
-    trained.map((param) => [param.name, f32(param.shape)]),
-  );
-  const elements = arenaElements(adapter);
-  const flat = (name: string): void => {
-    globals.set(name, { ...f32([elements]), place: { arena: name, offset: 0 } });
-    for (let i = 0; i * chunk < elements && elements > chunk; i++)
-      globals.set(`${name}[${i}]`, { ...f32([Math.min(chunk, elements - i * chunk)]), place: { arena: name, offset: 4 * i * chunk } });
-  };
-  flat(`${adapter.name}.parameters`);
-  for (const param of adapter.params)
-    if (!param.trained) globals.set(param.name, { dtype: param.dtype, shape: param.shape, place: { own: true } });
-  if (!training) return;
-  put(
-    `${adapter.name}.gradients`,
-    trained.map((param) => [gradientOf(param.name), f32(param.shape)]),
-  );
-  flat(`${adapter.name}.gradients`);
-  for (const name of [...(accumulating ? ["accumulated"] : []), ...(update?.states.map((state) => state.name) ?? [])]) {
-    put(`${adapter.name}.${name}`, [[`${adapter.name}.${name}`, f32([elements])]]);
-    flat(`${adapter.name}.${name}`);
-  }
-};
-
 const flopsOf = (segment: SegmentGraph): Dim =>
   reachable(segment.outputs.map((output) => output.node)).reduce<Dim>((sum, node) => {
     const op = ops.get(node.op)!;
@@ -463,34 +446,4 @@ const mergeTensors = (
 const holderOf = (root: Instance, param: ParamSpec): { readonly module: Instance; readonly name: string } => {
   for (const module of modulesOf(root)) for (const [name, own] of module.params) if (own === param) return { module, name };
   throw new Error(`${param.path} belongs to no module`);
-};
-
-const memoryPlan = (
-  globals: ReadonlyMap<string, Value>,
-  arenas: Readonly<Record<string, number>>,
-  adapters: ReadonlyMap<string, AdapterPlan>,
-  sizes: Readonly<Record<string, number>>,
-  programs: Readonly<Record<string, Program>>,
-  trains: readonly Train[],
-  evaluates: readonly Evaluate[],
-): Record<string, number> => {
-  const plan: Record<string, number> = { weights: 0, caches: 0, batch: arenas.batch ?? 0 };
-  for (const [name, value] of globals)
-    if ("own" in value.place) plan[name.startsWith("cache(") ? "caches" : "weights"]! += bytesOf(value, sizes);
-  for (const name of adapters.keys())
-    for (const part of ["parameters", "gradients", "accumulated"])
-      if (arenas[`${name}.${part}`] !== undefined) plan[`${name}.${part}`] = arenas[`${name}.${part}`]!;
-  for (const train of trains) {
-    plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), 0);
-    plan[`train ${train.adapter}`] = Math.max(
-      plan[`train ${train.adapter}`] ?? 0,
-      programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!,
-    );
-  }
-  for (const { subject, program, generator } of evaluates) {
-    plan[`evaluate ${subject}`] = Math.max(plan[`evaluate ${subject}`] ?? 0, programs[program]!.peak);
-    if (generator) plan[`generate ${subject}`] = Math.max(plan[`generate ${subject}`] ?? 0, programs[generator]!.peak);
-  }
-  plan.activations = arenas.activations ?? 0;
-  return plan;
 };

@@ -25,6 +25,8 @@ export interface TrainPlan {
   readonly gradient_accumulation_steps: number;
   readonly sequence_len?: number;
   readonly max_grad_norm?: number;
+  /** Whether optimizer state lies outside the device's memory. */
+  readonly paged: boolean;
   readonly seed: number;
   readonly packing: boolean;
   readonly shuffle: boolean;
@@ -169,6 +171,7 @@ export const trainTable: Record<string, Setting> = {
   gradient_accumulation_steps: { type: "int", atLeast: 1, doc: "micro-batches per optimizer step" },
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
   max_grad_norm: { type: "float", atLeast: 0, doc: "gradients are scaled down to this norm" },
+  state: { type: { oneOf: ["resident", "paged"] }, doc: "where optimizer state lies: in the device's memory, or outside it in pages" },
   seed: { type: "int", doc: "everything random follows from it" },
   packing: { type: "bool", doc: "rows hold as many examples as fit into sequence_len; no token sees another example's" },
   shuffle: { type: "bool", doc: "a new order each epoch" },
@@ -234,6 +237,7 @@ export const readTrain = (
     gradient_accumulation_steps: settings.number("gradient_accumulation_steps") ?? 1,
     ...optional("sequence_len"),
     ...optional("max_grad_norm"),
+    paged: settings.text("state") === "paged",
     seed: settings.number("seed") ?? 0,
     packing: settings.flag("packing") ?? false,
     shuffle: settings.flag("shuffle") ?? true,

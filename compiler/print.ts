@@ -1,7 +1,7 @@
 // Every level as text: what `--emit` shows and the golden files hold. Headers carry counters, so that a lost fusion or a
 // larger buffer is a difference in review.
 
-import type { Job } from "../spec/job.ts";
+import type { Job, Place } from "../spec/job.ts";
 import type { Checked } from "./check.ts";
 import { elaborate } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
@@ -69,19 +69,17 @@ export const printTraining = ({ job, segments }: Lowered): string => {
   return [...programs, ...bodies].join("\n\n");
 };
 
+const placed = (place: Place): string => ("own" in place ? "own" : "paged" in place ? "paged" : `${place.arena}+${place.offset}`);
+
 /** Every value with its place. */
 export const printMemory = (job: Job): string => {
   const lines = [`memory of ${job.name}`, ...Object.entries(job.arenas).map(([name, bytes]) => `  arena ${name}: ${bytes} bytes`)];
   for (const [name, value] of Object.entries(job.values))
-    lines.push(
-      `  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${"own" in value.place ? "own" : `${value.place.arena}+${value.place.offset}`}`,
-    );
+    lines.push(`  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${placed(value.place)}`);
   for (const [program, { values }] of Object.entries(job.programs)) {
     lines.push(`program ${program}`);
     for (const [name, value] of Object.entries(values))
-      lines.push(
-        `  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${"own" in value.place ? "own" : `${value.place.arena}+${value.place.offset}`}`,
-      );
+      lines.push(`  ${name}: ${value.dtype}[${value.shape.join(", ")}] ${placed(value.place)}`);
   }
   return lines.join("\n");
 };

@@ -28,6 +28,8 @@ export interface ProgramGraph {
 export interface ProgramOptions {
   readonly sizes: Readonly<Record<string, number>>;
   readonly vocabulary: number;
+  /** Layers of the repeated part, from the first, whose activations are not kept but computed again. */
+  readonly recompute?: number;
 }
 
 export const gradientOf = (param: string): string => `gradient(${param})`;
@@ -273,11 +275,15 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
     known.set(key, { live: here, backward: built });
     return built;
   });
+  const savedOf = (p: Prepared, i: number) =>
+    backward[i]!.saved.map((node, k) => ({ name: `saved${k}`, value: `${p.stage.name}/saved${k}`, node }));
+  // Stage 0 is what stands before the layers. Of an earlier layer the activations are kept longest, so those go first.
+  const again = (i: number): boolean => i >= 1 && i <= (options.recompute ?? 0) && backward[i]!.saved.length > 0;
   for (const [i, p] of prepared.entries()) {
     if (i === prepared.length - 1 || p.outputs.length === 0) continue;
     record.add(p.graph, `${kindOf(p.stage)}.forward`, record.endsOf(p), [
       ...p.outputs.map((node, k) => ({ name: `y${k}`, value: `${p.stage.name}/${k}`, node })),
-      ...backward[i]!.saved.map((node, k) => ({ name: `saved${k}`, value: `${p.stage.name}/saved${k}`, node })),
+      ...(again(i) ? [] : savedOf(p, i)),
     ]);
   }
 
@@ -293,6 +299,7 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
     const { gradients, saved, seeds } = backward[i]!;
     const last = i === prepared.length - 1;
     if (gradients.size === 0 && !last) continue;
+    if (again(i)) record.add(p.graph, `${kindOf(p.stage)}.recompute`, record.endsOf(p), savedOf(p, i));
     const ends = record.endsOf(p);
     for (const [k, node] of saved.entries()) ends.set(node, { name: `saved${k}`, value: `${p.stage.name}/saved${k}` });
     for (const [k, node] of seeds) ends.set(node, { name: `d${k}`, value: sums.get(gradientOf(`${p.stage.name}/${k}`))! });

@@ -17,6 +17,8 @@ import { cut, substitute } from "./segments.ts";
 import { describe, number, type Scope, scopeOf, type Value } from "./values.ts";
 
 export interface Update {
+  /** With paged state: the programs of one update, a page each. */
+  readonly pages?: readonly ProgramGraph[];
   /** The gradients' norm, and the vector of factors that the program below reads. Nothing is changed yet. */
   readonly norm: ProgramGraph;
   readonly program: ProgramGraph;
@@ -38,6 +40,7 @@ export const buildUpdate = (
   library: Library,
   scope: Scope,
   context: Context,
+  paged = false,
 ): Update | undefined => {
   const definition = findDefinition("optimizer", optimizer, library, context);
   const curve = schedule && findDefinition("schedule", schedule, library, context);
@@ -95,6 +98,16 @@ export const buildUpdate = (
   for (const [i, count] of counts.entries()) measure.record(squares(count), { g: part(gradients, i) }, [`squares${i}`]);
   const sums = Object.fromEntries(counts.map((_, i) => [`s${i}`, `squares${i}`]));
   measure.record(clip(counts.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", factors]);
+  const pages = paged
+    ? pageProgram(
+        adapter,
+        elements,
+        gradients,
+        factors,
+        states,
+        (count) => equationsOf(definition, settings, states, count, leaves, inner)!.segment,
+      )
+    : undefined;
   const move = recorder();
   for (const [i, equation] of equations.entries()) {
     const bound: Record<string, string> = { p: part(`${adapter}.parameters`, i), g: part(gradients, i), factors };
@@ -113,11 +126,47 @@ export const buildUpdate = (
       inputs: [...(scalars.length > 0 ? [`${adapter}.scalars`] : []), ...parts],
       outputs: ["norm", factors],
     },
+    ...(pages && { pages }),
     program: { steps: move.steps, values: move.values, inputs: [factors, ...parts], outputs: [] },
     scalars,
     rate: expressionOf(rate),
     states,
   };
+};
+
+/** Elements of a page: a sixteenth of the state, 4 MiB at most; starts are multiples of 256 bytes. */
+export const pageSize = (elements: number): number => Math.min(1 << 20, Math.max(4096, 64 * Math.ceil(elements / (16 * 64))));
+
+/** Ranges of an arena that pages stand for, and where a page of state lies while it is in memory. */
+export const pagesOf = (elements: number): { readonly first: number; readonly count: number; readonly place: string }[] =>
+  Array.from({ length: Math.ceil(elements / pageSize(elements)) }, (_, i) => {
+    const size = pageSize(elements);
+    const count = Math.min(size, elements - i * size);
+    return { first: i * size, count, place: count === size ? "page" : "rest" };
+  });
+
+const pageProgram = (
+  adapter: string,
+  elements: number,
+  gradients: string,
+  factors: string,
+  states: readonly { readonly name: string }[],
+  equation: (count: number) => SegmentGraph,
+): ProgramGraph[] => {
+  const segments = new Map<number, SegmentGraph>();
+  return pagesOf(elements).map(({ count, place }, i) => {
+    const segment = segments.get(count) ?? equation(count);
+    segments.set(count, segment);
+    const bound: Record<string, string> = { p: `${adapter}.parameters{${i}}`, g: `${gradients}{${i}}`, factors };
+    for (const { name } of states) bound[name] = `${adapter}.${name}[${place}]`;
+    const one = recorder();
+    one.record(
+      segment,
+      bound,
+      ["p", ...states.map((state) => state.name)].map((name) => bound[name]!),
+    );
+    return { steps: one.steps, values: one.values, inputs: [factors, bound.g!], outputs: [] };
+  });
 };
 
 /** Steps and the types of the values they touch. */

@@ -22,6 +22,13 @@ export interface WritableFile {
   abort(): Promise<void>;
 }
 
+/** A file of a known size that is read and written at any position. Zeros at first; gone after `close`. */
+export interface PageFile {
+  read(position: number, into: Uint8Array): Promise<void>;
+  write(position: number, from: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface Entry {
   readonly name: string;
   readonly kind: "file" | "folder";
@@ -33,6 +40,8 @@ export interface Host {
   read(path: string): Promise<Uint8Array>;
   open(path: string): Promise<ReadableFile>;
   create(path: string): Promise<WritableFile>;
+  /** Where there are files that can be written at any position. */
+  pages?(path: string, bytes: number): Promise<PageFile>;
   /** Sorted by name; an absent folder is a diagnostic. */
   list(folder: string): Promise<readonly Entry[]>;
   /** With its parents; an existing one is fine. */

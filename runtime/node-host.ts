@@ -4,7 +4,7 @@
 import { promises as fs } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { DiagnosticError } from "./diagnostic-error.ts";
-import { type FileTrouble, fileError, type Host, type ReadableFile, type WritableFile } from "./host.ts";
+import { type FileTrouble, fileError, type Host, type PageFile, type ReadableFile, type WritableFile } from "./host.ts";
 
 const troubles: Readonly<Record<string, FileTrouble>> = {
   ENOENT: "missing",
@@ -38,6 +38,33 @@ const syncFolder = async (folder: string): Promise<void> => {
   const handle = await fs.open(folder, "r");
   await handle.sync().finally(() => handle.close());
 };
+
+const openPages = (path: string, bytes: number): Promise<PageFile> =>
+  attempt("write", path, async () => {
+    const handle = await fs.open(path, "w+");
+    await handle.truncate(bytes);
+    const whole = async (count: number, move: (done: number) => Promise<number>): Promise<void> => {
+      for (let done = 0; done < count; ) {
+        const moved = await move(done);
+        if (moved === 0) throw fileError("shrank", "read", path);
+        done += moved;
+      }
+    };
+    return {
+      read: (position, into) =>
+        attempt("read", path, () =>
+          whole(into.length, async (done) => (await handle.read(into, done, into.length - done, position + done)).bytesRead),
+        ),
+      write: (position, from) =>
+        attempt("write", path, () =>
+          whole(from.length, async (done) => (await handle.write(from, done, from.length - done, position + done)).bytesWritten),
+        ),
+      close: async () => {
+        await handle.close();
+        await fs.rm(path, { force: true });
+      },
+    };
+  });
 
 const openFile = (path: string): Promise<ReadableFile> =>
   attempt("read", path, async () => {
@@ -126,6 +153,7 @@ export const nodeHost: Host = {
   },
   read: (path) => attempt("read", path, () => fs.readFile(path)),
   open: openFile,
+  pages: openPages,
   create: createFile,
   list: (folder) =>
     attempt("read", folder, async () =>

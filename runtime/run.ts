@@ -20,6 +20,7 @@ import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { initAdapter } from "./init.ts";
 import { measureInference } from "./measure.ts";
+import { openPaged } from "./paged.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { stateOf, totalSteps, trainAdapter } from "./train.ts";
@@ -147,7 +148,7 @@ const prepare = async (
   checkpoint: Checkpoint | undefined,
   baseFolder: string,
 ): Promise<Running> => {
-  const { host, listen, out } = options;
+  const { host, choice, listen, out } = options;
   listen({ kind: "phase", title: "load the base" });
   await loadParameters(
     job,
@@ -233,17 +234,19 @@ const prepare = async (
         { name: "history", dtype: "f32" as const, shape: [3, history.length / 3] },
       ];
       const identity = { seed: train.seed, job: await fingerprint(job) };
+      const paged = await openPaged(job, train, session, host, choice.device.name === "cpu" ? stateFolder : undefined);
       const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, bytes) => {
         const whole = job.values[name]?.dtype === "i32";
         const place = [bytes.buffer, bytes.byteOffset, bytes.byteLength / 4] as const;
-        if (whole) return session.write(name, new Int32Array(...place));
+        if (whole) return paged.session.write(name, new Int32Array(...place));
         const values = new Float32Array(...place);
-        return name === "history" ? history.set(values) : session.write(name, values);
+        return name === "history" ? history.set(values) : paged.session.write(name, values);
       });
       for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
       if (!restored) await initAdapter(job, adapterOf(job, train.adapter), session);
       listen({ kind: "phase", title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}` });
-      const outcome = await trainAdapter(job, train, examples, session, {
+      const outcome = await trainAdapter(job, train, examples, paged.session, {
+        update: paged.update,
         listen,
         history,
         places,
@@ -256,12 +259,13 @@ const prepare = async (
             position,
             identity,
             arrays,
-            async (name) => bytesOf(name === "history" ? history : await read(name)),
+            async (name) => bytesOf(name === "history" ? history : ((await paged.session.read(name)) as Float32Array)),
             train.checkpoint?.keep ?? 1,
           );
           listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
         },
       });
+      await paged.close();
       await ready.trained(train.adapter);
       if (!outcome.interrupted) await host.remove(stateFolder);
       const { losses, norms, rates, seconds } = outcome;

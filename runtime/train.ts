@@ -40,6 +40,8 @@ export interface TrainOptions {
   readonly places?: Int32Array | undefined;
   /** [3, total]: loss, norm and rate of each step so far; filled on, so that a resumed run has its whole curve. */
   readonly history: Float32Array;
+  /** Runs the update; by default the job's program. See paged.ts. */
+  readonly update?: (() => Promise<void>) | undefined;
   /** Called when the job says that state should be saved, and when training is interrupted. */
   readonly save?: ((position: Position) => Promise<void>) | undefined;
 }
@@ -140,7 +142,7 @@ export const trainAdapter = async (
     await session.run(train.norm, {});
     const norm = ((await session.read("norm", train.norm)) as Float32Array)[0]!;
     if (!Number.isFinite(norm)) await giveUp("gradient", norm);
-    await session.run(train.update, {});
+    await (options.update ?? (() => session.run(train.update, {})))();
     const rate = evaluateScalar(train.rate, names);
     history[step] = loss;
     history[total + step] = norm;

@@ -18,8 +18,11 @@ export interface TensorType {
   readonly shape: readonly Dim[];
 }
 
-/** Where a value lives: a byte offset into an arena, or memory of its own (frozen weights, caches). */
-export type Place = { readonly arena: string; readonly offset: number } | { readonly own: true };
+/**
+ * Where a value lives: a byte offset into an arena, memory of its own (frozen weights, caches), or outside the device's memory, from
+ * where pages of it are brought in.
+ */
+export type Place = { readonly arena: string; readonly offset: number } | { readonly own: true } | { readonly paged: true };
 
 export interface Value extends TensorType {
   readonly place: Place;
@@ -303,6 +306,10 @@ export interface Train {
   readonly scalars: readonly ScalarExpr[];
   /** The learning rate, for logs. */
   readonly rate: ScalarExpr;
+  /** Present when optimizer state is paged: the programs of one update, a page each, in place of `update`. */
+  readonly pages?: { readonly elements: number; readonly programs: readonly string[] };
+  /** Layers whose activations are computed again in the backward pass. */
+  readonly recompute?: number;
   /** Names of values that are optimizer state, all zero (or `init`) at the start. */
   readonly state: readonly { readonly value: string; readonly init: number }[];
 }

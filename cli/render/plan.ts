@@ -77,6 +77,8 @@ const trainBlock = (train: TrainFacts, paint: Paint): string => {
   const lines = [
     `${paint.strong(`train ${adapter}`)} on ${data}: ${length} of ${rows} rows, up to ${tokens} tokens each`,
     `  ${metric(flopsPerToken)}FLOPs per token, forward and backward; ${calls} calls and ${kernels} kernels per micro-batch`,
+    ...(train.recompute > 0 ? [`  activations of ${train.recompute} layers are computed again, to keep the budget`] : []),
+    ...(train.paged > 0 ? [`  optimizer state of ${bytes(train.paged)} is paged: it lies outside the device's memory`] : []),
     "",
   ];
   return `${lines.join("\n")}\n${table}`;

@@ -73,6 +73,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
   const memory = ({ value, dims, key }: ReturnType<typeof find>, at: Readonly<Record<string, number>> = dims): Data => {
     const length = elements(shapeAt(value.shape, at));
     if ("arena" in value.place) return view(arena(value.place.arena), value.place.offset, value.dtype, length);
+    if ("paged" in value.place) throw new Error(`${key} lies outside the device's memory`);
     let whole = own.get(key);
     if (!whole) {
       whole = new arrays[value.dtype](elements(shapeAt(value.shape, dims)));

@@ -99,6 +99,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
   const hold = (value: Value, dims: Dims, key: string): Held => {
     const bytes = bytesAt(value, dims);
     if ("own" in value.place) return { buffer: allocate(`own ${key}`, bytes), offset: 0, bytes };
+    if ("paged" in value.place) throw new Error(`${key} lies outside the device's memory`);
     const { arena, offset } = value.place;
     const size = job.arenas[arena];
     if (size === undefined) throw new Error(`the job has no arena ${arena}`);

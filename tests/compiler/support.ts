@@ -93,6 +93,7 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
         own.set(name, made);
         return made;
       }
+      if ("paged" in value.place) throw new Error(`${name} lies outside the device's memory`);
       // One double per four bytes: places are the same, only wider.
       const { arena, offset } = value.place;
       let memory = arenas.get(arena);

@@ -1,0 +1,95 @@
+// Where an adapter's tensors lie: parameters, gradients and each state of its optimizer flat in an arena each, whole, in the chunks
+// that one dispatch takes, and in pages where state is paged; and what the whole job needs, by part.
+
+import type { Evaluate, Program, Train, Value } from "../spec/job.ts";
+import { type Dim, product } from "./dims.ts";
+import type { TensorType } from "./graph.ts";
+import type { AdapterPlan } from "./inject.ts";
+import { aligned, bytesOf } from "./place.ts";
+import { gradientOf } from "./programs.ts";
+import { chunk, pagesOf, type Update } from "./update.ts";
+
+/** f32 elements of an adapter's flat arena, padding included. */
+export const arenaElements = (adapter: AdapterPlan): number =>
+  adapter.params.filter((param) => param.trained).reduce((sum, param) => sum + aligned(4 * Number(product(param.shape))) / 4, 0);
+
+export const placeAdapter = (
+  adapter: AdapterPlan,
+  update: Update | undefined,
+  accumulating: boolean,
+  training: boolean,
+  put: (arena: string, types: readonly (readonly [string, TensorType])[]) => void,
+  globals: Map<string, Value>,
+  f32: (shape: readonly Dim[]) => TensorType,
+): void => {
+  const trained = adapter.params.filter((param) => param.trained);
+  put(
+    `${adapter.name}.parameters`,
+    trained.map((param) => [param.name, f32(param.shape)]),
+  );
+  const elements = arenaElements(adapter);
+  const flat = (name: string): void => {
+    globals.set(name, { ...f32([elements]), place: { arena: name, offset: 0 } });
+    for (let i = 0; i * chunk < elements && elements > chunk; i++)
+      globals.set(`${name}[${i}]`, { ...f32([Math.min(chunk, elements - i * chunk)]), place: { arena: name, offset: 4 * i * chunk } });
+  };
+  flat(`${adapter.name}.parameters`);
+  for (const param of adapter.params)
+    if (!param.trained) globals.set(param.name, { dtype: param.dtype, shape: param.shape, place: { own: true } });
+  if (!training) return;
+  put(
+    `${adapter.name}.gradients`,
+    trained.map((param) => [gradientOf(param.name), f32(param.shape)]),
+  );
+  flat(`${adapter.name}.gradients`);
+  const whole = (name: string): void => {
+    put(name, [[name, f32([elements])]]);
+    flat(name);
+  };
+  if (accumulating) whole(`${adapter.name}.accumulated`);
+  const states = update?.states.map((state) => `${adapter.name}.${state.name}`) ?? [];
+  if (!update?.pages) {
+    for (const name of states) whole(name);
+    return;
+  }
+  const pages = pagesOf(elements);
+  for (const name of [`${adapter.name}.parameters`, `${adapter.name}.${accumulating ? "accumulated" : "gradients"}`])
+    for (const [i, { first, count }] of pages.entries())
+      globals.set(`${name}{${i}}`, { ...f32([count]), place: { arena: name, offset: 4 * first } });
+  for (const name of states) {
+    put(name, [[`${name}[page]`, f32([pages[0]?.count ?? 0])]]);
+    for (const { count, place } of pages) globals.set(`${name}[${place}]`, { ...f32([count]), place: { arena: name, offset: 0 } });
+    globals.set(name, { ...f32([elements]), place: { paged: true } });
+  }
+};
+
+/** What each part of the job takes, and the peak of each training, evaluation and generation; bytes. */
+export const memoryPlan = (
+  globals: ReadonlyMap<string, Value>,
+  arenas: Readonly<Record<string, number>>,
+  adapters: ReadonlyMap<string, AdapterPlan>,
+  sizes: Readonly<Record<string, number>>,
+  programs: Readonly<Record<string, Program>>,
+  trains: readonly Train[],
+  evaluates: readonly Evaluate[],
+): Record<string, number> => {
+  const plan: Record<string, number> = { weights: 0, caches: 0, batch: arenas.batch ?? 0 };
+  for (const [name, value] of globals)
+    if ("own" in value.place) plan[name.startsWith("cache(") ? "caches" : "weights"]! += bytesOf(value, sizes);
+  for (const name of adapters.keys())
+    for (const part of ["parameters", "gradients", "accumulated"])
+      if (arenas[`${name}.${part}`] !== undefined) plan[`${name}.${part}`] = arenas[`${name}.${part}`]!;
+  for (const train of trains) {
+    plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), 0);
+    plan[`train ${train.adapter}`] = Math.max(
+      plan[`train ${train.adapter}`] ?? 0,
+      programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!,
+    );
+  }
+  for (const { subject, program, generator } of evaluates) {
+    plan[`evaluate ${subject}`] = Math.max(plan[`evaluate ${subject}`] ?? 0, programs[program]!.peak);
+    if (generator) plan[`generate ${subject}`] = Math.max(plan[`generate ${subject}`] ?? 0, programs[generator]!.peak);
+  }
+  plan.activations = arenas.activations ?? 0;
+  return plan;
+};

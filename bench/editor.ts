@@ -37,10 +37,17 @@ const text = ((): string => {
   return `${parts.join("\n")}\n`;
 })();
 
-const milliseconds = async (client: Client, place: string): Promise<readonly number[]> => {
+interface Measured {
+  readonly times: readonly number[];
+  /** Processor time of the server per keystroke: what the median is on a machine that does nothing else. */
+  readonly processor: number | undefined;
+}
+
+const milliseconds = async (client: Client, place: string): Promise<Measured> => {
   const before = text.slice(0, text.indexOf(place) + place.length).split("\n");
   const at = { line: before.length - 1, character: before.at(-1)!.length };
   const times: number[] = [];
+  const used = client.processorTime();
   for (let i = 0; i < strokes; i++) {
     const typed = i % 2 === 0;
     const start = performance.now();
@@ -52,12 +59,14 @@ const milliseconds = async (client: Client, place: string): Promise<readonly num
     times.push(performance.now() - start);
     if (found.length > 0 !== typed) throw new Error(`${found.length} diagnostics after ${typed ? "typing" : "deleting"}`);
   }
-  return times.sort((a, b) => a - b);
+  const now = client.processorTime();
+  return { times: times.sort((a, b) => a - b), processor: used === undefined || now === undefined ? undefined : (now - used) / strokes };
 };
 
-const report = (what: string, times: readonly number[]): void => {
+const report = (what: string, { times, processor }: Measured): void => {
   const at = (share: number): string => times[Math.min(times.length - 1, Math.floor(share * times.length))]!.toFixed(1);
-  console.log(`${what.padEnd(28)} median ${at(0.5)} ms   95 % ${at(0.95)} ms   worst ${at(1)} ms`);
+  const alone = processor === undefined ? "" : `   processor ${processor.toFixed(1)} ms`;
+  console.log(`${what.padEnd(28)} median ${at(0.5)} ms   95 % ${at(0.95)} ms   worst ${at(1)} ms${alone}`);
 };
 
 const config = JSON.parse(readFileSync(fileURLToPath(new URL("../examples/quickstart/base/config.json", import.meta.url)), "utf8"));

@@ -5,7 +5,6 @@
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterFiles } from "../spec/job.ts";
-import type { AdapterParam } from "./amend.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type AdapterPlan, hasViews, type InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
@@ -38,7 +37,7 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
       ),
     );
   const config = interop && one && !part ? configOf(interop, adapter, root, context) : undefined;
-  return interop && config ? { library: "peft", config, tensors: tensorsOf(interop, adapter.params, context) } : own(adapter);
+  return interop && config ? { library: "peft", config, tensors: tensorsOf(interop, adapter, context) } : own(adapter);
 };
 
 const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
@@ -58,7 +57,7 @@ const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
   };
 };
 
-const tensorsOf = (interop: Interop, params: readonly AdapterParam[], context: Context): AdapterFiles["tensors"] =>
+const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: Context): AdapterFiles["tensors"] =>
   interop.tensors
     .flatMap(({ key, value }) => {
       const [first, ...others] = partsOf(value) ?? [];
@@ -70,15 +69,22 @@ const tensorsOf = (interop: Interop, params: readonly AdapterParam[], context: C
       }
       return params
         .filter((param) => param.local === first.name)
-        .map((param) => {
+        .flatMap((param) => {
+          // `*.NAME`: what all targets share is stored again with each of them.
+          if (key.startsWith("*."))
+            return targets.map((module) => ({
+              key: `base_model.model.${module.checkpoint}.${key.slice(2)}`,
+              parameter: param.name,
+              transposed: false,
+            }));
           const name = param.shared ? `base_model.${key}` : `base_model.model.${param.module.checkpoint}.${key}`;
-          if (others.length === 0 && first.sign === 1) return { key: name, parameter: param.name, transposed: false };
+          if (others.length === 0 && first.sign === 1) return [{ key: name, parameter: param.name, transposed: false }];
           const axis = value.kind === "call" ? axisOf(value) : 0;
           const parts = [first, ...others].map(({ name: local, sign }) => ({
             parameter: params.find((other) => other.local === local && other.module === param.module)!.name,
             sign,
           }));
-          return { key: name, parameter: param.name, transposed: false, joined: { axis, parts } };
+          return [{ key: name, parameter: param.name, transposed: false, joined: { axis, parts } }];
         });
     })
     .sort((a, b) => (a.key < b.key ? -1 : 1));

@@ -1,5 +1,6 @@
 // What the compiler may ask of the world. Everything else it does is pure, so it runs in a browser as it runs in Node.
 
+import type { File } from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { DType, Split } from "../spec/job.ts";
 import type { MetricSignature } from "../spec/metric.ts";
@@ -14,8 +15,8 @@ export interface StoredTensor {
 export interface CompileHost {
   /** The standard library: path inside stdlib/ → text. */
   readonly std: ReadonlyMap<string, string>;
-  /** Its files as JSON of their trees (spans say `std/PATH`), where they were read ahead of time; what is not there is parsed. */
-  readonly stdTrees?: ReadonlyMap<string, string>;
+  /** Its files as trees, or JSON of them (spans say `std/PATH`), where they were read ahead of time; what is not there is parsed. */
+  readonly stdTrees?: { readonly get: (path: string) => string | File | undefined };
   /** What `metrics` may list, by name. */
   readonly metrics: ReadonlyMap<string, MetricSignature>;
   /** Text of a file, undefined when there is none. */

@@ -70,7 +70,14 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, config: Config)
       if (given) settings.set(value.name, given);
     } else if (value.kind === "unary" && value.op === "not" && value.value.kind === "ref" && typeof stored === "boolean")
       settings.set(value.value.name, bool(!stored));
-    else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "pattern") {
+    else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "targets") {
+      const of = value.args[0]?.value;
+      if (of?.kind !== "ref") return { reason: `\`${key.text}\` is computed by ${method.name.text}` };
+      patterns.push({
+        setting: of.name,
+        exceptions: new Map((Array.isArray(stored) ? (stored as string[]) : []).map((name) => [name, true])),
+      });
+    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "pattern") {
       const of = value.args[0]?.value;
       const exceptions = new Map(Object.entries((stored as Record<string, unknown> | null | undefined) ?? {}));
       if (of?.kind === "ref") patterns.push({ setting: of.name, exceptions });
@@ -163,7 +170,8 @@ export const ownMethods = (config: Config, library: Library): Found | NotFound =
 export const suffixesOf = ({ lines }: Found): { readonly head: string; readonly tail: string }[] => {
   const suffixes = new Map<string, { readonly head: string; readonly tail: string }>();
   for (const { method } of lines) {
-    for (const { key } of interopOf(method)?.tensors ?? []) suffixes.set(`peft ${key}`, { head: "base_model.model.", tail: key });
+    for (const { key } of interopOf(method)?.tensors ?? [])
+      suffixes.set(`peft ${key}`, { head: "base_model.model.", tail: key.replace(/^\*\./, "") });
     for (const member of method.members)
       if (member.kind === "param") for (const { text } of member.names) suffixes.set(`own ${text}`, { head: "", tail: text });
   }
@@ -175,6 +183,8 @@ const settingOf = (stored: unknown, method: tree.MethodDef, setting: string): Va
   const type = method.parameters.find(({ name }) => name.text === setting)?.type?.text;
   if (typeof stored === "number") return type === "int" && Number.isInteger(stored) ? size(stored) : number(stored);
   if (typeof stored === "boolean") return bool(stored);
+  if (Array.isArray(stored) && stored.every((item) => typeof item === "number"))
+    return { kind: "list", items: stored.map((item) => number(item)) };
   return typeof stored === "string" ? { kind: "text", value: stored } : undefined;
 };
 

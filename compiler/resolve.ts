@@ -165,7 +165,8 @@ const createLibrary = (
       const file = `std/${path}`;
       texts.set(file, std.get(path)!);
       const ready = stdTrees?.get(path);
-      const result = ready === undefined ? parse(std.get(path)!, file) : { file: JSON.parse(ready) as tree.File, diagnostics: [] };
+      const tree = typeof ready === "string" ? (JSON.parse(ready) as tree.File) : ready;
+      const result = tree === undefined ? parse(std.get(path)!, file) : { file: tree, diagnostics: [] };
       for (const diagnostic of result.diagnostics) report(diagnostic);
       for (const item of result.file.items) {
         if (isDefinition(item) && !table.has(`${item.kind} ${item.name.text}`)) table.set(`${item.kind} ${item.name.text}`, item);

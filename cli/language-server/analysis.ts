@@ -9,6 +9,7 @@ import type { File, Span } from "../../grammar/tree.ts";
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { compileHost } from "../compile-host.ts";
 import { std } from "../embedded/std.ts";
+import { trees } from "../embedded/trees.ts";
 
 /** Codes of what the parser reports. */
 const syntax = /^PEFT01/;
@@ -74,7 +75,19 @@ const stampOf = (folder: string): string => {
   }
 };
 
+/** Trees of the standard library, read once for all analyses: nothing changes a tree. */
+const stdTrees = new Map<string, File>();
+
+const stdTree = (path: string): File | undefined => {
+  const known = stdTrees.get(path);
+  const text = known ? undefined : trees.get(path);
+  if (text === undefined) return known;
+  const read = JSON.parse(text) as File;
+  stdTrees.set(path, read);
+  return read;
+};
+
 const hostOver = (texts: OpenTexts, cache: HeaderCache): CompileHost => {
   const host = compileHost(texts, "/");
-  return { ...host, headers: (folder) => cache.read(folder, host.headers) };
+  return { ...host, stdTrees: { get: stdTree }, headers: (folder) => cache.read(folder, host.headers) };
 };

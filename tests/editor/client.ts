@@ -2,7 +2,7 @@
 // fresh folder beside the quickstart's base; `|` in a text marks the cursor.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -36,6 +36,8 @@ export interface Client {
   readonly published: (name: string) => Promise<readonly Diagnostic[]>;
   readonly write: (name: string, text: string) => void;
   readonly exitCode: () => Promise<number | null>;
+  /** Milliseconds of processor time that the server has used; undefined where the system does not say. */
+  readonly processorTime: () => number | undefined;
 }
 
 /** Where `|` stands, and the text without it. */
@@ -140,6 +142,15 @@ const start = async (connection: ProtocolConnection, child: ChildProcess, folder
       return published(name);
     },
     change,
+    processorTime: () => {
+      try {
+        // Fields 14 and 15, in hundredths of a second, behind the name in parentheses (proc(5)).
+        const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+        return 10 * (Number(fields[11]) + Number(fields[12]));
+      } catch {
+        return undefined;
+      }
+    },
     exitCode: () => new Promise((resolve) => (child.exitCode === null ? child.once("exit", resolve) : resolve(child.exitCode))),
   };
 };

@@ -18,6 +18,8 @@ export interface MethodCase {
   readonly adamw?: number;
   /** Standard deviation of what is added to PEFT's first tensors. */
   readonly noise?: number;
+  /** "own": our first values are compared, not loaded; what is stored has another form there, so losses alone are compared. */
+  readonly begins?: "own";
   /** Definitions of a project file that the adapter uses. */
   readonly definitions?: string;
 }

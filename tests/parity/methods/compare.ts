@@ -14,6 +14,7 @@ import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { fillBatch, planEpoch } from "../../../runtime/data/batches.ts";
 import type { Examples } from "../../../runtime/data/examples.ts";
 import type { Device, Session } from "../../../runtime/devices/device.ts";
+import { initAdapter } from "../../../runtime/init.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
 import { trainAdapter } from "../../../runtime/train.ts";
 import type { Adapter, Job } from "../../../spec/job.ts";
@@ -23,6 +24,8 @@ import { type Reference, writeFirst } from "./reference.ts";
 import { distances, readTensors, type Tensors, worst } from "./tensors.ts";
 
 export interface Apart {
+  /** Losses alone are comparable. */
+  readonly lossesOnly: boolean;
   /** Largest relative distance of a tensor's first gradient, and whose. */
   readonly gradient: { readonly name: string; readonly far: number };
   /** Largest relative difference of a step's loss. */
@@ -52,6 +55,7 @@ export interface Workshop {
 /** A temporary folder with both bases. */
 export const openWorkshop = async (device: Device): Promise<Workshop> => {
   const folder = mkdtempSync(`${tmpdir()}/peft-methods-`);
+  writeFileSync(`${folder}/rows.txt`, "a row\n");
   for (const [name, config] of Object.entries(bases)) {
     mkdirSync(`${folder}/${name}-shape`);
     writeFileSync(`${folder}/${name}-shape/config.json`, JSON.stringify(config));
@@ -63,11 +67,14 @@ export const openWorkshop = async (device: Device): Promise<Workshop> => {
   return { folder, device, base: (name) => `${folder}/${name}`, close: () => rmSync(folder, { recursive: true, force: true }) };
 };
 
+/** A block stands without `=`. */
+export const block = (adapter: string): string => (adapter.startsWith("{") ? adapter : `= ${adapter}`);
+
 const pipeline = ({ base, adapter, definitions = "", sgd = usual.sgd, adamw = usual.adamw }: MethodCase): string => `peft 1
 ${definitions}
 base model = checkpoint("${base}/")
-adapter sgd = ${adapter}
-adapter adamw = ${adapter}
+adapter sgd ${block(adapter)}
+adapter adamw ${block(adapter)}
 data rows { train = text("rows.txt")  answer = "{text}" }
 train sgd on rows { optimizer: sgd(learning_rate: ${sgd})  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
 train adamw on rows { optimizer: adamw(learning_rate: ${adamw}, weight_decay: 0.01)  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
@@ -114,7 +121,8 @@ export const compare = async (
       job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
     );
     await checkpoint.close();
-    for (const own of ["sgd", "adamw"])
+    for (const own of ["sgd", "adamw"]) await initAdapter(job, adapterOf(own), session);
+    for (const own of one.begins === "own" ? [] : ["sgd", "adamw"])
       await loadAdapter(nodeHost, `${place}/first`, adapterOf(own), job.parameters, (parameter, values) =>
         session.write(parameter, values),
       );
@@ -156,6 +164,7 @@ export const compare = async (
   const lossApart = (ours: readonly number[], theirs: readonly number[]): number =>
     Math.max(...theirs.map((loss, i) => Math.abs(loss - ours[i]!) / Math.abs(loss)));
   return {
+    lossesOnly: one.begins === "own",
     gradient: worst(distances(gradients, reference.gradients)),
     sgdLoss: lossApart(sgd.losses, reference.sgd.losses),
     adamwLoss: lossApart(adamw.losses, reference.adamw.losses),

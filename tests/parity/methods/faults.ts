@@ -11,7 +11,19 @@ export interface Fault {
 }
 
 export const faults: readonly Fault[] = [
-  { name: "a scale one off", of: "lora", file: "lora", from: "(alpha / r) *", to: "(alpha / (r + 1)) *" },
+  { name: "a gradient through the norm", of: "dora", file: "dora", from: "stop_gradient(norm(v, axis: 1))", to: "norm(v, axis: 1)" },
+  { name: "one term of a series less", of: "oft", file: "oft", from: " + q2 @ q2", to: "" },
+  { name: "a sum for a product", of: "loha", file: "loha", from: "* (w2a @ w2b)", to: "+ (w2a @ w2b)" },
+  { name: "a half turn the other way", of: "road", file: "road", from: "< 0.5 then 1 else", to: "< 0.5 then -1 else" },
+  {
+    name: "the base's weight taken for its double",
+    of: "hira",
+    file: "hira",
+    from: "branch(base.weight *",
+    to: "branch(2 * base.weight *",
+  },
+  { name: "the second best taken for the best", of: "vblora", file: "vblora", from: "if la < second_a then", to: "if second_a < la then" },
+  { name: "a scale one off", of: "lora", file: "lora", from: "else alpha / r", to: "else alpha / (r + 1)" },
   { name: "a sign", of: "lora on transposed, fused weights", file: "lora", from: "base.weight +", to: "base.weight -" },
   { name: "a factor that is frozen", of: "lora", file: "lora", from: "param b:", to: "frozen param b:" },
   { name: "a delta off by a thousandth", of: "lora", file: "lora", from: "@ a,", to: "@ (2 * a - a + 0.001 * a)," },

@@ -100,6 +100,8 @@ def gradients(model, job, path):
     loss_of(double, job["batches"][0]).backward()
     for p in double.parameters():
         p.data = p.grad.clone() if p.grad is not None else torch.zeros_like(p)
+    for b in double.buffers():
+        b.data = torch.zeros_like(b)
     save_file({name: p.double() for name, p in tensors_of(double).items()}, path, metadata={"format": "pt"})
 
 

@@ -101,7 +101,12 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       device: { kind: choice.device.name, name: choice.device.describe(), why: choice.why },
       versions: options.versions,
       inputs: options.inputs,
-      base: { name: job.base.name, path: job.base.path, parameters: job.base.parameters },
+      base: {
+        name: job.base.name,
+        path: job.base.path,
+        parameters: job.base.parameters,
+        ...(checkpoint && { bytes: [...checkpoint.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0) }),
+      },
       adapters: Object.fromEntries(
         job.adapters.map((adapter) => [
           adapter.name,

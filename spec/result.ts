@@ -11,7 +11,8 @@ export interface Result {
   readonly versions: Versions;
   /** What `input` values the run was given. */
   readonly inputs: Readonly<Record<string, string>>;
-  readonly base: { readonly name: string; readonly path: string; readonly parameters: number };
+  /** `bytes`: of its tensors on the disk, where it has any: what a full copy for one task takes. */
+  readonly base: { readonly name: string; readonly path: string; readonly parameters: number; readonly bytes?: number };
   readonly adapters: Readonly<Record<string, AdapterResult>>;
   readonly train: readonly TrainResult[];
   readonly evaluate: readonly EvaluateResult[];

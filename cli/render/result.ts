@@ -7,7 +7,7 @@ import { grouped, metric, renderTable } from "./table.ts";
 
 export const renderResult = (result: Result, path: string, colour: boolean): string => {
   const paint = paintFor(colour);
-  const blocks = [trainTable(result), evaluateTable(result)].filter((table) => table !== "");
+  const blocks = [trainTable(result), savedTable(result), evaluateTable(result)].filter((table) => table !== "");
   const outcome = result.outcome === "done" ? paint.good("done") : paint.warning("interrupted");
   const again = result.outcome === "done" ? "" : "; run the same command again to go on from there";
   return `${[...blocks, `${outcome} in ${clock(result.seconds * 1000)}; everything is in ${path}${again}\n`].join("\n")}`;
@@ -29,6 +29,16 @@ const trainTable = ({ train, adapters }: Result): string => {
     rows,
     "",
   );
+};
+
+/** What each task takes on the disk, beside what a copy of the whole base for it would take. */
+const savedTable = ({ adapters, base }: Result): string => {
+  const saved = Object.entries(adapters).flatMap(([name, { bytes }]) => (bytes === undefined ? [] : [{ name, bytes }]));
+  const { bytes: copy } = base;
+  if (copy === undefined || saved.length === 0) return "";
+  const right = (title: string) => ({ title, align: "right" as const });
+  const rows = saved.map(({ name, bytes }) => [name, grouped(bytes), grouped(copy), `${((100 * bytes) / copy).toPrecision(3)} %`]);
+  return renderTable([{ title: "on disk" }, right("bytes"), right(`a copy of ${base.name}`), right("share")], rows, "");
 };
 
 const evaluateTable = ({ evaluate }: Result): string => {

@@ -8,15 +8,10 @@
 
 import { isRowwise, multiplyRows } from "./associate-rows.ts";
 import { differentiate } from "./differentiate.ts";
-import { at, product } from "./dims.ts";
+import { at, isConcrete, product } from "./dims.ts";
 import { createGraph, type Graph, type Node, reachable } from "./graph.ts";
 import { ops } from "./ops/index.ts";
-
-/** A factor of a chain: a node, and whether it stands transposed. Leading axes count as rows. */
-interface Factor {
-  readonly node: Node;
-  readonly transposed: boolean;
-}
+import { applyLast, asProduct, costOf, type Factor, isStructured } from "./structured.ts";
 
 interface Chain {
   readonly factors: readonly Factor[];
@@ -38,6 +33,15 @@ export interface AssociateOptions {
 const elementCost = 32;
 
 export const associate = (graph: Graph, roots: readonly Node[], options: AssociateOptions): Node[] => {
+  // Products of weights alone come second: until then they are links of the chains that tokens go through.
+  const chosen = pass(graph, roots, options, (product) => !product.inputs.every(isWeight));
+  return pass(graph, chosen, options, (product) => product.inputs.every(isWeight));
+};
+
+/** A matrix whose sizes are known: no token has an axis in it. */
+const isWeight = ({ type: { shape } }: Node): boolean => shape.length === 2 && shape.every(isConcrete);
+
+const pass = (graph: Graph, roots: readonly Node[], options: AssociateOptions, mine: (product: Node) => boolean): Node[] => {
   const memo = new Map<Node, Node>();
   const rewrite = (node: Node): Node => {
     const known = memo.get(node);
@@ -48,8 +52,9 @@ export const associate = (graph: Graph, roots: readonly Node[], options: Associa
       : node.op === "pick"
         ? graph.pick(inputs[0]!, node.attrs.index as number)
         : graph.add(node.op, inputs, node.attrs, node.origin);
-    if (result.op === "matmul" && result.inputs[1]!.type.shape.length === 2) result = linear(graph, result, options);
-    else if (isRowwise(result))
+    if (result.op === "matmul" && result.inputs[1]!.type.shape.length === 2)
+      result = mine(result) ? linear(graph, result, options) : result;
+    else if (isRowwise(result) && mine(result))
       result = multiplyRows(graph, result, {
         ...options,
         shared: (x, weight, transposed) =>
@@ -95,7 +100,7 @@ const linear = (graph: Graph, node: Node, options: AssociateOptions): Node => {
     linear(graph, graph.add("matmul", [x, of], { transpose_a: false, transpose_b: flipped }, node.origin), options);
   const viewed = node.attrs.transpose_a === true ? undefined : throughView({ node: weight, transposed }, ofWhole, graph);
   if (viewed) return viewed;
-  const whole = multiply(graph, chainOf(node), options);
+  const whole = multiply(graph, chainOf(graph, node), options);
   if (!isSum(weight, transposed)) return whole;
   const spread = distribute(graph, x, { node: weight, transposed }, options);
   if (hasBranch(weight)) return spread;
@@ -105,7 +110,15 @@ const linear = (graph: Graph, node: Node, options: AssociateOptions): Node => {
 const unwrap = (factor: Factor): Factor =>
   factor.node.op === "permute" && factor.node.type.shape.length === 2
     ? unwrap({ node: factor.node.inputs[0]!, transposed: !factor.transposed })
-    : factor;
+    : factor.node.op === "add" && backAgain(factor.node)
+      ? unwrap({ node: backAgain(factor.node)!, transposed: factor.transposed })
+      : factor;
+
+/** a + (b − a) is b: what a branch leaves where nothing gates it. */
+const backAgain = ({ inputs: [a, b] }: Node): Node | undefined => {
+  if (b?.op === "sub" && b.inputs[1] === a) return b.inputs[0];
+  return a?.op === "sub" && a.inputs[1] === b ? a.inputs[0] : undefined;
+};
 
 const isSum = (node: Node, transposed: boolean): boolean => {
   const inner = unwrap({ node, transposed }).node;
@@ -113,8 +126,25 @@ const isSum = (node: Node, transposed: boolean): boolean => {
     inner.op === "add" ||
     inner.op === "sub" ||
     inner.op === "branch" ||
-    (inner.op === "mul" && isSum(inner.inputs.find((input) => !isScalar(input)) ?? inner.inputs[0]!, false) && inner.inputs.some(isScalar))
+    (inner.op === "mul" &&
+      isSum(inner.inputs.find((input) => !isScalar(input)) ?? inner.inputs[0]!, false) &&
+      inner.inputs.some(isScalar)) ||
+    (inner.op === "mul" && inner.inputs.every((input) => input.type.shape.length > 0) && scaledSum(inner) !== undefined)
   );
+};
+
+/** diag(v)·S or S·diag(v) with a sum S, as its three parts. */
+const scaledSum = (node: Node): { readonly sum: Node; readonly vector: Node; readonly first: boolean } | undefined => {
+  const [a, b] = node.inputs as [Node, Node];
+  for (const [sum, vector] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    if (sum.type.shape.length !== 2 || vector.type.shape.length === 0 || sum.type.shape.join() !== node.type.shape.join()) continue;
+    const first = vector.type.shape.at(-1) === 1 && vector.type.shape.length === 2;
+    if ((first || (vector.type.shape.at(-2) ?? 1) === 1) && isSum(sum, false)) return { sum, vector, first };
+  }
+  return undefined;
 };
 
 const hasBranch = (node: Node): boolean => reachable([node]).some((inner) => inner.op === "branch");
@@ -141,22 +171,30 @@ const distribute = (graph: Graph, x: Node, weight: Factor, options: AssociateOpt
     const [scalar, rest] = isScalar(a!) ? [a!, b!] : [b!, a!];
     return graph.add("mul", [distribute(graph, x, { node: rest, transposed }, options), scalar], {}, node.origin);
   }
+  const scaled = node.op === "mul" ? scaledSum(node) : undefined;
+  if (scaled) {
+    const vector = graph.add("reshape", [scaled.vector], { shape: [scaled.vector.type.shape.at(scaled.first ? -2 : -1)!] }, node.origin);
+    const times = (value: Node): Node => graph.add("mul", [value, vector], {}, node.origin);
+    const inner = (from: Node): Node => distribute(graph, from, { node: scaled.sum, transposed }, options);
+    // What scales the rows of a weight that stands transposed scales the result, and else what goes in.
+    return scaled.first === transposed ? times(inner(x)) : inner(times(x));
+  }
   const part = throughView({ node, transposed }, (whole) => distribute(graph, x, whole, options), graph);
   if (part) return part;
-  const product = chainOf({ node, transposed });
+  const product = chainOf(graph, { node, transposed });
   return multiply(graph, { factors: [{ node: x, transposed: false }, ...product.factors], scale: product.scale }, options);
 };
 
 const hasSum = (node: Node): boolean => isSum(node, false);
 
 /** The factors of nested products, scalar factors apart. A factor that other nodes need anyway may still be taken apart: equal nodes meet again. */
-const chainOf = (of: Node | Factor): Chain => {
+const chainOf = (graph: Graph, of: Node | Factor): Chain => {
   const { node, transposed } = "op" in of ? { node: of, transposed: false } : unwrap(of);
   const flip = (chain: Chain): Chain =>
     transposed ? { ...chain, factors: chain.factors.map((f) => ({ ...f, transposed: !f.transposed })).reverse() } : chain;
   const [a, b] = node.inputs;
   const nested = (left: Factor, right: Factor): Chain => {
-    const [l, r] = [chainOf(unwrap(left)), chainOf(unwrap(right))];
+    const [l, r] = [chainOf(graph, unwrap(left)), chainOf(graph, unwrap(right))];
     return { factors: [...l.factors, ...r.factors], scale: [...l.scale, ...r.scale] };
   };
   if (node.op === "matmul" && b!.type.shape.length === 2 && !(node.attrs.transpose_a && a!.type.shape.length > 2))
@@ -166,10 +204,14 @@ const chainOf = (of: Node | Factor): Chain => {
   if (node.op === "contract") return flip(nested({ node: a!, transposed: true }, { node: b!, transposed: false }));
   if (node.op === "mul" && (isScalar(a!) || isScalar(b!))) {
     const [scalar, rest] = isScalar(a!) ? [a!, b!] : [b!, a!];
-    const inner = chainOf({ node: rest, transposed: false });
+    const inner = chainOf(graph, { node: rest, transposed: false });
     // A scaled leaf stays a leaf: only products move.
-    if (inner.factors.length > 1) return flip({ factors: inner.factors, scale: [...inner.scale, scalar] });
+    const [only] = inner.factors;
+    if (inner.factors.length > 1 || (only && isStructured(unwrap(only).node)))
+      return flip({ factors: inner.factors, scale: [...inner.scale, scalar] });
   }
+  const product = asProduct(graph, node);
+  if (product) return flip(nested({ node: product[0], transposed: false }, { node: product[1], transposed: false }));
   return { factors: [{ node, transposed }], scale: [] };
 };
 
@@ -205,7 +247,7 @@ const multiply = (graph: Graph, chain: Chain, { sizes }: AssociateOptions): Node
       const j = i + length - 1;
       let cheapest = { cost: Infinity, split: i };
       for (let split = i; split < j; split++) {
-        const step = 2 * extents[i]![0] * extents[split]![1] * extents[j]![1] + elementCost * extents[i]![0] * extents[j]![1];
+        const step = stepCost(factors, extents, i, split, j, sizes);
         const total = best[i]![split]!.cost + best[split + 1]![j]!.cost + step;
         if (total < cheapest.cost) cheapest = { cost: total, split };
       }
@@ -218,9 +260,32 @@ const multiply = (graph: Graph, chain: Chain, { sizes }: AssociateOptions): Node
   return onOutput.reduce((product, s) => graph.add("mul", [product, s], {}, product.origin), node);
 };
 
+/** Cost of one product of a chain: a dense one, or a structured factor applied to what it meets. */
+const stepCost = (
+  factors: readonly Factor[],
+  extents: readonly (readonly [number, number])[],
+  i: number,
+  split: number,
+  j: number,
+  sizes: Readonly<Record<string, number>>,
+): number => {
+  const [rows, columns] = [extents[i]![0], extents[j]![1]];
+  const [left, right] = [unwrap(factors[i]!), unwrap(factors[j]!)];
+  const beside = split + 1 === j && isStructured(right.node) ? costOf(right, rows, sizes) : undefined;
+  const before = !beside && i === split && isStructured(left.node) ? costOf(left, columns, sizes) : undefined;
+  const structured = beside ?? before;
+  if (structured) return structured.flops + elementCost * structured.written;
+  return 2 * rows * extents[split]![1] * columns + elementCost * rows * columns;
+};
+
 /** One product, in whichever form reads its operands as they lie. */
 const pair = (graph: Graph, left: Factor, right: Factor): Factor => {
   const tall = ({ node }: Factor): boolean => node.type.shape.length > 2;
+  const upright = ({ node, transposed }: Factor): Node => (transposed ? graph.add("permute", [node], { order: [1, 0] }) : node);
+  if (isStructured(right.node) && !(left.transposed && tall(left)))
+    return { node: applyLast(graph, upright(left), right), transposed: false };
+  if (isStructured(left.node) && !(!right.transposed && tall(right)))
+    return { node: applyLast(graph, upright(flipped(right)), flipped(left)), transposed: true };
   if (left.transposed && !right.transposed && (tall(left) || tall(right) || sameLeading(left.node, right.node)))
     return { node: graph.add("contract", [left.node, right.node]), transposed: false };
   if (tall(right)) return flipped(pair(graph, flipped(right), flipped(left)));
@@ -300,7 +365,7 @@ export const reassociate = (graph: Graph, roots: readonly Node[], options: Assoc
     const known = memo.get(node);
     if (known) return known;
     let result = node;
-    const chain = node.op === "matmul" || node.op === "contract" || node.op === "mul" ? chainOf(node) : undefined;
+    const chain = node.op === "matmul" || node.op === "contract" || node.op === "mul" ? chainOf(graph, node) : undefined;
     if (chain && chain.factors.length > 2) {
       const inner = node.inputs.flatMap((input) =>
         reachable([input]).filter(
@@ -308,7 +373,7 @@ export const reassociate = (graph: Graph, roots: readonly Node[], options: Assoc
             (n.op === "matmul" || n.op === "contract") &&
             !chain.factors.some((f) => f.node === n) &&
             chain.factors.length > 2 &&
-            isInside(n, chain),
+            isInside(graph, n, chain),
         ),
       );
       const now =
@@ -334,7 +399,7 @@ export const reassociate = (graph: Graph, roots: readonly Node[], options: Assoc
 };
 
 /** A product strictly inside a chain: all its own factors are the chain's. */
-const isInside = (node: Node, chain: Chain): boolean => {
-  const own = chainOf(node).factors;
+const isInside = (graph: Graph, node: Node, chain: Chain): boolean => {
+  const own = chainOf(graph, node).factors;
   return own.length < chain.factors.length && own.every((factor) => chain.factors.some((f) => f.node === factor.node));
 };

@@ -375,9 +375,10 @@ const index = (expr: tree.Index, of: Value, scope: Scope, context: Context): Val
         const from = item.from ? asDim(evaluate(item.from, scope, context)) : 0;
         const to = item.to ? asDim(evaluate(item.to, scope, context)) : width;
         if (from === undefined || to === undefined) return wrongKind(item.at, "[ : ]", of, context);
-        const cut = apply("slice", [current], { axis, from, to }, expr.at, context);
-        if (cut.kind !== "tensor") return unknown;
-        current = cut.node;
+        // The whole axis is no cut.
+        const cut = from === 0 && to === width ? undefined : apply("slice", [current], { axis, from, to }, expr.at, context);
+        if (cut && cut.kind !== "tensor") return unknown;
+        current = cut?.node ?? current;
       }
       shape.push(current.type.shape[axis]!);
     } else {
@@ -391,6 +392,7 @@ const index = (expr: tree.Index, of: Value, scope: Scope, context: Context): Val
     axis++;
   }
   shape.push(...current.type.shape.slice(axis));
+  if (shape.join() === current.type.shape.join() && context.stage) return { kind: "tensor", node: current, stage: context.stage.index };
   return apply("reshape", [current], { shape }, expr.at, context);
 };
 

@@ -10,6 +10,8 @@ export interface MethodSample {
   readonly unmergeable?: RegExp;
   /** Parameters whose loss has kinks (a choice of the largest), where a finite difference may see the other side. */
   readonly kinks?: (parameter: string) => boolean;
+  /** At real sizes no matrix of the weight's shape is formed in training: the change stays in factors. */
+  readonly thin?: string;
   /** Relative error allowed between f32 on the device and double precision in the reference. */
   readonly loose?: number;
 }
@@ -17,26 +19,31 @@ export interface MethodSample {
 const linear = "tiny.layers.*.attn.{q, v}, tiny.layers.1..2.mlp.down";
 
 export const methodSamples: Readonly<Record<string, MethodSample>> = {
-  lora: { use: `lora(r: 2, alpha: 3, rslora: true) into ${linear}` },
+  lora: { use: `lora(r: 2, alpha: 3, rslora: true) into ${linear}`, thin: "lora(r: 8)" },
   dora: { use: `dora(r: 2, alpha: 3) into ${linear}` },
-  pissa: { use: `pissa(r: 2, alpha: 3) into ${linear}` },
+  pissa: { use: `pissa(r: 2, alpha: 3) into ${linear}`, thin: "pissa(r: 8)" },
   olora: { use: `olora(r: 2, alpha: 3) into ${linear}` },
   loha: { use: `loha(r: 2, alpha: 3) into ${linear}` },
-  lokr: { use: `lokr(r: 1, alpha: 3) into ${linear}` },
-  ia3: { use: "{ ia3() into tiny.layers.*.attn.{k, v}  ia3(feedforward: true) into tiny.layers.*.mlp.down }" },
-  vera: { use: `vera(r: 5) into ${linear}` },
+  lokr: { use: `lokr(r: 1, alpha: 3) into ${linear}`, thin: "lokr(r: 4)" },
+  ia3: { use: "{ ia3() into tiny.layers.*.attn.{k, v}  ia3(feedforward: true) into tiny.layers.*.mlp.down }", thin: "ia3()" },
+  vera: { use: `vera(r: 5) into ${linear}`, thin: "vera(r: 16)" },
   hira: { use: `hira(r: 2) into ${linear}` },
-  delora: { use: `delora(r: 2, bound: 3) into ${linear}` },
-  miss: { use: `miss(r: 5) into ${linear}` },
-  hra: { use: `hra(r: 4) into ${linear}` },
-  oft: { use: `oft(block: 4) into ${linear}` },
-  boft: { use: `boft(block: 4) into ${linear}` },
+  delora: { use: `delora(r: 2, bound: 3) into ${linear}`, thin: "delora(r: 8)" },
+  miss: { use: `miss(r: 5) into ${linear}`, thin: "miss(r: 32)" },
+  hra: { use: `hra(r: 4) into ${linear}`, thin: "hra(r: 8)" },
+  oft: { use: `oft(block: 4) into ${linear}`, thin: "oft(block: 16)" },
+  boft: { use: `boft(block: 4) into ${linear}`, thin: "boft(block: 4)" },
   c3a: { use: `c3a(block: 8) into ${linear}` },
-  road: { use: `road(group: 4) into ${linear}` },
-  gralora: { use: `gralora(r: 4, alpha: 3, k: 2) into ${linear}` },
-  fourierft: { use: `fourierft(n: 20, scaling: 30) into ${linear}` },
+  road: { use: `road(group: 4) into ${linear}`, thin: "road(group: 32)" },
+  gralora: { use: `gralora(r: 4, alpha: 3, k: 2) into ${linear}`, thin: "gralora(r: 16, k: 2)" },
+  fourierft: { use: `fourierft(n: 20, scaling: 30) into ${linear}`, thin: "fourierft(n: 32)" },
   randlora: { use: `randlora(r: 3, alpha: 6) into ${linear}` },
-  vblora: { use: `vblora(r: 2, vectors: 6, length: 8) into ${linear}`, starts: false, kinks: () => true },
+  vblora: {
+    use: `vblora(r: 2, vectors: 6, length: 8) into ${linear}`,
+    thin: "vblora(r: 4, vectors: 16, length: 64)",
+    starts: false,
+    kinks: () => true,
+  },
   shira: { use: "{ shira(r: 2) into tiny.layers.*.attn.q  shira(r: 3, largest: true) into tiny.layers.*.mlp.down }" },
   tokens: { use: "tokens(ids: [3, 5, 11], tied: true) into tiny.embed" },
   tune: { use: "tune() into tiny.layers.2.**, tiny.**.attn_norm" },

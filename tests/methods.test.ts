@@ -4,6 +4,7 @@
 
 import { std } from "../cli/embedded/std.ts";
 import { emitOnnx } from "../compiler/emit/onnx.ts";
+import { reachable } from "../compiler/graph.ts";
 import type { Op } from "../compiler/op.ts";
 import { ops } from "../compiler/ops/index.ts";
 import { parse } from "../grammar/parse.ts";
@@ -160,4 +161,31 @@ group("method laws", (test) => {
       await cpu.close();
     });
   }
+
+  const wide = {
+    ...llamaConfig,
+    hidden_size: 256,
+    intermediate_size: 384,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 4,
+  };
+  for (const [name, { thin }] of Object.entries(methodSamples))
+    if (thin)
+      test(`${name}: its change of a weight is never formed`, async () => {
+        const use = `${thin} into tiny.layers.*.attn.{q, v}`;
+        const text = pipeline({ use }).replaceAll(/micro_batch_size: 2 {2}sequence_len: 8/g, "micro_batch_size: 2  sequence_len: 32");
+        const { segments } = await build(text, wide);
+        const formed = [...segments].flatMap(([id, segment]) =>
+          /^layers\.(forward|backward)/.test(id)
+            ? reachable(segment.outputs.map((output) => output.node)).filter(
+                ({ op, type }) => !["input", "permute", "constant"].includes(op) && type.shape.join() === "256,256",
+              )
+            : [],
+        );
+        assert.equal(
+          formed.map(({ op }) => op),
+          [],
+        );
+      });
 });

@@ -100,6 +100,7 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   eye: [{ inputs: [], attrs: { size: 5 } }],
   quotient: [{ inputs: [whole({ below: 50 }, "b", "t"), whole({ value: 7 }, "t")] }],
   mod: [{ inputs: [whole({ below: 50 }, "b", "t"), whole({ value: 7 }, "t")] }],
+  diagonal: [{ inputs: [x(4)], smooth: [0] }],
   block_diagonal: [
     { inputs: [x(3, 2, 4)], smooth: [0] },
     { inputs: [x(1, 3, 3)], smooth: [0] },

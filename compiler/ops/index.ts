@@ -19,6 +19,7 @@ import { cos } from "./cos.ts";
 import { cross_entropy } from "./cross_entropy.ts";
 import { cross_entropy_gradient } from "./cross_entropy_gradient.ts";
 import { decode } from "./decode.ts";
+import { diagonal } from "./diagonal.ts";
 import { div } from "./div.ts";
 import { dropout } from "./dropout.ts";
 import { erf } from "./erf.ts";
@@ -141,6 +142,7 @@ const all: readonly Op[] = [
   concat,
   broadcast,
   tile,
+  diagonal,
   block_diagonal,
   kron,
   skew,

@@ -25,6 +25,8 @@ export interface BasePlan {
   readonly seed: number;
   /** Rows of the table that ids are looked up in, where the architecture says so: else as many as there are logits. */
   readonly vocabulary?: number;
+  /** What a decoder begins from, where an encoder reads the prompt. */
+  readonly start?: number;
   /** Longest sequence the positions allow. */
   readonly context: number;
   readonly parameters: number;
@@ -119,6 +121,7 @@ export const readBase = async (
     stores,
     architecture: architecture.definition,
     ...(root.sizes.get("vocabulary")?.kind === "number" && { vocabulary: (root.sizes.get("vocabulary") as { value: number }).value }),
+    ...(root.sizes.get("start")?.kind === "number" && { start: (root.sizes.get("start") as { value: number }).value }),
     path: path.value,
     seed: seed?.kind === "number" ? seed.value : 0,
     context: longest.value,

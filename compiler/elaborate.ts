@@ -21,6 +21,7 @@ import { recall, withMemory } from "./memory.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "./method-scope.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
 import { substitute } from "./segments.ts";
+import { perToken, sequenceRecord } from "./sequence.ts";
 import { tiedAmendments } from "./ties.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { type Extent, shiftOf } from "./virtual.ts";
@@ -52,12 +53,6 @@ export interface Model {
   /** Of a goal with several values: each by its name. */
   readonly results?: ReadonlyMap<string, Node>;
 }
-
-/**
- * What the model reads of a batch, each [b rows, t tokens]. `ends`: of each token, the last of its row that is no
- * padding. The last two of packed rows alone. */
-const sequenceFields = ["ids", "positions", "ends", "slots", "starts"] as const;
-const perToken: TensorType = { dtype: "i32", shape: ["b", "t"] };
 
 /**
  * What to elaborate: the whole forward pass, one parameter as the adapters rebind it (for merging), or the forward pass of one
@@ -118,16 +113,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   };
 
   const batch = (name: string, type: TensorType): Value => tensorOf(addInput(name, type, { kind: "batch", name }));
-  const sequence: Value = {
-    kind: "record",
-    name: "the sequence",
-    fields: (name) => {
-      if (!sequenceFields.some((field) => field === name)) return undefined;
-      if (choice.packed || name === "ids" || name === "positions" || name === "ends") return batch(name, perToken);
-      return name === "slots" ? batch("positions", perToken) : none;
-    },
-    names: () => sequenceFields,
-  };
+  const sequence = sequenceRecord(batch, choice.packed === true);
 
   const contextFor = (through: Context["through"], gated = true): Context => ({
     report,
@@ -433,7 +419,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
       carried = callModule(instance, here, at, through);
       if (carried.kind === "unknown") return unknown;
     }
-    open("after");
+    // There may be several lists of layers: each is followed by a part of its own.
+    open(stages.some(({ name }) => name === "after") ? `after ${instances[0]!.path.replace(/\.\d+$/, "")}` : "after");
     return carried;
   };
 

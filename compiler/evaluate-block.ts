@@ -19,6 +19,7 @@ export interface EvaluatePlan {
   readonly metrics: readonly MetricCall[];
   readonly micro_batch_size: number;
   readonly sequence_len?: number;
+  readonly source_len?: number;
   readonly inputs: "prompts" | "rows";
   readonly generate?: Generation;
   readonly samples?: number;
@@ -31,6 +32,7 @@ export const evaluateTable: Record<string, Setting> = {
   inputs: { type: { oneOf: ["prompts", "rows"] }, doc: "whether rows with equal prompts are one input with several references" },
   micro_batch_size: { type: "int", atLeast: 1, doc: "rows at once" },
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
+  source_len: { type: "int", atLeast: 2, doc: "longest prompt in tokens, for a base that reads it with an encoder; default sequence_len" },
 };
 
 const shared = [
@@ -74,6 +76,7 @@ export const readEvaluate = (
   const generate = readGenerate(settings.entry("generate"), scope, context);
   const metrics = readMetrics(settings.entry("metrics")?.value, known, settings.entry("generate") !== undefined, scope, context);
   const length = settings.number("sequence_len");
+  const sourceLength = settings.number("source_len");
   return item.subjects.flatMap((subject): EvaluatePlan[] => {
     if (!subjects.has(subject.text)) {
       const near = nearest(subject.text, subjects);
@@ -99,6 +102,7 @@ export const readEvaluate = (
         micro_batch_size: settings.number("micro_batch_size") ?? 16,
         inputs: settings.text("inputs") === "rows" ? "rows" : "prompts",
         ...(length !== undefined && { sequence_len: length }),
+        ...(sourceLength !== undefined && { source_len: sourceLength }),
         ...(generate && { generate, samples: settings.number("samples") ?? 3 }),
       },
     ];

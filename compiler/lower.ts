@@ -5,18 +5,18 @@ import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, S
 import { adapterFiles } from "./adapter-files.ts";
 import type { AdapterParam } from "./amend.ts";
 import type { Checked } from "./check.ts";
-import { add, type Dim, multiply, product } from "./dims.ts";
+import { add, type Dim } from "./dims.ts";
 import { elaborate, type Model } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
+import { flopsOf } from "./flops.ts";
 import { piecesOf } from "./format.ts";
-import { reachable, type SegmentGraph, type TensorType } from "./graph.ts";
+import type { SegmentGraph, TensorType } from "./graph.ts";
 import type { CompileHost } from "./host.ts";
 import { type InitPlan, planInit } from "./init.ts";
 import { type AdapterPlan, methodNames } from "./inject.ts";
 import { type Instance, modulesOf, type ParamSpec, parametersOf } from "./instantiate.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
 import { changedPlaces, unmergeable } from "./merging.ts";
-import { ops } from "./ops/index.ts";
 import { layOut, peakOf, place } from "./place.ts";
 import { arenaElements, memoryPlan, placeAdapter } from "./place-adapter.ts";
 import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
@@ -64,6 +64,9 @@ export const lower = (
   /** Slots per row, virtual tokens included, for so many real tokens. */
   const lengthOf = (wanted: number | undefined, { extent: { virtual, ahead } }: Model): number =>
     Math.min(round8(wanted === undefined ? base.context - ahead : wanted + virtual), base.context - ahead);
+  /** Tokens per row that an encoder reads, where there is one. */
+  const sourceOf = (wanted: number | undefined, length: number, model: Model): { u: number } | undefined =>
+    model.stages.some(({ inputs }) => inputs.has("source.ids")) ? { u: round8(wanted ?? length) } : undefined;
   const dimsOf = (rows: number, length: number, more: Record<string, number> = {}): Record<string, number> => ({
     b: rows,
     t: length,
@@ -80,7 +83,8 @@ export const lower = (
     vocabulary = vocabularyOf(model);
     const length = lengthOf(plan.sequence_len, model);
     const { virtual } = model.extent;
-    const dims = dimsOf(plan.micro_batch_size, length);
+    const source = sourceOf(plan.source_len, length, model);
+    const dims = dimsOf(plan.micro_batch_size, length, source);
     const step = `train.${i}.step`;
     const saving = savings.get(plan.adapter) ?? { recompute: 0, paged: false };
     const paged = saving.paged || plan.paged;
@@ -120,6 +124,7 @@ export const lower = (
       gradient_accumulation_steps: plan.gradient_accumulation_steps,
       sequence_len: plan.sequence_len ?? length - virtual,
       ...(virtual > 0 && { virtual }),
+      ...(source && { source: source.u }),
       ...(plan.packing && { packing: true }),
       ...(graph.inputs.includes("ends") && { ends: true }),
       seed: plan.seed,
@@ -146,7 +151,8 @@ export const lower = (
     vocabulary = vocabularyOf(model);
     const length = lengthOf(plan.sequence_len ?? trains[0]?.sequence_len, model);
     const { virtual, ahead } = model.extent;
-    const dims = dimsOf(plan.micro_batch_size, length);
+    const source = sourceOf(plan.source_len ?? trains[0]?.source_len, length, model);
+    const dims = dimsOf(plan.micro_batch_size, length, source);
     const program = `evaluate.${i}`;
     programs.set(program, { graph: evaluationProgram(model, { sizes: dims, vocabulary }), dims });
     if (plan.generate) {
@@ -166,6 +172,7 @@ export const lower = (
       micro_batch_size: plan.micro_batch_size,
       sequence_len: plan.sequence_len ?? length - virtual,
       ...(virtual > 0 && { virtual }),
+      ...(source && { source: source.u }),
       ...(programs.get(program)!.graph.inputs.includes("ends") && { ends: true }),
       program,
       ...(plan.generate && { generate: plan.generate, samples: plan.samples ?? 3, generator: `generate.${i}` }),
@@ -226,6 +233,7 @@ export const lower = (
     ["ids", "positions", "ends", "slots", "starts", "rows", "targets", "scale", "keep", "which"].includes(name) ||
     name.endsWith(".scalars") ||
     name.endsWith(".factors") ||
+    name.startsWith("source.") ||
     name.startsWith("seed.");
   for (const { graph } of programs.values())
     for (const name of graph.inputs) if (isBatch(name) && !batchTypes.has(name)) batchTypes.set(name, graph.values.get(name)!);
@@ -311,6 +319,7 @@ export const lower = (
       weights: base.weights,
       seed: base.seed,
       vocab_size: base.vocabulary ?? vocabulary,
+      ...(base.start !== undefined && { start: base.start }),
       positions: base.context,
       config_sha256: base.configHash,
       ...(base.headerHash !== undefined && { header_sha256: base.headerHash }),
@@ -379,29 +388,6 @@ const adapterParameter = (param: AdapterParam): Parameter => ({
             ? { kind: "values", values: param.source.values }
             : { kind: "draw", ...param.source },
 });
-
-const flopsOf = (segment: SegmentGraph): Dim =>
-  reachable(segment.outputs.map((output) => output.node)).reduce<Dim>((sum, node) => {
-    const op = ops.get(node.op)!;
-    if (node.inputs.length === 0) return sum;
-    return add(
-      sum,
-      op.flops
-        ? op.flops(
-            node.inputs.map((input) => input.type),
-            node.attrs,
-            node.type,
-          )
-        : isView(node.op)
-          ? 0
-          : multiply(1, product(node.type.shape)),
-    );
-  }, 0);
-
-const isView = (op: string): boolean => {
-  const form = ops.get(op)?.wgsl;
-  return op === "pick" || form?.form === "flat" || (form?.form === "element" && form.cost === "view");
-};
 
 const mergeTensors = (
   adapter: AdapterPlan,

@@ -24,6 +24,7 @@ export interface TrainPlan {
   readonly micro_batch_size: number;
   readonly gradient_accumulation_steps: number;
   readonly sequence_len?: number;
+  readonly source_len?: number;
   readonly max_grad_norm?: number;
   /** Whether optimizer state lies outside the device's memory. */
   readonly paged: boolean;
@@ -170,6 +171,7 @@ export const trainTable: Record<string, Setting> = {
   micro_batch_size: { type: "int", atLeast: 1, doc: "rows at once" },
   gradient_accumulation_steps: { type: "int", atLeast: 1, doc: "micro-batches per optimizer step" },
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
+  source_len: { type: "int", atLeast: 2, doc: "longest prompt in tokens, for a base that reads it with an encoder; default sequence_len" },
   max_grad_norm: { type: "float", atLeast: 0, doc: "gradients are scaled down to this norm" },
   state: { type: { oneOf: ["resident", "paged"] }, doc: "where optimizer state lies: in the device's memory, or outside it in pages" },
   seed: { type: "int", doc: "everything random follows from it" },
@@ -236,6 +238,7 @@ export const readTrain = (
     micro_batch_size: settings.number("micro_batch_size") ?? 8,
     gradient_accumulation_steps: settings.number("gradient_accumulation_steps") ?? 1,
     ...optional("sequence_len"),
+    ...optional("source_len"),
     ...optional("max_grad_norm"),
     paged: settings.text("state") === "paged",
     seed: settings.number("seed") ?? 0,

@@ -4,7 +4,7 @@
 
 import { type AssociateOptions, associate, reassociate } from "./associate.ts";
 import { differentiate } from "./differentiate.ts";
-import { isConcrete } from "./dims.ts";
+import { symbolsOf } from "./dims.ts";
 import type { Model, Stage, StageInput } from "./elaborate.ts";
 import { type Graph, type Node, reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import { ops } from "./ops/index.ts";
@@ -206,8 +206,8 @@ export const generationProgram = (model: Model, options: ProgramOptions): Progra
       const cache = ops.get(node.op)?.cache;
       if (!cache) return undefined;
       const keep = (input: Node): Node => {
-        // What no token adds to, such as slots that are parameters, is there anew at each step.
-        if (isConcrete(input.type.shape[1]!)) return input;
+        // What no token adds to, such as slots that are parameters or what an encoder read, is there anew at each step.
+        if (!symbolsOf([input.type.shape[1]!]).includes("t")) return input;
         const behind = ops.get(input.op)?.behind;
         if (behind !== undefined)
           return p.graph.add(

@@ -7,6 +7,7 @@ import { placeOf } from "./bank.ts";
 import { fillBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import { readRows } from "./data/read.ts";
+import { writeSource } from "./data/sources.ts";
 import { fillTemplate, parseTemplate } from "./data/template.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
@@ -44,6 +45,7 @@ export const sumTokens = async (
       await session.write("ids", filled.ids);
       await session.write("positions", filled.positions);
       if (evaluate.ends) await session.write("ends", filled.ends);
+      if (filled.source) await writeSource(session, filled.source.ids, filled.source.u);
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
       if (places)
@@ -51,7 +53,7 @@ export const sumTokens = async (
           "which",
           planned.examples.map((example) => places[example]!),
         );
-      await session.run(evaluate.program, { b: filled.b, t: filled.t, n: filled.n });
+      await session.run(evaluate.program, { b: filled.b, t: filled.t, n: filled.n, ...(filled.source && { u: filled.source.u }) });
       loss += ((await session.read("loss", evaluate.program)) as Float32Array)[0]!;
       right += ((await session.read("right", evaluate.program)) as Float32Array)[0]!;
       tokens += filled.n;
@@ -139,6 +141,7 @@ export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[],
       job,
       program: evaluate.generator!,
       virtual: evaluate.virtual,
+      source: evaluate.source,
       settings: evaluate.generate!,
       places: bank && inputs.map(({ adapter = "" }) => placeOf(evaluate.subject, bank, adapter, title)),
       done: (done) => listen({ kind: "progress", title, done, total: inputs.length }),

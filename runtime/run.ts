@@ -165,8 +165,8 @@ const prepare = async (
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
   const encoded = new Map<string, Promise<Examples>>();
-  const examplesOf = (data: string, split: string, limit: number): Promise<Examples> => {
-    const key = `${data}.${split} ${limit}`;
+  const examplesOf = (data: string, split: string, limit: number, source?: number): Promise<Examples> => {
+    const key = `${data}.${split} ${limit} ${source}`;
     const known = encoded.get(key);
     if (known) return known;
     const made = (async () => {
@@ -175,6 +175,7 @@ const prepare = async (
       const { examples, report } = await readExamples(host, block, splitOf(job, data, split), options.folder, await tokens(), {
         limit,
         vocabulary: job.base.vocab_size,
+        ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
       });
       for (const diagnostic of report.warnings) listen({ kind: "warning", diagnostic });
       return examples;
@@ -197,7 +198,7 @@ const prepare = async (
     });
     // A tensor that the base keeps in a format has no place for the merged one: what the choice cost is measured as it is written.
     if (places.length < item.tensors.length || item.format !== undefined) return undefined;
-    const examples = await examplesOf(on.data, on.split, on.sequence_len);
+    const examples = await examplesOf(on.data, on.split, on.sequence_len, on.source);
     const lossOf = async (evaluate: Evaluate): Promise<number> => {
       const { loss, tokens: count } = await sumTokens(evaluate, examples, session, listen);
       return loss / count;
@@ -224,7 +225,7 @@ const prepare = async (
   return {
     train: async (train) => {
       await ready.begin(train.adapter);
-      const examples = await examplesOf(train.data, train.split, train.sequence_len);
+      const examples = await examplesOf(train.data, train.split, train.sequence_len, train.source);
       const places = placesOf(train.adapter, examples, `${train.data}.${train.split}`);
       const stateFolder = joinPath(joinPath(out, "state"), `${train.adapter}-${job.train.indexOf(train)}`);
       const history = new Float32Array(3 * totalSteps(train, examples));
@@ -297,7 +298,7 @@ const prepare = async (
     evaluate: async (item) => {
       const start = performance.now();
       await ready.need(item.subject);
-      const examples = await examplesOf(item.data, item.split, item.sequence_len);
+      const examples = await examplesOf(item.data, item.split, item.sequence_len, item.source);
       const places = placesOf(item.subject, examples, `${item.data}.${item.split}`);
       const ofTokens = tokenScores(item, await sumTokens(item, examples, session, listen, places));
       const split = splitOf(job, item.data, item.split);

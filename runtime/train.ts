@@ -6,6 +6,7 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job, Train } from "../spec/job.ts";
 import { fillBatch, type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
+import { writeSource } from "./data/sources.ts";
 import type { Session } from "./devices/device.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { stream } from "./draw.ts";
@@ -114,6 +115,7 @@ export const trainAdapter = async (
         await session.write("starts", filled.starts);
       }
       if (train.ends) await session.write("ends", filled.ends);
+      if (filled.source) await writeSource(session, filled.source.ids, filled.source.u);
       await session.write("rows", filled.rows);
       await session.write("targets", filled.targets);
       await session.write("scale", Float32Array.of(1 / labels));
@@ -123,7 +125,7 @@ export const trainAdapter = async (
           planned.examples.map((i) => options.places![i]!),
         );
       if (train.seeds > 0) await session.write("seeds", seedsOf(train, step, micro));
-      await session.run(train.step, { b: filled.b, t: filled.t, n: filled.n });
+      await session.run(train.step, { b: filled.b, t: filled.t, n: filled.n, ...(filled.source && { u: filled.source.u }) });
       loss += ((await session.read("loss", train.step)) as Float32Array)[0]!;
       if (train.accumulate) {
         await session.write("keep", Float32Array.of(micro === 0 ? 0 : 1));

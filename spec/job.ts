@@ -282,6 +282,8 @@ export interface Train {
   readonly virtual?: number;
   /** Rows of sequence_len tokens hold as many examples as fit; `step` then reads `slots` and `starts` too. */
   readonly packing?: boolean;
+  /** Most tokens of a prompt, where an encoder reads it: the program then reads `source.ids`, `source.positions` and `source.ends` too. */
+  readonly source?: number;
   /** Whether the program reads `ends`: of each token, the last place of its row that is no padding. */
   readonly ends?: boolean;
   readonly seed: number;
@@ -326,6 +328,8 @@ export interface Evaluate {
   readonly sequence_len: number;
   /** As in `Train`; for generation too. */
   readonly virtual?: number;
+  /** Most tokens of a prompt, where an encoder reads it: the program then reads `source.ids`, `source.positions` and `source.ends` too. */
+  readonly source?: number;
   /** Whether the program reads `ends`: of each token, the last place of its row that is no padding. */
   readonly ends?: boolean;
   /** Program. Inputs: ids, positions, rows, targets, scale, and which for a bank (see `Train.step`). Output: loss (the sum over answer tokens times scale). */
@@ -402,6 +406,8 @@ export interface Job {
     readonly seed: number;
     /** Values of config.json the runtime needs. */
     readonly vocab_size: number;
+    /** What a decoder begins from, where an encoder reads the prompt. */
+    readonly start?: number;
     readonly positions: number;
     /** sha256 of config.json, and of the safetensors headers in file order. */
     readonly config_sha256: string;

@@ -29,6 +29,8 @@ export interface Batch {
   readonly t: number;
   /** Labels. */
   readonly n: number;
+  /** What an encoder reads for each row, and the tokens of the longest, padded. */
+  readonly source?: { readonly ids: readonly (readonly number[])[]; readonly u: number };
   /** [b, t], 0 in the padding, which stands on the right. */
   readonly ids: Int32Array;
   /** [b, t], 0 … t − 1 in every row; from 0 anew in every example of a packed row. */
@@ -168,7 +170,25 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
     used[row]! += end - start;
     tokens += end - start;
   }
-  return { b, t, n, ids, positions, ends, ...(slots && firsts && { slots, starts: firsts }), rows, targets, tokens };
+  const source = examples.sources && sourceOf(planned, examples.sources);
+  return {
+    b,
+    t,
+    n,
+    ...(source && { source }),
+    ids,
+    positions,
+    ends,
+    ...(slots && firsts && { slots, starts: firsts }),
+    rows,
+    targets,
+    tokens,
+  };
+};
+
+const sourceOf = ({ examples }: PlannedBatch, sources: readonly (readonly number[])[]): Batch["source"] => {
+  const ids = Array.from(examples, (example) => sources[example]!);
+  return { ids, u: Math.ceil(ids.reduce((most, { length }) => Math.max(most, length), 1) / 8) * 8 };
 };
 
 /** The row that each of a batch's examples stands in. */

@@ -21,6 +21,7 @@ import type { Tokenizer } from "../tokenizer.ts";
 import { encodeClasses } from "./classes.ts";
 import { pathOf, placeOf, readRows } from "./read.ts";
 import type { Row } from "./row.ts";
+import { encodeSources, type SourceOptions } from "./sources.ts";
 import { fillTemplate, parseTemplate } from "./template.ts";
 
 /** Examples packed end to end: example i has the tokens starts[i] to starts[i + 1]. */
@@ -33,6 +34,8 @@ export interface Examples {
   readonly starts: Int32Array;
   /** The row's number in its file. */
   readonly rows: Int32Array;
+  /** What an encoder reads for each example; `ids` are then what the decoder writes. */
+  readonly sources?: readonly (readonly number[])[];
   /** The class of each example, where the data names classes; then nothing is to be written. */
   readonly classes?: Int32Array;
   /** The adapter that each example asks for, where the data names one. */
@@ -58,6 +61,8 @@ export const encodePrompt = (tokenizer: Tokenizer, prompt: string): number[] => 
 export interface EncodeOptions {
   /** sequence_len: no example is longer. */
   readonly limit: number;
+  /** Where an encoder reads the prompts. */
+  readonly source?: SourceOptions;
   /** Rows of the base's embedding: an id at or above it is a diagnostic. */
   readonly vocabulary: number;
 }
@@ -88,7 +93,7 @@ export const encodeExamples = (
   rows: readonly Row[],
   data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes">,
   tokenizer: Tokenizer,
-  { limit, vocabulary }: EncodeOptions,
+  { limit, vocabulary, source }: EncodeOptions,
   path: string,
   place: (row: Row) => string,
 ): { examples: Examples; report: ExamplesReport } => {
@@ -113,11 +118,13 @@ export const encodeExamples = (
   let longest = 0;
   let noRoom = 0;
   const noRoomPlaces: string[] = [];
-  for (const row of rows) {
-    const before = promptIds(prompt ? fillTemplate(prompt, row.values) : "");
+  const read = source && encodeSources(rows, data, tokenizer, source);
+  const sources: (readonly number[])[] = [];
+  for (const [i, row] of rows.entries()) {
+    const before = source ? [source.start] : promptIds(prompt ? fillTemplate(prompt, row.values) : "");
     const text = fillTemplate(answer, row.values);
     if (text === "") emptyAnswers++;
-    const after = prompt ? tokenizer.continue(text) : tokenizer.encode(text);
+    const after = prompt && !source ? tokenizer.continue(text) : tokenizer.encode(text);
     const length = before.length + after.length + (tokenizer.eos === undefined ? 0 : 1);
     const first = Math.max(1, data.loss_on === "all" ? 1 : before.length);
     longest = Math.max(longest, length);
@@ -128,6 +135,7 @@ export const encodeExamples = (
       continue;
     }
     if (length > limit) truncated++;
+    if (read) sources.push(read.sources[i]!);
     packed.add(before, after, tokenizer.eos, Math.min(length, limit), first, row.number);
     if (chosen) adapters.push(fillTemplate(chosen, row.values));
   }
@@ -145,6 +153,14 @@ export const encodeExamples = (
     ]);
   if (emptyAnswers === total) throw new DiagnosticError([diagnostics.data_no_labels(undefined, { path })]);
   const warnings: Diagnostic[] = [];
+  if (read && read.truncated > 0)
+    warnings.push(
+      diagnostics.data_truncated(
+        undefined,
+        { count: read.truncated, total, path, limit: source.limit },
+        { notes: [{ message: `the longest prompt has ${read.longest} tokens` }], help: `source_len: ${read.longest} keeps everything` },
+      ),
+    );
   if (truncated > 0)
     warnings.push(
       diagnostics.data_truncated(
@@ -154,9 +170,10 @@ export const encodeExamples = (
       ),
     );
   if (emptyAnswers > 0) warnings.push(diagnostics.data_answers_empty(undefined, { count: emptyAnswers, total, path }));
-  const examples: Examples = { ...packed.finish(), ...(chosen && { adapters }) };
+  const examples: Examples = { ...packed.finish(), ...(chosen && { adapters }), ...(read && { sources }) };
   let largest = 0;
   for (const id of examples.ids) if (id > largest) largest = id;
+  for (const ids of sources) for (const id of ids) if (id > largest) largest = id;
   if (largest >= vocabulary)
     throw new DiagnosticError([
       diagnostics.token_out_of_range(undefined, { id: largest, token: tokenizer.tokenOf(largest) ?? "", size: vocabulary }),

@@ -2,6 +2,7 @@
 
 import type { Generation, Job } from "../../spec/job.ts";
 import { encodePrompt } from "../data/examples.ts";
+import { encodeSource } from "../data/sources.ts";
 import type { Session } from "../devices/device.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { generate } from "./generate.ts";
@@ -11,6 +12,8 @@ export interface AnswerOptions {
   readonly program: string;
   /** Slots in front of each prompt for virtual tokens. */
   readonly virtual?: number | undefined;
+  /** Most tokens of a prompt, where an encoder reads it. */
+  readonly source?: number | undefined;
   readonly settings: Generation;
   /** For a bank of adapters: the place of each prompt's. */
   readonly places?: readonly number[] | undefined;
@@ -28,19 +31,22 @@ export const answerPrompts = async (
   prompts: readonly string[],
   tokenizer: Tokenizer,
   session: Session,
-  { job, program, virtual, settings, places, done, signal }: AnswerOptions,
+  { job, program, virtual, source, settings, places, done, signal }: AnswerOptions,
 ): Promise<Answers> => {
   const stop = settings.stop ?? [];
   // A stop text has few characters; the last ids of an answer hold it as soon as it is there.
   const reach = 2 + Math.max(0, ...stop.map((text) => new TextEncoder().encode(text).length));
   const written = await generate(
     // A model cannot begin from nothing: an empty prompt begins where texts begin.
-    prompts.map((prompt) => encodePrompt(tokenizer, prompt)).map((ids) => (ids.length ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0])),
+    prompts
+      .map((prompt) => (source === undefined ? encodePrompt(tokenizer, prompt) : [job.base.start ?? 0]))
+      .map((ids) => (ids.length ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0])),
     session,
     {
       job,
       program,
       virtual,
+      sources: source === undefined ? undefined : prompts.map((prompt) => encodeSource(tokenizer, prompt, source).ids),
       settings,
       places,
       stops: tokenizer.stops,

@@ -4,6 +4,7 @@
 // when that is not every row in its place, the caches' rows are moved to where they are wanted, so finished prompts cost nothing.
 
 import type { Generation, Job } from "../../spec/job.ts";
+import { writeSource } from "../data/sources.ts";
 import type { Session } from "../devices/device.ts";
 import { beamSearch } from "./beam.ts";
 import { lineSearch } from "./line.ts";
@@ -15,6 +16,8 @@ export interface GenerateOptions {
   /** Slots in front of each prompt for virtual tokens. */
   readonly virtual?: number | undefined;
   readonly settings: Generation;
+  /** Where an encoder reads the prompts: their ids; the prompts above are then what the decoder begins from. */
+  readonly sources?: readonly (readonly number[])[] | undefined;
   /** For a bank of adapters: the place of each prompt's. */
   readonly places?: readonly number[] | undefined;
   /** Ids that end a row. */
@@ -57,7 +60,7 @@ const generateBatch = async (
   all: readonly (readonly number[])[],
   names: readonly number[],
   session: Session,
-  { job, program, virtual = 0, settings, places, stops, ended = () => false }: GenerateOptions,
+  { job, program, virtual = 0, settings, places, sources, stops, ended = () => false }: GenerateOptions,
 ): Promise<(readonly number[])[]> => {
   const { dims, calls } = job.programs[program]!;
   const vocabulary = job.base.vocab_size;
@@ -73,8 +76,9 @@ const generateBatch = async (
     return settings.kind === "beam" ? beamSearch(settings, options) : lineSearch(settings, options);
   });
 
+  const u = sources && Math.min(dims.u!, round8(Math.max(...names.map((name) => sources[name]!.length))));
   const run = async (b: number, t: number): Promise<Float32Array> => {
-    await session.run(program, { b, t, n: b, s });
+    await session.run(program, { b, t, n: b, s, ...(u !== undefined && { u }) });
     return (await session.read("logits", program)) as Float32Array;
   };
   let b = prompts.length;
@@ -89,6 +93,16 @@ const generateBatch = async (
   }
   let which = places && Int32Array.from(names, (name) => places[name]!);
   if (which) await session.write("which", which);
+  let asked = names.map((_, i) => i);
+  const writeSources = async (): Promise<void> => {
+    if (sources && u !== undefined)
+      await writeSource(
+        session,
+        asked.map((i) => sources[names[i]!]!),
+        u,
+      );
+  };
+  await writeSources();
   await session.write("ids", ids);
   await session.write("positions", positions);
   await session.write("rows", lasts);
@@ -126,6 +140,8 @@ const generateBatch = async (
         which = Int32Array.from(from, (source) => which![source]!);
         await session.write("which", which);
       }
+      asked = from.map((source) => asked[source]!);
+      await writeSources();
       await session.move(caches, Int32Array.from(from), { b: Math.max(b, from.length), s }, longest + k);
     }
     b = from.length;

@@ -6,8 +6,8 @@ export interface Case {
   /** The class in transformers, and the value of `architectures` in config.json. */
   readonly class: string;
   readonly config: Readonly<Record<string, unknown>>;
-  /** What is predicted: the next token (default), masked tokens, or the class of a row. */
-  readonly task?: "masked" | "classes";
+  /** What is predicted: the next token (default), masked tokens, the class of a row, or an answer to the row. */
+  readonly task?: "masked" | "classes" | "answer";
   /** How transformers computes attention; default eager. */
   readonly attention?: "sdpa";
   /** Tensors that transformers packs or renames when it loads them, so that it has no gradient of their name. */
@@ -23,6 +23,18 @@ const small = {
   max_position_embeddings: 64,
 };
 const grouped = { ...small, num_key_value_heads: 2 };
+
+const t5 = {
+  vocab_size: 48,
+  d_model: 32,
+  d_kv: 10,
+  d_ff: 40,
+  num_layers: 3,
+  num_decoder_layers: 2,
+  num_heads: 4,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 9,
+};
 
 /** The two tasks of an encoder. */
 const encoder = (name: string, prefix: string, config: Readonly<Record<string, unknown>>): Case[] => [
@@ -133,6 +145,13 @@ export const cases: readonly Case[] = [
     class: "GPT2LMHeadModel",
     config: { vocab_size: 48, n_embd: 32, n_layer: 2, n_head: 4, n_positions: 64, n_inner: 40 },
   },
+  { name: "t5", class: "T5ForConditionalGeneration", task: "answer", config: t5 },
+  {
+    name: "t5-gated",
+    class: "T5ForConditionalGeneration",
+    task: "answer",
+    config: { ...t5, feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
+  },
   ...encoder("bert", "Bert", { ...small, pad_token_id: 0 }),
   ...encoder("roberta", "Roberta", { ...small, type_vocab_size: 1, pad_token_id: 0 }),
   ...encoder("distilbert", "DistilBert", { vocab_size: 48, dim: 32, hidden_dim: 40, n_layers: 2, n_heads: 4, max_position_embeddings: 64 }),
@@ -153,6 +172,15 @@ export const cases: readonly Case[] = [
     },
   }),
 ];
+
+/** What a decoder is given and should say, where the rows are what it answers. */
+export const written: readonly (readonly number[])[] = [
+  [0, 20, 7, 38, 25, 3, 11, 30, 9, 42, 5, 17],
+  [0, 31, 15, 40, 6, 27, 12, 46, 19, 4, 33, 8],
+];
+export const answerLabels: readonly (readonly number[])[] = written.map((row) =>
+  [...row.slice(1), 1].map((id, i) => (i % 4 === 3 ? -100 : id)),
+);
 
 /** Encoders: the second row has eight tokens and padding. */
 export const ends: readonly number[] = [11, 7];

@@ -10,7 +10,7 @@ import type { Session } from "../../../runtime/devices/device.ts";
 import { generate } from "../../../runtime/generation/generate.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
 import type { Job } from "../../../spec/job.ts";
-import { type Case, classes, ends, labels, maskedLabels, newTokens, rows } from "./cases.ts";
+import { answerLabels, type Case, classes, ends, written as given, labels, maskedLabels, newTokens, rows } from "./cases.ts";
 import { writeDrawn } from "./drawn.ts";
 
 /** What models.py answers. */
@@ -45,7 +45,7 @@ data rows { train = text("rows.txt")  prompt = "{text}"  answer = "{text}"  ${ta
 train all on rows { optimizer: sgd(learning_rate: 0.1)  steps: 1  micro_batch_size: 2  sequence_len: 16 }
 evaluate model on rows.train {
   metrics: [loss]
-  ${task === undefined ? `generate: greedy(max_new_tokens: ${newTokens})` : ""}
+  ${task === undefined || task === "answer" ? `generate: greedy(max_new_tokens: ${newTokens})` : ""}
   micro_batch_size: 2
   sequence_len: 16
 }
@@ -75,8 +75,8 @@ export const compare = async (one: Case, theirs: Theirs, library?: ReadonlyMap<s
       await checkpoint.close();
       const { loss, ...gradient } = await gradients(one, theirs, job, session);
       const measured = { loss: Math.abs(loss - theirs.loss), ...gradient };
-      if (one.task !== undefined) return { ...measured, logits: await predicted(one, theirs, job, session) };
-      return { ...measured, ...(await written(theirs, job, session)) };
+      if (one.task === "masked" || one.task === "classes") return { ...measured, logits: await predicted(one, theirs, job, session) };
+      return { ...measured, ...(await decoded(one, theirs, job, session)) };
     } finally {
       await session.close();
     }
@@ -87,7 +87,18 @@ export const compare = async (one: Case, theirs: Theirs, library?: ReadonlyMap<s
 
 /** The batch, and which predictions are asked for: flat places and their labels. */
 const write = async (one: Case, job: Job, session: Session, at: readonly number[], targets: readonly number[]): Promise<void> => {
-  await session.write("ids", Int32Array.from(rows.flat()));
+  await session.write("ids", Int32Array.from((one.task === "answer" ? given : rows).flat()));
+  if (one.task === "answer") {
+    await session.write("source.ids", Int32Array.from(rows.flat()));
+    await session.write(
+      "source.positions",
+      Int32Array.from({ length: b * t }, (_, i) => i % t),
+    );
+    await session.write(
+      "source.ends",
+      Int32Array.from({ length: b * t }, (_, i) => ends[Math.floor(i / t)]!),
+    );
+  }
   await session.write(
     "positions",
     Int32Array.from({ length: b * t }, (_, i) => i % t),
@@ -104,18 +115,22 @@ const write = async (one: Case, job: Job, session: Session, at: readonly number[
 
 /** Places and labels of the loss. */
 const chosenOf = ({ task }: Case): (readonly [number, number])[] =>
-  task === "classes"
-    ? classes.map((label, row) => [row, label])
-    : task === "masked"
-      ? maskedLabels.flatMap((row, r) => row.flatMap((id, i) => (id >= 0 ? [[r * t + i, id] as const] : [])))
-      : labels.flatMap((row, r) => row.flatMap((id, i) => (i > 0 && id >= 0 ? [[r * t + i - 1, id] as const] : [])));
+  task === "answer"
+    ? answerLabels.flatMap((row, r) => row.flatMap((id, i) => (id >= 0 ? [[r * t + i, id] as const] : [])))
+    : task === "classes"
+      ? classes.map((label, row) => [row, label])
+      : task === "masked"
+        ? maskedLabels.flatMap((row, r) => row.flatMap((id, i) => (id >= 0 ? [[r * t + i, id] as const] : [])))
+        : labels.flatMap((row, r) => row.flatMap((id, i) => (i > 0 && id >= 0 ? [[r * t + i - 1, id] as const] : [])));
+
+const sourceDims = ({ task }: Case): Record<string, number> => (task === "answer" ? { u: t } : {});
 
 const gradients = async (one: Case, theirs: Theirs, job: Job, session: Session) => {
   const chosen = chosenOf(one);
   const [places, targets] = [chosen.map(([at]) => at), chosen.map(([, id]) => id)];
   await write(one, job, session, places, targets);
   const { step } = job.train[0]!;
-  await session.run(step, { b, t, n: chosen.length });
+  await session.run(step, { b, t, n: chosen.length, ...sourceDims(one) });
   const loss = ((await session.read("loss", step)) as Float32Array)[0]!;
   let gradient = 0;
   let of = "";
@@ -144,21 +159,22 @@ const deviationOf = (numbers: readonly number[]): number => {
 };
 
 /** Logits and greedy text of a decoder. */
-const written = async (theirs: Theirs, job: Job, session: Session): Promise<Pick<Distance, "logits" | "generated">> => {
+const decoded = async (one: Case, theirs: Theirs, job: Job, session: Session): Promise<Pick<Distance, "logits" | "generated">> => {
   const program = job.evaluate[0]!.generator!;
   const { s } = job.programs[program]!.dims;
   const vocabulary = job.base.vocab_size;
   const wanted = theirs.logits as readonly (readonly (readonly number[])[])[];
   let off = 0;
   for (let i = 0; i < t; i++) {
-    await write({ name: "", class: "", config: {} }, job, session, [i, t + i], [0, 0]);
-    await session.run(program, { b, t, n: 2, s: s! });
+    await write(one, job, session, [i, t + i], [0, 0]);
+    await session.run(program, { b, t, n: 2, s: s!, ...sourceDims(one) });
     const ours = (await session.read("logits", program)) as Float32Array;
     for (let row = 0; row < b; row++)
       for (let v = 0; v < vocabulary; v++) off = Math.max(off, Math.abs(ours[row * vocabulary + v]! - wanted[row]![i]![v]!));
   }
   const settings = { kind: "greedy", max_new_tokens: newTokens } as const;
-  const [generated] = await generate([rows[0]!], session, { job, program, settings, stops: [] });
+  const [prompt, sources] = one.task === "answer" ? [[0], [rows[0]!]] : [rows[0]!, undefined];
+  const [generated] = await generate([prompt], session, { job, program, settings, stops: [], sources });
   return { logits: off / deviationOf(wanted.flat(2)), generated: [...generated!] };
 };
 

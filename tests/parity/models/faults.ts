@@ -14,8 +14,27 @@ const rotary = "modules/rotary.peft";
 const blocks = "modules/blocks.peft";
 
 const encoders = "modules/encoder.peft";
+const t5 = "architectures/t5.peft";
 
 export const faults: readonly Fault[] = [
+  { title: "scores that are scaled", case: "t5", file: t5, from: ", scale: 1.0, bias", to: ", bias" },
+  {
+    title: "distances that end too early",
+    case: "t5",
+    file: t5,
+    from: "(side - exact) / log(reach / exact)",
+    to: "(side - exact - 1) / log(reach / exact)",
+  },
+  { title: "the wrong side of a distance", case: "t5", file: t5, from: "side * less(0, far)", to: "side * less(far, 0)" },
+  {
+    title: "source padding that is heard",
+    case: "t5-gated",
+    file: t5,
+    from: "positions * 0 + ends[:, 0][:, none]",
+    to: "positions * 0 + 11",
+  },
+  { title: "a gate without its function", case: "t5-gated", file: t5, from: "activate(gate(x)) * up(x)", to: "gate(x) * up(x)" },
+  { title: "an output that is not scaled", case: "t5", file: t5, from: "written * (1 / sqrt(d_model))", to: "written" },
   { title: "padding that is seen", case: "bert-masked", file: encoders, from: "value, ends,", to: "value, ends * 0 + 11," },
   {
     title: "padding that is seen",

@@ -1,7 +1,7 @@
 // Asks transformers about one case, through a Python that goes on answering.
 
 import type { PythonSession } from "../python.ts";
-import { type Case, classes, ends, labels, maskedLabels, newTokens, rows } from "./cases.ts";
+import { answerLabels, type Case, classes, ends, labels, maskedLabels, newTokens, rows, written } from "./cases.ts";
 import type { Theirs } from "./compare.ts";
 
 const rounded = (value: unknown): unknown =>
@@ -18,8 +18,21 @@ export const ask = async (python: PythonSession, one: Case, folder: string): Pro
   const attention_mask = ends.map((end) => Array.from({ length: rows[0]!.length }, (_, i) => (i <= end ? 1 : 0)));
   const question = { class: one.class, attention: one.attention ?? "eager", config: one.config, folder, ids: rows };
   const answer =
-    one.task === undefined
-      ? await python.ask({ ...question, labels, generate: newTokens })
-      : await python.ask({ ...question, more: { attention_mask }, shift: false, labels: one.task === "classes" ? classes : maskedLabels });
+    one.task === "answer"
+      ? await python.ask({
+          ...question,
+          more: { attention_mask, decoder_input_ids: written },
+          shift: false,
+          labels: answerLabels,
+          generate: newTokens,
+        })
+      : one.task === undefined
+        ? await python.ask({ ...question, labels, generate: newTokens })
+        : await python.ask({
+            ...question,
+            more: { attention_mask },
+            shift: false,
+            labels: one.task === "classes" ? classes : maskedLabels,
+          });
   return rounded(answer) as Theirs;
 };

@@ -72,6 +72,7 @@ def run(job):
     if job.get("generate"):
         first = {name: value[:1] for name, value in inputs.items() if "decoder" not in name}
         model.generation_config.eos_token_id = None
+        model.generation_config.decoder_start_token_id = 0
         new = model.generate(**first, max_new_tokens=job["generate"], do_sample=False, num_beams=1, pad_token_id=0)
         start = 1 if config.is_encoder_decoder else len(job["ids"][0])
         answer["generated"] = new[0, start:].tolist()

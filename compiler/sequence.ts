@@ -1,0 +1,34 @@
+// What a model reads of a batch, as the record that an architecture's forward is given. A field becomes an input of the stage that
+// reads it, the first time it is read.
+
+import type { TensorType } from "./graph.ts";
+import { none, type Value } from "./values.ts";
+
+/**
+ * What the model reads of a batch, each [b rows, t tokens]. `ends`: of each token, the last of its row that is no
+ * padding. The last two of packed rows alone. */
+const sequenceFields = ["ids", "positions", "ends", "slots", "starts"] as const;
+const sourceFields = ["ids", "positions", "ends"] as const;
+const perSourceToken: TensorType = { dtype: "i32", shape: ["b", "u"] };
+export const perToken: TensorType = { dtype: "i32", shape: ["b", "t"] };
+
+export type Batch = (name: string, type: TensorType) => Value;
+
+/** What an encoder reads while the sequence is what the decoder writes. */
+const sourceRecord = (batch: Batch): Value => ({
+  kind: "record",
+  name: "the sequence's source",
+  fields: (name) => (sourceFields.some((field) => field === name) ? batch(`source.${name}`, perSourceToken) : undefined),
+  names: () => sourceFields,
+});
+export const sequenceRecord = (batch: Batch, packed: boolean): Value => ({
+  kind: "record",
+  name: "the sequence",
+  fields: (name) => {
+    if (name === "source") return sourceRecord(batch);
+    if (!sequenceFields.some((field) => field === name)) return undefined;
+    if (packed || name === "ids" || name === "positions" || name === "ends") return batch(name, perToken);
+    return name === "slots" ? batch("positions", perToken) : none;
+  },
+  names: () => [...sequenceFields, "source"],
+});

@@ -113,6 +113,12 @@ export const lower = (
     });
     programs.set(`train.${i}.norm`, { graph: update.norm, dims });
     if (!pages) programs.set(`train.${i}.update`, { graph: update.program, dims });
+    const evaluate = `train.${i}.evaluate`;
+    if (plan.evaluate) {
+      const meanwhile = modelOf(plan.adapter, false);
+      if (!meanwhile) return undefined;
+      programs.set(evaluate, { graph: evaluationProgram(meanwhile, { sizes: dims, vocabulary }), dims });
+    }
     if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements), dims });
     jobTrains.push({
       adapter: plan.adapter,
@@ -131,6 +137,16 @@ export const lower = (
       shuffle: plan.shuffle,
       ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
       log: plan.log,
+      ...(plan.evaluate && {
+        evaluate: {
+          ...plan.evaluate,
+          split: "eval",
+          program: evaluate,
+          ...(programs.get(evaluate)!.graph.inputs.includes("ends") && { ends: true }),
+        },
+      }),
+      ...(plan.keep_best && { keep_best: plan.keep_best }),
+      ...(plan.patience !== undefined && { patience: plan.patience }),
       step,
       seeds: graph.inputs.filter((name) => name.startsWith("seed.")).length,
       ...(accumulating && { accumulate: `train.${i}.accumulate` }),

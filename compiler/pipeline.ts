@@ -33,6 +33,9 @@ export interface TrainPlan {
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
   readonly log: { readonly every: number };
+  readonly evaluate?: { readonly every: number; readonly unit: "steps" | "epochs" };
+  readonly keep_best?: "loss" | "token_accuracy";
+  readonly patience?: number;
 }
 
 export interface MergePlan {
@@ -177,6 +180,9 @@ export const trainTable: Record<string, Setting> = {
   seed: { type: "int", doc: "everything random follows from it" },
   packing: { type: "bool", doc: "rows hold as many examples as fit into sequence_len; no token sees another example's" },
   shuffle: { type: "bool", doc: "a new order each epoch" },
+  evaluate: { type: "every", doc: "how often the data's `eval` split is evaluated meanwhile, like `every 100 steps`" },
+  keep_best: { type: { oneOf: ["loss", "token_accuracy"] }, doc: "the evaluation whose parameters are kept is the best by this" },
+  patience: { type: "int", atLeast: 1, doc: "evaluations in a row without a gain before training stops" },
   checkpoint: { type: "every", doc: "how often the state is saved" },
   log: { type: "every", doc: "how often a line is logged" },
 };
@@ -222,6 +228,7 @@ export const readTrain = (
   const schedule = settings.entry("schedule")?.value;
   const checkpoint = interval(settings.entry("checkpoint"), context);
   const log = interval(settings.entry("log"), context);
+  const rhythm = readRhythm(item, settings, data, context);
   if (!from || optimizer?.kind !== "call" || !subjects.has(adapter)) return undefined;
   const optional = <K extends string>(name: K): { [P in K]?: number } => {
     const value = settings.number(name);
@@ -246,6 +253,35 @@ export const readTrain = (
     shuffle: settings.flag("shuffle") ?? true,
     ...(checkpoint && { checkpoint: { every: checkpoint.every, unit: checkpoint.unit, keep: checkpoint.keep ?? 2 } }),
     log: { every: log?.every ?? 1 },
+    ...rhythm,
+  };
+};
+
+/** Evaluation while it trains: it needs a split to evaluate, and what depends on it needs it. */
+const readRhythm = (
+  item: tree.Train,
+  settings: ReturnType<typeof readSettings>,
+  data: ReadonlyMap<string, Data>,
+  context: Context,
+): Pick<TrainPlan, "evaluate" | "keep_best" | "patience"> => {
+  const entry = settings.entry("evaluate");
+  const every = interval(entry, context);
+  const name = item.on.segments[0]?.kind === "name" ? item.on.segments[0].text : "";
+  if (entry && data.has(name) && !data.get(name)!.splits.some((split) => split.name === "eval"))
+    context.report(
+      diagnostics.train_unevaluated(entry.at, { data: name }, { help: `add one to \`data ${name}\`, like \`eval = jsonl("eval.jsonl")\`` }),
+    );
+  for (const key of ["keep_best", "patience"]) {
+    const own = settings.entry(key);
+    if (own && !settings.meant("evaluate"))
+      context.report(diagnostics.needs_evaluation(own.at, { name: key }, { help: "add `evaluate: every 100 steps`" }));
+  }
+  const by = settings.text("keep_best");
+  const patience = settings.number("patience");
+  return {
+    ...(every && { evaluate: { every: every.every, unit: every.unit } }),
+    ...((by === "loss" || by === "token_accuracy") && { keep_best: by }),
+    ...(patience !== undefined && { patience }),
   };
 };
 

@@ -84,7 +84,13 @@ export const memoryPlan = (
     plan[`train ${train.adapter}`] = Math.max(
       plan[`train ${train.adapter}`] ?? 0,
       programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!,
+      // Gradients and optimizer state stay where they are while it is evaluated.
+      (train.evaluate ? programs[train.evaluate.program]!.peak : 0) +
+        plan[`${train.adapter}.optimizer`]! +
+        (arenas[`${train.adapter}.gradients`] ?? 0) +
+        (arenas[`${train.adapter}.accumulated`] ?? 0),
     );
+    if (train.keep_best) plan[`${train.adapter}.best`] = arenas[`${train.adapter}.parameters`] ?? 0;
   }
   for (const { subject, program, generator } of evaluates) {
     plan[`evaluate ${subject}`] = Math.max(plan[`evaluate ${subject}`] ?? 0, programs[program]!.peak);

@@ -25,6 +25,7 @@ import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { stateOf, totalSteps, trainAdapter } from "./train.ts";
 import { restoreState, type StateArray, saveState } from "./training-state.ts";
+import { type Watch, watchOf } from "./watch.ts";
 import { checkpointBase, drawnBase, writeMerged } from "./write-merged.ts";
 
 export interface RunOptions {
@@ -222,6 +223,35 @@ const prepare = async (
     return bank && placesIn(bank, examples, data);
   };
   const ready = readyAdapters(job, { host, session, folder: options.folder, out, listen });
+  const watching = async (train: Train, total: number): Promise<Watch | undefined> => {
+    if (!train.evaluate) return undefined;
+    const { program, split, ends } = train.evaluate;
+    const { adapter, data, micro_batch_size, sequence_len, virtual } = train;
+    const examples = await examplesOf(data, split, sequence_len);
+    const places = placesOf(adapter, examples, `${data}.${split}`);
+    const like = {
+      subject: adapter,
+      data,
+      split,
+      program,
+      micro_batch_size,
+      sequence_len,
+      ...(virtual && { virtual }),
+      ...(ends && { ends }),
+    };
+    const parameters = `${adapter}.parameters`;
+    return watchOf({
+      train,
+      total,
+      size: job.values[parameters]!.shape.reduce<number>((product, dim) => product * Number(dim), 1),
+      evaluate: () => sumTokens(like, examples, session, listen, places),
+      read: () => read(parameters),
+      write: (values) => session.write(parameters, values),
+      tell: ({ step, ...metrics }) =>
+        listen({ kind: "metrics", subject: `${adapter} at step ${step}`, split: `${data}.${split}`, metrics }),
+    });
+  };
+
   return {
     train: async (train) => {
       await ready.begin(train.adapter);
@@ -229,6 +259,7 @@ const prepare = async (
       const places = placesOf(train.adapter, examples, `${train.data}.${train.split}`);
       const stateFolder = joinPath(joinPath(out, "state"), `${train.adapter}-${job.train.indexOf(train)}`);
       const history = new Float32Array(3 * totalSteps(train, examples));
+      const watch = await watching(train, history.length / 3);
       const arrays = [
         ...stateOf(train).map((name): StateArray => ({ name, dtype: "f32", shape: job.values[name]!.shape.map(Number) })),
         // What was computed before the first step is part of the adapter, and is never derived again.
@@ -238,7 +269,9 @@ const prepare = async (
           )
           .map(({ name, dtype, shape }): StateArray => ({ name, dtype, shape })),
         { name: "history", dtype: "f32" as const, shape: [3, history.length / 3] },
+        ...(watch?.arrays ?? []),
       ];
+      const held = new Map([["history", history], ...(watch?.memory ?? [])]);
       const identity = { seed: train.seed, job: await fingerprint(job) };
       const paged = await openPaged(job, train, session, host, choice.device.name === "cpu" ? stateFolder : undefined);
       const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, bytes) => {
@@ -246,7 +279,8 @@ const prepare = async (
         const place = [bytes.buffer, bytes.byteOffset, bytes.byteLength / 4] as const;
         if (whole) return paged.session.write(name, new Int32Array(...place));
         const values = new Float32Array(...place);
-        return name === "history" ? history.set(values) : paged.session.write(name, values);
+        const array = held.get(name);
+        return array ? array.set(values) : paged.session.write(name, values);
       });
       for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
       if (!restored) await initAdapter(job, adapterOf(job, train.adapter), session);
@@ -255,6 +289,7 @@ const prepare = async (
         update: paged.update,
         listen,
         history,
+        watch,
         places,
         signal: options.signal,
         from: restored?.position,
@@ -265,7 +300,7 @@ const prepare = async (
             position,
             identity,
             arrays,
-            async (name) => bytesOf(name === "history" ? history : ((await paged.session.read(name)) as Float32Array)),
+            async (name) => bytesOf(held.get(name) ?? ((await paged.session.read(name)) as Float32Array)),
             train.checkpoint?.keep ?? 1,
           );
           listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
@@ -289,6 +324,9 @@ const prepare = async (
           losses,
           norms,
           rates,
+          ...(watch && { evaluations: watch.found() }),
+          ...(watch && train.keep_best && { best: watch.best()! }),
+          ...(outcome.stopped && { stoppedEarly: true }),
           deviceMemory: session.bytes(),
           peakMemory: options.peakMemory(),
         },

@@ -12,6 +12,7 @@ import { DiagnosticError } from "./diagnostic-error.ts";
 import { stream } from "./draw.ts";
 import type { Listener } from "./events.ts";
 import { evaluateScalar } from "./scalar.ts";
+import type { Watch } from "./watch.ts";
 
 /** Everything beyond parameters and optimizer state that training continues from. */
 export interface Position {
@@ -31,6 +32,8 @@ export interface TrainOutcome {
   readonly tokens: number;
   readonly seconds: number;
   readonly interrupted: boolean;
+  /** Before its last step, since nothing was gained any more. */
+  readonly stopped: boolean;
 }
 
 export interface TrainOptions {
@@ -43,6 +46,8 @@ export interface TrainOptions {
   readonly history: Float32Array;
   /** Runs the update; by default the job's program. See paged.ts. */
   readonly update?: (() => Promise<void>) | undefined;
+  /** Evaluates meanwhile, where the job says so. */
+  readonly watch?: Watch | undefined;
   /** Called when the job says that state should be saved, and when training is interrupted. */
   readonly save?: ((position: Position) => Promise<void>) | undefined;
 }
@@ -96,6 +101,7 @@ export const trainAdapter = async (
     throw notFinite(what, step, train, value, step > 0 && save !== undefined);
   };
 
+  let stopped = false;
   while (step < total && !signal?.aborted) {
     if (batch >= plan.length) {
       epoch++;
@@ -163,13 +169,26 @@ export const trainAdapter = async (
       tokensPerSecond: tokens / seconds(),
       secondsLeft: (seconds() / done) * (total - step),
     });
+    if (options.watch?.due(step, total, batch >= plan.length, epoch)) stopped = await options.watch.look(step);
+    if (stopped) break;
     if (save && step < total && isDue(train, step, batch >= plan.length, epoch)) await save({ step, epoch, batch });
   }
   const position = { step, epoch, batch };
-  const interrupted = step < total;
+  const interrupted = step < total && !stopped;
   if (interrupted) await save?.(position);
+  else await options.watch?.finish();
   const curve = (row: number): number[] => Array.from(history.subarray(row * total, row * total + step));
-  return { position, total, losses: curve(0), norms: curve(1), rates: curve(2), tokens, seconds: seconds(), interrupted };
+  return {
+    position,
+    total,
+    losses: curve(0),
+    norms: curve(1),
+    rates: curve(2),
+    tokens,
+    seconds: seconds(),
+    interrupted,
+    stopped: stopped && step < total,
+  };
 };
 
 const isDue = (train: Train, step: number, epochEnds: boolean, epoch: number): boolean => {

@@ -270,6 +270,10 @@ export const diagnostics = {
   compare_unmeasured: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0523", "error", `\`${name}\` compares nothing: the file has no \`evaluate\` block`, at, details),
   /** `{name}` is neither an adapter nor a method with places */
   compare_candidate: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0524", "error", `\`${name}\` is neither an adapter nor a method with places`, at, details),
+  /** `{data}` has no split `eval` to evaluate on */
+  train_unevaluated: (at: Span | undefined, { data }: { readonly data: string | number }, details: Details = {}): Diagnostic => make("PEFT0525", "error", `\`${data}\` has no split \`eval\` to evaluate on`, at, details),
+  /** `{name}` needs `evaluate: every …` */
+  needs_evaluation: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0526", "error", `\`${name}\` needs \`evaluate: every …\``, at, details),
   /** the folder `{folder}` has no safetensors weights */
   checkpoint_no_weights: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0530", "error", `the folder \`${folder}\` has no safetensors weights`, at, details),
   /** `{file}` is not an index of shards: {problem} */

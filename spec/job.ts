@@ -290,6 +290,18 @@ export interface Train {
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
   readonly log: { readonly every: number };
+  /** How often the split is evaluated while it trains, by a program like `Evaluate.program`, at the training's sizes. */
+  readonly evaluate?: {
+    readonly every: number;
+    readonly unit: "steps" | "epochs";
+    readonly split: string;
+    readonly program: string;
+    readonly ends?: boolean;
+  };
+  /** The adapter that is saved is the one whose evaluation was best by this, the first of equals. */
+  readonly keep_best?: "loss" | "token_accuracy";
+  /** Evaluations in a row without a gain after which training stops. */
+  readonly patience?: number;
   /**
    * Program of one micro-batch. Inputs: ids, positions, rows, targets, scale (1 / answer tokens of the whole step), which (the place of each row's adapter in
    * the bank) when it trains a bank, and seeds

@@ -66,10 +66,22 @@ export interface TrainResult {
   readonly norms: readonly number[];
   /** Learning rate of each step. */
   readonly rates: readonly number[];
+  /** Evaluations while it trained, in order; and the one whose parameters were kept. */
+  readonly evaluations?: readonly TrainEvaluation[];
+  readonly best?: TrainEvaluation;
+  /** It stopped before its last step, since evaluations gained nothing any more. */
+  readonly stoppedEarly?: boolean;
   /** Bytes of all values on the device once it was trained. */
   readonly deviceMemory: number;
   /** Largest resident size of the process while it trained. */
   readonly peakMemory: number;
+}
+
+export interface TrainEvaluation {
+  /** Optimizer steps done. */
+  readonly step: number;
+  readonly loss: number;
+  readonly token_accuracy: number;
 }
 
 export interface EvaluateResult {

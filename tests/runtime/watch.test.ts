@@ -1,0 +1,134 @@
+// Evaluation while an adapter trains: what is found is what `evaluate` finds, the best parameters are the ones kept, training stops when
+// nothing is gained, and a run that was stopped in between is the run that was not, bit for bit.
+
+import { readFileSync } from "node:fs";
+import { emitOnnx } from "../../compiler/emit/onnx.ts";
+import { cpuDevice } from "../../runtime/devices/cpu.ts";
+import type { Host } from "../../runtime/host.ts";
+import { memoryHost } from "../../runtime/memory-host.ts";
+import { runJob } from "../../runtime/run.ts";
+import type { Result } from "../../spec/result.ts";
+import { type Built, build, llamaConfig } from "../compiler/support.ts";
+import { assert, group } from "../harness.ts";
+
+const config = { ...llamaConfig, vocab_size: 384, num_hidden_layers: 1 };
+const shape = new URL("../../examples/base/shape/", import.meta.url);
+
+const pipeline = (settings: string, rate = "3e-2"): string => `peft 1
+base tiny = blank("base/", seed: 3)
+adapter some = lora(r: 2, alpha: 4) into tiny.layers.**
+data rows { train = text("rows.txt")  eval = text("held.txt")  answer = "{text}" }
+train some on rows {
+  optimizer: adamw(learning_rate: ${rate})
+  steps: 12  micro_batch_size: 2  sequence_len: 24  seed: 5
+  ${settings}
+}
+evaluate some on rows { metrics: [loss, token_accuracy]  micro_batch_size: 2  sequence_len: 24 }
+`;
+
+const lines = (count: number, from: number): string =>
+  Array.from({ length: count }, (_, i) => `Ada gives ${i + from} buns to Felix at the ${i % 2 ? "bridge" : "farm"}.`).join("\n");
+
+const fresh = async (): Promise<Host> => {
+  const host = memoryHost();
+  const write = async (path: string, bytes: Uint8Array): Promise<void> => {
+    const file = await host.create(path);
+    await file.write(bytes);
+    await file.commit();
+  };
+  const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+  await host.makeFolder("/work/base");
+  await write("/work/rows.txt", text(lines(9, 1)));
+  await write("/work/held.txt", text(lines(5, 40)));
+  await write("/work/base/config.json", text(JSON.stringify(config)));
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) await write(`/work/base/${name}`, readFileSync(new URL(name, shape)));
+  return host;
+};
+
+const run = async ({ job, segments }: Built, host: Host, stopAt?: number): Promise<Result> => {
+  const controller = new AbortController();
+  return runJob(job, {
+    host,
+    choice: { device: await cpuDevice({ threads: 1 }), why: "asked for" },
+    read: async (path) => emitOnnx(segments.get(path.slice("graphs/".length, -".onnx".length))!),
+    folder: "/work",
+    out: "/work/out",
+    verbs: new Set(["train", "evaluate"]),
+    inputs: {},
+    versions: { peft: "0", node: "0", platform: "0", engine: "0" },
+    listen: (event) => {
+      if (event.kind === "step" && event.step === stopAt) controller.abort();
+    },
+    signal: controller.signal,
+    peakMemory: () => 0,
+  });
+};
+
+const adapterBytes = async (host: Host): Promise<string> =>
+  Buffer.from(await host.read("/work/out/adapters/some/adapter_model.safetensors")).toString("base64");
+
+group("watched training", (test) => {
+  test("evaluations meanwhile find what `evaluate` finds, and change nothing of the training", async () => {
+    const plain = await run(await build(pipeline(""), config), await fresh());
+    const watched = await run(await build(pipeline("evaluate: every 5 steps"), config), await fresh());
+    assert.equal(watched.train[0]!.losses, plain.train[0]!.losses);
+    const found = watched.train[0]!.evaluations!;
+    assert.equal(
+      found.map(({ step }) => step),
+      [5, 10, 12],
+    );
+    // The last is after the last step: rounded to f32, it is what the block finds.
+    assert.is(found.at(-1)!.loss, Math.fround(watched.evaluate[0]!.metrics.loss!));
+    assert.is(found.at(-1)!.token_accuracy, Math.fround(watched.evaluate[0]!.metrics.token_accuracy!));
+  });
+
+  test("the best is kept, and training stops when nothing is gained", async () => {
+    // At this rate the loss on held-out rows gets worse again within twelve steps.
+    const built = await build(pipeline("evaluate: every 1 steps  keep_best: loss  patience: 2", "1"), config);
+    const result = await run(built, await fresh());
+    const [train] = result.train;
+    const found = train!.evaluations!;
+    const least = Math.min(...found.map(({ loss }) => loss));
+    assert.is(train!.best!.loss, least);
+    assert.is(Math.fround(result.evaluate[0]!.metrics.loss!), least, "the adapter that is saved is the best one");
+    assert.ok(train!.stoppedEarly, "it stopped early");
+    assert.is(train!.steps, train!.best!.step + 2, "two evaluations after the best");
+    assert.is(result.outcome, "done");
+  });
+
+  test("stopped and resumed is uninterrupted, bit for bit, the best from before the stop included", async () => {
+    const built = await build(pipeline("evaluate: every 2 steps  keep_best: loss  checkpoint: every 3 steps", "0.1"), config);
+    const [whole, parted] = [await fresh(), await fresh()];
+    const all = await run(built, whole);
+    const first = await run(built, parted, 7);
+    assert.is(first.outcome, "interrupted");
+    const second = await run(built, parted);
+    assert.equal(second.train[0]!.evaluations, all.train[0]!.evaluations);
+    assert.equal(second.train[0]!.best, all.train[0]!.best);
+    assert.equal(await adapterBytes(parted), await adapterBytes(whole));
+  });
+
+  test("its memory is in the plan, and what it needs is said", async () => {
+    const [plain, watched] = [await build(pipeline(""), config), await build(pipeline("evaluate: every 5 steps  keep_best: loss"), config)];
+    assert.ok(watched.job.programs["train.0.evaluate"]!.peak > 0);
+    assert.ok(watched.job.plan["train some"]! >= watched.job.programs["train.0.evaluate"]!.peak + watched.job.plan["some.optimizer"]!);
+    assert.is(watched.job.plan["some.best"], watched.job.arenas["some.parameters"]);
+    assert.is(plain.job.plan["some.best"], undefined);
+    for (const [text, code] of [
+      [pipeline("keep_best: loss"), /PEFT0526/],
+      [pipeline("patience: 2"), /PEFT0526/],
+      [
+        pipeline("evaluate: every 5 steps")
+          .replace('eval = text("held.txt")  ', "")
+          .replace(/^evaluate some.*$/m, ""),
+        /PEFT0525/,
+      ],
+    ] as const)
+      try {
+        await build(text, config);
+        assert.unreachable(`nothing said of ${text}`);
+      } catch (error) {
+        assert.match((error as Error).message, code);
+      }
+  });
+});

@@ -29,7 +29,7 @@ evaluate some on rows { metrics: [loss, token_accuracy]  micro_batch_size: 2  se
 const lines = (count: number, from: number): string =>
   Array.from({ length: count }, (_, i) => `Ada gives ${i + from} buns to Felix at the ${i % 2 ? "bridge" : "farm"}.`).join("\n");
 
-const fresh = async (): Promise<Host> => {
+const fresh = async (held = lines(5, 40)): Promise<Host> => {
   const host = memoryHost();
   const write = async (path: string, bytes: Uint8Array): Promise<void> => {
     const file = await host.create(path);
@@ -39,7 +39,7 @@ const fresh = async (): Promise<Host> => {
   const text = (content: string): Uint8Array => new TextEncoder().encode(content);
   await host.makeFolder("/work/base");
   await write("/work/rows.txt", text(lines(9, 1)));
-  await write("/work/held.txt", text(lines(5, 40)));
+  await write("/work/held.txt", text(held));
   await write("/work/base/config.json", text(JSON.stringify(config)));
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) await write(`/work/base/${name}`, readFileSync(new URL(name, shape)));
   return host;
@@ -83,15 +83,15 @@ group("watched training", (test) => {
   });
 
   test("the best is kept, and training stops when nothing is gained", async () => {
-    // At this rate the loss on held-out rows gets worse again within twelve steps.
-    const built = await build(pipeline("evaluate: every 1 steps  keep_best: loss  patience: 2", "1"), config);
-    const result = await run(built, await fresh());
+    // Held-out rows unlike the rows of the training: what is learnt makes them less likely.
+    const built = await build(pipeline("evaluate: every 1 steps  keep_best: loss  patience: 2", "0.3"), config);
+    const result = await run(built, await fresh("7071 ~ ?! 9 3\n|| 66 %% 81 ;;"));
     const [train] = result.train;
     const found = train!.evaluations!;
     const least = Math.min(...found.map(({ loss }) => loss));
     assert.is(train!.best!.loss, least);
     assert.is(Math.fround(result.evaluate[0]!.metrics.loss!), least, "the adapter that is saved is the best one");
-    assert.ok(train!.stoppedEarly, "it stopped early");
+    assert.ok(train!.stoppedEarly, `it stopped early: ${found.map(({ loss }) => loss.toFixed(3))}`);
     assert.is(train!.steps, train!.best!.step + 2, "two evaluations after the best");
     assert.is(result.outcome, "done");
   });

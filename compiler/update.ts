@@ -193,12 +193,20 @@ const squares = (count: number): SegmentGraph => {
   return cut({ name: "squares", inputs: ends(g), outputs: [{ name: "sum", node: sum }] });
 };
 
+/** A sum by halves: of thousands of chunks a chain would be as deep as it is long. */
+const halved = (graph: Graph, nodes: readonly Node[]): Node => {
+  const [first, second] = nodes;
+  if (!second) return first!;
+  const middle = nodes.length >> 1;
+  return graph.add("add", [halved(graph, nodes.slice(0, middle)), halved(graph, nodes.slice(middle))]);
+};
+
 /** The norm over all gradients, and every factor of the update in one vector: how much gradients shrink, then the host's scalars. */
 const clip = (parts: number, scalarCount: number, maxNorm: number | undefined): SegmentGraph => {
   const graph = createGraph();
   const sums = Array.from({ length: parts }, (_, i) => graph.input(`s${i}`, scalarType));
   const scalars = graph.input("scalars", { dtype: "f32", shape: [scalarCount] });
-  const norm = graph.add("sqrt", [sums.reduce((a, b) => graph.add("add", [a, b]))]);
+  const norm = graph.add("sqrt", [halved(graph, sums)]);
   const vector = (node: Node): Node => graph.add("reshape", [node], { shape: [1] });
   const shrink =
     maxNorm === undefined

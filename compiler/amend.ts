@@ -10,7 +10,7 @@ import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type Draw, evaluateDraw, evaluateShape, type Instance, modulesOf } from "./instantiate.ts";
 import { type Face, faceOf, namesOf } from "./interfaces.ts";
 import type { Target } from "./paths.ts";
-import { asDim, describe, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
+import { asDim, describe, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
 /** A parameter that an adapter adds or takes over. */
 export interface AdapterParam {
@@ -31,6 +31,8 @@ export interface AdapterParam {
   /** Its name there. */
   readonly local: string;
   readonly shared: boolean;
+  /** Its learning rate, as a multiple of the training's; absent: the same. */
+  readonly rate?: number;
 }
 
 /** What one adapter does to one module. */
@@ -129,6 +131,7 @@ export const amendOne = (
         params.set(name.text, declared(member, name.text, `${applied.adapter}:${path}`, module, { scope, context }, context));
       }
   }
+  for (const member of members) if (member.kind === "bind" && isRate(member)) setRate(member, params, scope, context);
   module.amendments.push(amendment);
   return amendment;
 };
@@ -256,9 +259,36 @@ const notYet = (member: tree.Member, below: boolean): string | undefined => {
   if (below && member.kind === "param" && member.modifiers.includes("shared"))
     return "`shared` in `each`, where the target's own parameters are shared already";
   if (below && member.kind === "each") return "`each` in `each`";
-  if (member.kind === "bind" && (member.target.length > 1 || member.sign === "+="))
+  if (member.kind === "bind" && !isRate(member) && (member.target.length > 1 || member.sign === "+="))
     return `\`${member.target.map((name) => name.text).join(".")} ${member.sign}\``;
   return member.kind === "state" || member.kind === "forward" || member.kind === "child" ? `\`${member.kind}\` in a method` : undefined;
+};
+
+/** `b.rate = ratio * rate`. */
+const isRate = (member: tree.Member): boolean =>
+  member.kind === "bind" && member.sign === "=" && member.target.length === 2 && member.target[1]!.text === "rate";
+
+/** A parameter's own learning rate: a multiple of the training's, which is what an expression in `rate` must come to. */
+const setRate = (member: tree.BindMember, params: Map<string, AdapterParam>, outer: Scope, context: Context): void => {
+  const [name] = member.target as [tree.Name];
+  const param = params.get(name.text);
+  if (!param?.trained) {
+    const known = [...params.values()].filter(({ trained }) => trained).map(({ local }) => local);
+    reportThrough(context, name.at, (at, details) => diagnostics.unknown_name(at, { name: name.text }, details), {
+      label: "no trained parameter",
+      ...(known.length && { notes: [{ message: `trained here: ${known.join(", ")}` }] }),
+    });
+    return;
+  }
+  const [one, two] = [1, 2].map((rate) => evaluate(member.value, scopeOf(new Map([["rate", number(rate)]]), outer), context));
+  if (one?.kind === "unknown" || two?.kind === "unknown") return;
+  const multiple = one?.kind === "number" && two?.kind === "number" && one.value >= 0 && two.value === 2 * one.value;
+  if (multiple || (one?.kind === "number" && Number.isNaN(one.value)))
+    params.set(name.text, { ...param, rate: (one as { value: number }).value });
+  else
+    reportThrough(context, member.value.at, (at, details) => diagnostics.bad_rate(at, { name: name.text }, details), {
+      help: "write a multiple of `rate`, like `ratio * rate`",
+    });
 };
 
 /** A rebound name must be the module's: a parameter, a point or `let` of its forward, or `out`, its result. */

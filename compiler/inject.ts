@@ -84,7 +84,8 @@ export const inject = (
     context.report(diagnostics.nothing_to_train(item.at, { adapter: name }, { help: "write a method and where it goes in the block" }));
   if (plans.length === 0 || plans.some((plan) => !plan)) return undefined;
   const injections = plans as InjectionPlan[];
-  const params = injections.flatMap((plan) => plan.params);
+  // What learns at one rate lies together, so that an update is one walk over all of it.
+  const params = injections.flatMap((plan) => plan.params).sort((a, b) => (a.rate ?? 1) - (b.rate ?? 1));
   if (!namesAreUnique(item, injections, context)) return undefined;
   const trainable = params.filter((param) => param.trained).reduce((sum, param) => sum + Number(product(param.shape)), 0);
   if (trainable === 0 && !wrong) context.report(diagnostics.nothing_to_train(item.at, { adapter: name }));

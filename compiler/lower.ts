@@ -18,7 +18,7 @@ import { type Instance, modulesOf, type ParamSpec, parametersOf } from "./instan
 import { adaptersIn, layersOf } from "./layers.ts";
 import { changedPlaces, unmergeable } from "./merging.ts";
 import { layOut, peakOf, place } from "./place.ts";
-import { arenaElements, memoryPlan, placeAdapter } from "./place-adapter.ts";
+import { arenaElements, memoryPlan, placeAdapter, ratesOf } from "./place-adapter.ts";
 import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
 import { printSegment } from "./segments.ts";
 import { buildAccumulate, buildUpdate, pageSize, type Update } from "./update.ts";
@@ -104,6 +104,7 @@ export const lower = (
       checked.scope,
       context,
       paged,
+      ratesOf(adapter),
     );
     if (!update) return undefined;
     updates.set(plan.adapter, update);

@@ -13,6 +13,19 @@ import { chunk, pagesOf, type Update } from "./update.ts";
 export const arenaElements = (adapter: AdapterPlan): number =>
   adapter.params.filter((param) => param.trained).reduce((sum, param) => sum + aligned(4 * Number(product(param.shape))) / 4, 0);
 
+/** Where rates change along the arena: each from its element on, in multiples of the training's. Empty when all are the same. */
+export const ratesOf = (adapter: AdapterPlan): { readonly from: number; readonly ratio: number }[] => {
+  const rates: { from: number; ratio: number }[] = [];
+  let from = 0;
+  for (const param of adapter.params) {
+    if (!param.trained) continue;
+    const ratio = param.rate ?? 1;
+    if (rates.at(-1)?.ratio !== ratio) rates.push({ from, ratio });
+    from += aligned(4 * Number(product(param.shape))) / 4;
+  }
+  return rates.length === 1 && rates[0]!.ratio === 1 ? [] : rates;
+};
+
 export const placeAdapter = (
   adapter: AdapterPlan,
   update: Update | undefined,

@@ -27,6 +27,26 @@ export interface Update {
   readonly states: readonly { readonly name: string; readonly init: number }[];
 }
 
+/** From which element of the arena on parameters learn at which multiple of the rate. */
+export type Rates = readonly { readonly from: number; readonly ratio: number }[];
+
+/** Parameters begin at multiples of this many elements; counted in these, places stay exact in f32. */
+const grain = 64;
+
+/** The multiple of the rate at each of `count` elements from `first` on. */
+const ratios = (graph: Graph, count: number, first: number, rates: Rates): Node => {
+  const places = graph.add("iota", [], { count: Math.ceil(count / grain) });
+  const of = rates.reduceRight<Node | undefined>((after, { from, ratio }) => {
+    const here = graph.constant(ratio);
+    const next = rates.find((other) => other.from > from);
+    return next ? graph.add("select", [graph.add("less", [places, graph.constant((next.from - first) / grain)]), here, after!]) : here;
+  }, undefined)!;
+  if (of.type.shape.length === 0) return of;
+  const column = graph.add("reshape", [of], { shape: [Math.ceil(count / grain), 1] });
+  const all = graph.add("broadcast", [column], { shape: [Math.ceil(count / grain), grain] });
+  return graph.add("reshape", [all], { shape: [count] });
+};
+
 /** Elements of one optimizer dispatch: as many as fit one storage binding of the smallest profile. */
 export const chunk = 1 << 25;
 
@@ -41,6 +61,7 @@ export const buildUpdate = (
   scope: Scope,
   context: Context,
   paged = false,
+  rates: Rates = [],
 ): Update | undefined => {
   const definition = findDefinition("optimizer", optimizer, library, context);
   const curve = schedule && findDefinition("schedule", schedule, library, context);
@@ -89,7 +110,7 @@ export const buildUpdate = (
   const counts = Array.from({ length: Math.ceil(elements / chunk) }, (_, i) => Math.min(chunk, elements - i * chunk));
   const part = (name: string, i: number): string => (counts.length === 1 ? name : `${name}[${i}]`);
   const leaves = { rate: expressionOf(rate), t: expressionOf(t), step: ["step"], total: ["total"] } as const;
-  const equations = counts.map((count) => equationsOf(definition, settings, states, count, leaves, inner));
+  const equations = counts.map((count, i) => equationsOf(definition, settings, states, { count, first: i * chunk, rates }, leaves, inner));
   const scalars = equations[0]?.scalars ?? [];
   if (equations.some((one) => !one)) return undefined;
 
@@ -105,7 +126,8 @@ export const buildUpdate = (
         gradients,
         factors,
         states,
-        (count) => equationsOf(definition, settings, states, count, leaves, inner)!.segment,
+        (count, first) => equationsOf(definition, settings, states, { count, first, rates }, leaves, inner)!.segment,
+        rates.length > 0,
       )
     : undefined;
   const move = recorder();
@@ -151,12 +173,15 @@ const pageProgram = (
   gradients: string,
   factors: string,
   states: readonly { readonly name: string }[],
-  equation: (count: number) => SegmentGraph,
+  equation: (count: number, first: number) => SegmentGraph,
+  ownRates: boolean,
 ): ProgramGraph[] => {
-  const segments = new Map<number, SegmentGraph>();
-  return pagesOf(elements).map(({ count, place }, i) => {
-    const segment = segments.get(count) ?? equation(count);
-    segments.set(count, segment);
+  const segments = new Map<string, SegmentGraph>();
+  return pagesOf(elements).map(({ first, count, place }, i) => {
+    // Where rates change along the arena, a page is not like the next.
+    const key = ownRates ? `${count} ${first}` : `${count}`;
+    const segment = segments.get(key) ?? equation(count, first);
+    segments.set(key, segment);
     const bound: Record<string, string> = { p: `${adapter}.parameters{${i}}`, g: `${gradients}{${i}}`, factors };
     for (const { name } of states) bound[name] = `${adapter}.${name}[${place}]`;
     const one = recorder();
@@ -233,7 +258,7 @@ const equationsOf = (
   definition: tree.OptimizerDef,
   settings: ReadonlyMap<string, Value>,
   states: readonly { readonly name: string }[],
-  count: number,
+  { count, first, rates }: { readonly count: number; readonly first: number; readonly rates: Rates },
   leaves: Readonly<Record<string, ScalarExpr>>,
   context: Context,
 ): { readonly segment: SegmentGraph; readonly scalars: readonly ScalarExpr[] } | undefined => {
@@ -246,6 +271,7 @@ const equationsOf = (
   const bound = new Map<string, Value>(settings);
   bound.set("p", tensor(p)).set("g", tensor(graph.add("mul", [g, shrink])));
   for (const name of ["rate", "t"]) bound.set(name, tensor(graph.input(name, scalarType)));
+  if (rates.length > 0) bound.set("rate", tensor(graph.add("mul", [graph.input("rate", scalarType), ratios(graph, count, first, rates)])));
   for (const { name } of states) bound.set(name, tensor(graph.input(name, flat)));
   const assigned = ["p", ...states.map((state) => state.name)];
   for (const member of definition.members) {

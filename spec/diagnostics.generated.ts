@@ -190,6 +190,8 @@ export const diagnostics = {
   method_needs: (at: Span | undefined, { module, method }: { readonly module: string | number; readonly method: string | number }, details: Details = {}): Diagnostic => make("PEFT0423", "error", `\`${module}\` does not have what \`${method}\` needs`, at, details),
   /** the tensor "{key}" is no parameter that could be read back */
   bad_interop: (at: Span | undefined, { key }: { readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0424", "error", `the tensor "${key}" is no parameter that could be read back`, at, details),
+  /** `{name}` learns at no multiple of the rate */
+  bad_rate: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0425", "error", `\`${name}\` learns at no multiple of the rate`, at, details),
   /** `{adapter}` goes into both `{first}` and `{second}` */
   two_models: (at: Span | undefined, { adapter, first, second }: { readonly adapter: string | number; readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0450", "error", `\`${adapter}\` goes into both \`${first}\` and \`${second}\``, at, details),
   /** `{maker}` {problem} */

@@ -188,4 +188,30 @@ group("method laws", (test) => {
           [],
         );
       });
+
+  test("a parameter's own rate is a multiple of the training's: one step of plain descent shows it", async () => {
+    const text = pipeline({ use: "loraplus(r: 2, ratio: 4) into tiny.layers.*.attn.q" }).replace(
+      "adamw(learning_rate: 1e-2)",
+      "sgd(learning_rate: 0.5)",
+    );
+    const built = await build(text, llamaConfig);
+    const { job } = built;
+    const session = await openReference(built);
+    await start(built, session);
+    const before = await disturb(built, session);
+    await lossOf(session, job.train[0]!.step, randomBatch(2, 8, job.base.vocab_size));
+    await session.write(
+      "some.scalars",
+      Float32Array.from(job.train[0]!.scalars, (expr) => evaluateScalar(expr, { step: 0, total: 10 })),
+    );
+    const slopes = new Map<string, Float32Array>();
+    for (const name of before.keys()) slopes.set(name, (await session.read(`gradient(${name})`)) as Float32Array);
+    await session.run(job.train[0]!.norm, {});
+    await session.run(job.train[0]!.update, {});
+    for (const [name, value] of before) {
+      const after = (await session.read(name)) as Float32Array;
+      const rate = name.endsWith(".b") ? 2 : 0.5;
+      for (const [i, x] of after.entries()) near(x, value[i]! - rate * slopes.get(name)![i]!, 1e-5, `${name}[${i}]`, 1e-6);
+    }
+  });
 });

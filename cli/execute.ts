@@ -13,6 +13,7 @@ import type { Result } from "../spec/result.ts";
 import type { ExitCode } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
+import { loggingTo } from "./logs/node-logs.ts";
 import { type Located, listenOn } from "./render/events.ts";
 import { renderResult } from "./render/result.ts";
 import { resultProblem } from "./validate.ts";
@@ -89,7 +90,7 @@ export const perform = async (performance: Performance, listen: Listener, signal
     inputs,
     ...(performance.measure && { measure: true }),
     versions: { peft: version, node: process.version, platform: `${process.platform} ${process.arch}`, engine: choice.device.describe() },
-    listen,
+    listen: loggingTo(job, resolve(cwd, output), listen),
     signal,
     peakMemory: () => process.resourceUsage().maxRSS * 1024, // libuv gives kilobytes on every platform
   });

@@ -138,6 +138,7 @@ export const lower = (
       shuffle: plan.shuffle,
       ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
       log: plan.log,
+      ...(plan.logs && { logs: plan.logs }),
       ...(plan.evaluate && {
         evaluate: {
           ...plan.evaluate,

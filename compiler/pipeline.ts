@@ -36,6 +36,7 @@ export interface TrainPlan {
   readonly evaluate?: { readonly every: number; readonly unit: "steps" | "epochs" };
   readonly keep_best?: "loss" | "token_accuracy";
   readonly patience?: number;
+  readonly logs?: readonly ("jsonl" | "tensorboard")[];
 }
 
 export interface MergePlan {
@@ -185,6 +186,7 @@ export const trainTable: Record<string, Setting> = {
   patience: { type: "int", atLeast: 1, doc: "evaluations in a row without a gain before training stops" },
   checkpoint: { type: "every", doc: "how often the state is saved" },
   log: { type: "every", doc: "how often a line is logged" },
+  logs: { type: "list", doc: "files that grow while it trains, like `logs: [jsonl, tensorboard]`" },
 };
 
 export const readTrain = (
@@ -254,7 +256,24 @@ export const readTrain = (
     ...(checkpoint && { checkpoint: { every: checkpoint.every, unit: checkpoint.unit, keep: checkpoint.keep ?? 2 } }),
     log: { every: log?.every ?? 1 },
     ...rhythm,
+    ...readLogs(settings.entry("logs"), context),
   };
+};
+
+const logKinds = ["jsonl", "tensorboard"] as const;
+
+const readLogs = (entry: tree.Entry | undefined, context: Context): Pick<TrainPlan, "logs"> => {
+  if (entry?.value.kind !== "list") return {};
+  const logs = entry.value.items.flatMap((item) => {
+    const name = item.kind === "ref" ? item.name : item.kind === "string" ? item.value : undefined;
+    const kind = logKinds.find((one) => one === name);
+    if (!kind)
+      context.report(
+        diagnostics.wrong_type(item.at, { name: "logs", wanted: `some of ${logKinds.join(", ")}`, found: name ?? "something else" }),
+      );
+    return kind ?? [];
+  });
+  return logs.length ? { logs } : {};
 };
 
 /** Evaluation while it trains: it needs a split to evaluate, and what depends on it needs it. */

@@ -290,6 +290,8 @@ export interface Train {
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
   readonly log: { readonly every: number };
+  /** Files that grow while it trains, in `logs/` of the run's folder. */
+  readonly logs?: readonly ("jsonl" | "tensorboard")[];
   /** How often the split is evaluated while it trains, by a program like `Evaluate.program`, at the training's sizes. */
   readonly evaluate?: {
     readonly every: number;

@@ -8,6 +8,7 @@ import type { AdapterFiles } from "../spec/job.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type AdapterPlan, hasViews, type InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
+import { faceOf } from "./interfaces.ts";
 import { scopeOf, type Value } from "./values.ts";
 
 type Interop = Extract<tree.Member, { kind: "interop" }>;
@@ -67,25 +68,32 @@ const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: 
         });
         return [];
       }
-      return params
-        .filter((param) => param.local === first.name)
-        .flatMap((param) => {
-          // `*.NAME`: what all targets share is stored again with each of them.
-          if (key.startsWith("*."))
-            return targets.map((module) => ({
-              key: `base_model.model.${module.checkpoint}.${key.slice(2)}`,
-              parameter: param.name,
-              transposed: false,
-            }));
-          const name = param.shared ? `base_model.${key}` : `base_model.model.${param.module.checkpoint}.${key}`;
-          if (others.length === 0 && first.sign === 1) return [{ key: name, parameter: param.name, transposed: false }];
-          const axis = value.kind === "call" ? axisOf(value) : 0;
-          const parts = [first, ...others].map(({ name: local, sign }) => ({
-            parameter: params.find((other) => other.local === local && other.module === param.module)!.name,
-            sign,
+      const axis = value.kind === "call" ? axisOf(value) : 0;
+      const partsIn = (module: Instance) =>
+        [first, ...others].map(({ name, sign }) => ({
+          parameter: params.find((other) => other.local === name && other.module === module)!.name,
+          sign,
+        }));
+      const found = params.filter((param) => param.local === first.name);
+      // What lies below the target is one tensor, module after module: a prefix in every layer.
+      const [one] = found;
+      if (one && !targets.includes(one.module) && !one.shared) {
+        const parts = found.flatMap((param) => partsIn(param.module));
+        return [{ key, parameter: one.name, transposed: false, joined: { axis, parts } }];
+      }
+      return found.flatMap((param) => {
+        // `*.NAME`: what all targets share is stored again with each of them.
+        if (key.startsWith("*."))
+          return targets.map((module) => ({
+            key: `base_model.model.${module.checkpoint}.${key.slice(2)}`,
+            parameter: param.name,
+            transposed: false,
           }));
-          return [{ key: name, parameter: param.name, transposed: false, joined: { axis, parts } }];
-        });
+        const place = param.module.checkpoint;
+        const name = place === "" ? key : param.shared ? `base_model.${key}` : `base_model.model.${place}.${key}`;
+        if (others.length === 0 && first.sign === 1) return [{ key: name, parameter: param.name, transposed: false }];
+        return [{ key: name, parameter: param.name, transposed: false, joined: { axis, parts: partsIn(param.module) } }];
+      });
     })
     .sort((a, b) => (a.key < b.key ? -1 : 1));
 
@@ -108,7 +116,10 @@ const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, contex
   const config: Record<string, unknown> = { peft_type: interop.type.text, task_type: "CAUSAL_LM", bias: "none", inference_mode: true };
   const covered = new Set<string>();
   const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
-  const at = (expr: tree.Expr, { settings }: InjectionPlan): unknown => plain(evaluate(expr, scopeOf(settings), context));
+  const at = (expr: tree.Expr, { method, settings, targets }: InjectionPlan): unknown => {
+    const face = method.amends && targets[0] ? faceOf(targets[0], method.amends.text) : undefined;
+    return plain(evaluate(expr, scopeOf(settings, scopeOf(face?.sizes ?? new Map())), context));
+  };
   for (const { key, value } of interop.config) {
     if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "pattern") {
       const of = value.args[0]!.value;
@@ -119,13 +130,23 @@ const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, contex
       if (of.kind === "ref") covered.add(of.name);
       const chosen = adapter.injections.filter((injection) => at(of, injection) === true).flatMap((injection) => injection.targets);
       config[key.text] = names(new Set(chosen), modulesOf(root));
+    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost") {
+      // The other library counts layers from the top: what is elsewhere has no words there.
+      const alike = [...modulesOf(root)].filter((module) => faceOf(module, first.method.amends!.text));
+      const top = alike.slice(alike.length - adapter.targets.length);
+      if (!adapter.targets.every((target) => top.includes(target))) return undefined;
+      config[key.text] = adapter.targets.length;
     } else config[key.text] = at(value, first);
   }
   for (const injection of others)
     for (const { value } of interop.config)
       if (value.kind === "ref" && !covered.has(value.name) && JSON.stringify(at(value, injection)) !== JSON.stringify(at(value, first)))
         return undefined;
+  // What goes into the whole model names no module.
+  if (adapter.targets.some((target) => target.checkpoint === "")) return config;
   config.target_modules = names(new Set(adapter.targets), modulesOf(root));
+  if (interop.config.some(({ value }) => value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost"))
+    return { ...config, target_modules: last(adapter.targets[0]!) };
   config.fan_in_fan_out = adapter.targets.some((target) => [...target.params.values()].some((param) => param?.transposed));
   return config;
 };
@@ -141,9 +162,10 @@ const exceptions = (adapter: AdapterPlan, usual: unknown, of: (injection: Inject
   return Object.fromEntries([...byValue].flatMap(([value, targets]) => names(targets, adapter.targets).map((name) => [name, value])));
 };
 
+const last = (module: Instance): string => module.checkpoint.split(".").at(-1)!;
+
 /** The shortest names that select exactly these modules: last parts where no other module ends the same way, else whole names. */
 const names = (targets: ReadonlySet<Instance>, among: Iterable<Instance>): string[] => {
-  const last = (module: Instance): string => module.checkpoint.split(".").at(-1)!;
   const clean = new Set([...targets].map(last));
   for (const module of among) if (module.checkpoint !== "" && !targets.has(module)) clean.delete(last(module));
   return [...new Set([...targets].map((target) => (clean.has(last(target)) ? last(target) : target.checkpoint)))].sort();

@@ -123,4 +123,34 @@ export const cases: Readonly<Record<string, MethodCase>> = {
     sgd: 0.1,
     adamw: 0.002,
   },
+  prompt: {
+    base: "llama",
+    adapter: "prompt(tokens: 4) into model",
+    config: { peft_type: "PROMPT_TUNING", num_virtual_tokens: 4 },
+    sgd: 0.5,
+  },
+  "prompt on a model with learned positions": {
+    base: "gpt2",
+    adapter: "prompt(tokens: 3) into model",
+    config: { peft_type: "PROMPT_TUNING", num_virtual_tokens: 3 },
+    sgd: 0.5,
+  },
+  prefix: {
+    base: "llama",
+    adapter: "prefix(tokens: 4) into model",
+    config: { peft_type: "PREFIX_TUNING", num_virtual_tokens: 4 },
+    sgd: 0.5,
+  },
+  "prefix on a model with learned positions": {
+    base: "gpt2",
+    adapter: "prefix(tokens: 3) into model",
+    config: { peft_type: "PREFIX_TUNING", num_virtual_tokens: 3 },
+    sgd: 0.5,
+  },
+  "gated prompt in the upper layer": {
+    base: "llama",
+    adapter: "gated_prompt(tokens: 4) into model.layers.1.attn",
+    config: { peft_type: "ADAPTION_PROMPT", adapter_len: 4, adapter_layers: 1 },
+    sgd: 0.5,
+  },
 };

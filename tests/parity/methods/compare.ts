@@ -137,7 +137,8 @@ export const compare = async (
   await begin(interpreter);
   const step = job.train.find(({ adapter }) => adapter === "sgd")!.step;
   const [first] = planEpoch(examples, { size: 3, order: "file", seed: 0, epoch: 0 });
-  const batch = fillBatch(examples, first!, 16);
+  const { virtual } = job.train.find(({ adapter }) => adapter === "sgd")!;
+  const batch = fillBatch(examples, first!, 16, virtual);
   for (const part of ["ids", "positions", "rows", "targets"] as const) await interpreter.write(part, batch[part]);
   await interpreter.write("scale", Float32Array.of(1 / batch.n));
   await interpreter.run(step, { b: batch.b, t: batch.t, n: batch.n });
@@ -178,16 +179,17 @@ export const compare = async (
   };
 };
 
-const logitsOf = async (job: Job, session: Session, ids: readonly number[]): Promise<number[][]> => {
-  const program = job.evaluate[0]!.generator!;
+const logitsOf = async (job: Job, session: Session, real: readonly number[]): Promise<number[][]> => {
+  const { generator: program, virtual = 0 } = job.evaluate[0]!;
+  const ids = [...new Array<number>(virtual).fill(0), ...real];
   const counting = Int32Array.from(ids, (_, i) => i);
   await session.write("ids", Int32Array.from(ids));
   await session.write("positions", counting);
   await session.write("rows", counting);
-  await session.run(program, { b: 1, t: ids.length, n: ids.length, s: job.programs[program]!.dims.s! });
-  const flat = (await session.read("logits", program)) as Float32Array;
+  await session.run(program!, { b: 1, t: ids.length, n: ids.length, s: job.programs[program!]!.dims.s! });
+  const flat = (await session.read("logits", program!)) as Float32Array;
   const wide = job.base.vocab_size;
-  return ids.map((_, i) => [...flat.subarray(i * wide, (i + 1) * wide)]);
+  return real.map((_, i) => [...flat.subarray((virtual + i) * wide, (virtual + i + 1) * wide)]);
 };
 
 const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content === "string" ? new TextEncoder().encode(content) : content);

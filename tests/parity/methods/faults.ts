@@ -26,5 +26,15 @@ export const faults: readonly Fault[] = [
   { name: "a scale one off", of: "lora", file: "lora", from: "else alpha / r", to: "else alpha / (r + 1)" },
   { name: "a sign", of: "lora on transposed, fused weights", file: "lora", from: "base.weight +", to: "base.weight -" },
   { name: "a factor that is frozen", of: "lora", file: "lora", from: "param b:", to: "frozen param b:" },
+  { name: "positions that are not moved", of: "prefix", file: "prefix", from: "base.positions + tokens", to: "base.positions + 0" },
+  { name: "keys for values", of: "prefix", file: "prefix", from: "(split(k,", to: "(split(v," },
+  { name: "rows turned around", of: "prompt", file: "prompt", from: "base.embedded, rows", to: "base.embedded, -rows" },
+  {
+    name: "a gate that is squared",
+    of: "gated prompt in the upper layer",
+    file: "gated_prompt",
+    from: "gate * recall",
+    to: "gate * gate * recall",
+  },
   { name: "a delta off by a thousandth", of: "lora", file: "lora", from: "@ a,", to: "@ (2 * a - a + 0.001 * a)," },
 ];

@@ -137,7 +137,10 @@ def train(job):
 def logits(job):
     model = peft.PeftModel.from_pretrained(base_of(job["base"]), job["adapter"]).eval()
     with torch.no_grad():
-        return {"logits": model(input_ids=torch.tensor(job["ids"])).logits.tolist()}
+        ids = torch.tensor(job["ids"])
+        # With virtual tokens in front there are more logits than ids.
+        found = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        return {"logits": found[:, -ids.shape[1] :].tolist()}
 
 
 def versions(_):

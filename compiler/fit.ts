@@ -9,18 +9,7 @@ import type { Context } from "./expressions.ts";
 import { evaluate } from "./expressions.ts";
 import type { CompileHost } from "./host.ts";
 import { type Lowered, lower, type Saving } from "./lower.ts";
-
-const units: Readonly<Record<string, number>> = {
-  "": 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-};
+import { bytes as units } from "./require.ts";
 
 /** The least bound on each training's memory, in bytes. */
 const budgetsOf = (checked: Checked): ReadonlyMap<string, number> => {
@@ -29,7 +18,7 @@ const budgetsOf = (checked: Checked): ReadonlyMap<string, number> => {
   const read = ({ fact, verb, subject, compare, bound }: tree.Constraint): void => {
     if (fact.text !== "memory" || verb?.text !== "train" || (compare !== "<" && compare !== "<=")) return;
     const value = evaluate(bound, checked.scope, quiet);
-    const unit = value.kind === "number" ? units[value.unit ?? ""] : undefined;
+    const unit = value.kind === "number" ? (value.unit === undefined ? 1 : units[value.unit]) : undefined;
     if (value.kind !== "number" || unit === undefined) return;
     const bytes = value.value * unit - (compare === "<" ? 1 : 0);
     budgets.set(subject.text, Math.min(bytes, budgets.get(subject.text) ?? Number.POSITIVE_INFINITY));

@@ -9,7 +9,8 @@ import { type Fact, type FactSources, factTable, type Needs, type Subject } from
 import type { TrainPlan } from "./pipeline.ts";
 import type { Scope, Value } from "./values.ts";
 
-const bytes: Readonly<Record<string, number>> = {
+/** Bytes of each unit. */
+export const bytes: Readonly<Record<string, number>> = {
   KB: 1e3,
   MB: 1e6,
   GB: 1e9,

@@ -286,6 +286,7 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     attention(4, 2, "s", { causal: true }, { below: "s" }),
     attention(2, 1, "s", { causal: false, scale: 0.7 }, { below: "s" }),
     attention(4, 2, "t", { causal: true, softcap: 0.8 }, { ascending: "t" }),
+    attention(2, 2, "t", { causal: true, scale: 1 }, { ascending: "t" }),
     attention(2, 2, "s", { causal: true }, { interval: "s" }, [2]),
     attention(4, 2, "s", { causal: true, softcap: 1.5 }, { interval: "s" }, [3]),
     attention(4, 2, "t", { causal: true, zero: 3 }, { ascending: "t" }, [], [4]),

@@ -142,7 +142,7 @@ export const printGradientOfQuery = (scope: KernelScope): Printed => {
   printAccumulate(loop, "o", memory.scores, memory.chunks, keys, d);
   block.lines.push(...loop.lines);
   block.line("}");
-  printResult(block, scope, stored("query")!, "o", "row", "head", "query0", T, d, () => `${scoring.scale}`);
+  printResult(block, scope, stored("query")!, "o", "row", "head", "query0", T, d, () => `f32(${scoring.scale})`);
   return {
     declarations: memory.text,
     workgroup: threads,
@@ -213,7 +213,7 @@ export const printGradientOfKeyValue = (scope: KernelScope): Printed => {
   walk.line("}");
   block.lines.push(...walk.lines);
   block.line("}");
-  if (dkey) printResult(block, scope, dkey, "k", "row", "kvHead", "slot0", S, d, () => `${scoring.scale}`);
+  if (dkey) printResult(block, scope, dkey, "k", "row", "kvHead", "slot0", S, d, () => `f32(${scoring.scale})`);
   if (dvalue) printResult(block, scope, dvalue, "v", "row", "kvHead", "slot0", S, d, () => "1.0");
   return {
     declarations: memory.text,

@@ -6,7 +6,7 @@ import { compileHost } from "../../../cli/compile-host.ts";
 import { compile } from "../../../compiler/compile.ts";
 import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { cpuDevice } from "../../../runtime/devices/cpu.ts";
-import type { Session } from "../../../runtime/devices/device.ts";
+import type { Device, Session } from "../../../runtime/devices/device.ts";
 import { generate } from "../../../runtime/generation/generate.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
 import type { Job } from "../../../spec/job.ts";
@@ -54,8 +54,8 @@ evaluate model on rows.train {
 const [b, t] = [rows.length, rows[0]!.length];
 const threads = 1;
 
-/** `library` replaces the standard library: a planted fault. */
-export const compare = async (one: Case, theirs: Theirs, library?: ReadonlyMap<string, string>): Promise<Distance> => {
+/** `library` replaces the standard library: a planted fault. On the cpu device unless another is given. */
+export const compare = async (one: Case, theirs: Theirs, library?: ReadonlyMap<string, string>, device?: Device): Promise<Distance> => {
   const folder = mkdtempSync(`${tmpdir()}/peft-models-`);
   try {
     await writeDrawn(`${folder}/base`, theirs.config, theirs.tensors);
@@ -66,7 +66,10 @@ export const compare = async (one: Case, theirs: Theirs, library?: ReadonlyMap<s
     const { job, files, diagnostics } = await compile({ file, goal: "build" }, library ? { ...bare, std: library } : plain);
     const errors = diagnostics.filter(({ severity }) => severity === "error");
     if (!job || !files) throw new Error(errors.map(({ code, message, notes }) => `${code} ${message} ${JSON.stringify(notes)}`).join("\n"));
-    const session = await (await cpuDevice({ threads })).open(job, async (path) => files.get(path) as Uint8Array);
+    const session = await (device ?? (await cpuDevice({ threads }))).open(job, async (path) => {
+      const content = files.get(path)!;
+      return typeof content === "string" ? new TextEncoder().encode(content) : content;
+    });
     try {
       const checkpoint = await openCheckpoint(nodeHost, `${folder}/base`);
       await loadParameters(job, checkpoint, (parameter, values) =>

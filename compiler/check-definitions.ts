@@ -2,7 +2,7 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import { amend, amendOne } from "./amend.ts";
+import { type Amendment, amend, amendOne } from "./amend.ts";
 import { elaborate } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
 import { build, type Instance } from "./instantiate.ts";
@@ -69,11 +69,18 @@ const checkMethod = (method: tree.MethodDef, library: Library, context: Context)
   const own = method.members.filter((member) => member.kind !== "each");
   amend({ ...applied, method: { ...method, members: own } }, [module], context);
   checkForward(module, ["it"], context);
-  const outer = module.amendments.at(-1)!;
+  const outer = module.amendments.at(-1);
+  // A method whose condition turns it away here has amended nothing.
+  const computed = (amendment: Amendment | undefined): void => {
+    if (amendment && [...amendment.params.values()].some(({ source }) => "init" in source))
+      elaborate(amendment.module, alone(["it"], false), { initOf: amendment }, context);
+  };
+  computed(outer);
   for (const member of method.members) {
     const inner = member.kind === "each" ? face(member.module) : undefined;
-    if (member.kind !== "each" || !inner) continue;
+    if (member.kind !== "each" || !inner || !outer) continue;
     amendOne(applied, member.members, member.module.text, inner, new Map(), outer, context);
     checkForward(inner, ["it"], context);
+    computed(inner.amendments.at(-1));
   }
 };

@@ -1,7 +1,7 @@
 // Diagnostics -> SARIF 2.1.0, which code scanning services read.
 
 import type { Span } from "../../grammar/tree.ts";
-import type { Diagnostic } from "../../spec/diagnostic.ts";
+import type { Diagnostic, Fix } from "../../spec/diagnostic.ts";
 import { placeOf, sentences, type TextOf } from "./place.ts";
 
 export const renderSarif = (found: readonly Diagnostic[], text: TextOf, version: string): string => {
@@ -13,6 +13,13 @@ export const renderSarif = (found: readonly Diagnostic[], text: TextOf, version:
         region: { startLine: start.line, startColumn: start.column, endLine: end.line, endColumn: end.column },
       },
       ...(message && { message: { text: message } }),
+    };
+  };
+  const change = ({ at, insert, title }: Fix) => {
+    const { artifactLocation, region } = location(at).physicalLocation;
+    return {
+      description: { text: title },
+      artifactChanges: [{ artifactLocation, replacements: [{ deletedRegion: region, insertedContent: { text: insert } }] }],
     };
   };
   const rules = [...new Set(found.map(({ code }) => code))].sort();
@@ -30,6 +37,7 @@ export const renderSarif = (found: readonly Diagnostic[], text: TextOf, version:
           message: { text: sentences(diagnostic).join("\n") },
           locations: diagnostic.at ? [location(diagnostic.at, diagnostic.label)] : [],
           relatedLocations: diagnostic.notes.flatMap((note) => (note.at ? [location(note.at, note.message)] : [])),
+          ...(diagnostic.fixes.length > 0 && { fixes: diagnostic.fixes.map(change) }),
         })),
       },
     ],

@@ -13,7 +13,8 @@ const beyondSymbols = new Set(
   "boft c3a compacter delora fourierft gralora hra lokr oft randlora road tokens vblora".split(" ").map((name) => `methods/${name}.peft`),
 )
   .add("modules/Embedding.peft")
-  .add("modules/attention.peft");
+  .add("modules/attention.peft")
+  .add("modules/rotary.peft");
 
 group("definitions by themselves", (test) => {
   for (const [path, text] of std)

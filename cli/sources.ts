@@ -1,6 +1,7 @@
 // What a user names on the command line -> `.peft` files with their text. A folder means every `.peft` file below it, a glob what
 // it matches, `-` standard input. Each file comes once, in a stable order; a name that leads nowhere is a diagnostic.
 
+import { isUtf8 } from "node:buffer";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
@@ -41,8 +42,7 @@ export const readSources = (
 export const readSource = (file: string, cwd: string): Source | Diagnostic => {
   const path = resolve(cwd, file);
   try {
-    // A byte order mark is no character of the language; spans count from behind it.
-    return { file, text: readFileSync(path, "utf8").replace(/^\ufeff/, "") };
+    return readBytes(file, readFileSync(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT")
       return diagnostics.read_failed(undefined, { path: file, reason: reasonOf(error) });
@@ -50,6 +50,23 @@ export const readSource = (file: string, cwd: string): Source | Diagnostic => {
     const help = near === undefined ? {} : { help: `did you mean \`${join(dirname(file), near).replaceAll("\\", "/")}\`?` };
     return diagnostics.file_missing(undefined, { path: file }, help);
   }
+};
+
+/** A byte order mark is no character of the language; spans count from behind it. */
+const readBytes = (file: string, bytes: Buffer): Source | Diagnostic => {
+  const text = bytes.toString("utf8").replace(/^\ufeff/, "");
+  const start = text.indexOf("\ufffd");
+  // U+FFFD stands where bytes were none; it may also have been written.
+  if (start < 0 || isUtf8(bytes)) return { file, text };
+  return diagnostics.not_text(undefined, {
+    notes: [{ message: `${file}:${lineAndColumn(text, start)} has bytes that are no character` }],
+    help: "save it as UTF-8",
+  });
+};
+
+const lineAndColumn = (text: string, offset: number): string => {
+  const before = text.slice(0, offset).split("\n");
+  return `${before.length}:${before.at(-1)!.length + 1}`;
 };
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

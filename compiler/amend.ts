@@ -140,12 +140,18 @@ export const amendOne = (
 const sizesOf = (amendment: Pick<Amendment, "settings" | "face" | "members" | "outer">, context: Context): Scope => {
   const above = amendment.outer && sizesOf(amendment.outer, context);
   const lets = amendment.members.flatMap((member) => (member.kind === "let" ? [member] : []));
+  // A `let` that is made of itself is not known in its own value.
+  const open = new Set<string>();
   const scope: Scope = scopeOf(
     amendment.settings,
     scopeOf(amendment.face?.sizes ?? new Map(), {
       find: (name, at) => {
         const own = lets.find((member) => member.name.text === name);
-        return own ? evaluate(own.value, scope, context) : above?.find(name, at);
+        if (!own || open.has(name)) return above?.find(name, at);
+        open.add(name);
+        const value = evaluate(own.value, scope, context);
+        open.delete(name);
+        return value;
       },
       names: () => [...lets.map((member) => member.name.text), ...(above?.names() ?? [])],
     }),

@@ -60,6 +60,8 @@ interface Place {
   readonly path: string;
   readonly checkpoint: string;
   readonly transposed: boolean;
+  /** Definitions that are being unfolded, outermost first: none may come again. */
+  readonly within?: readonly (tree.ModuleDef | tree.ArchitectureDef | tree.InterfaceDef)[];
 }
 
 /** Unfolds an architecture. `config` holds the keys of config.json as values. */
@@ -92,7 +94,9 @@ export const build = (
     if (member.kind === "param")
       for (const name of member.names) params.set(name.text, buildParam(member, name.text, sizes, scope, place, context));
     if (member.kind === "child") {
-      const child = isThere(member, scope, context) ? buildChild(member, scope, place, children, library, context) : undefined;
+      const child = isThere(member, scope, context)
+        ? buildChild(member, scope, { ...place, within: [...(place.within ?? []), definition] }, children, library, context)
+        : undefined;
       if (child && children.has(member.name.text))
         reportThrough(context, member.at, (at, details) => diagnostics.duplicate_name(at, { name: member.name.text }, details), {
           help: "the conditions of two children of one name must exclude each other",
@@ -166,6 +170,9 @@ export const evaluateDraw = (expr: tree.Expr, scope: Scope, context: Context): D
   return { distribution: name as Draw["distribution"], args: numbers };
 };
 
+/** Deeper than any model there is; a count above it is a slip, and would be unfolded one by one. */
+const mostRepeats = 10_000;
+
 const buildChild = (
   member: tree.ChildMember,
   scope: Scope,
@@ -183,6 +190,14 @@ const buildChild = (
     });
     return undefined;
   }
+  const within = place.within ?? [];
+  if (within.includes(definition)) {
+    const cycle = [...within.slice(within.indexOf(definition)), definition].map((own) => own.name.text).join(" -> ");
+    reportThrough(context, callee.at, (at, details) => diagnostics.recursive_module(at, { cycle }, details), {
+      help: "what is computed again and again is written with `repeat`",
+    });
+    return undefined;
+  }
   const one = (index?: number): Instance => {
     const indexed = index === undefined ? scope : scopeOf(new Map([[member.repeat!.index.text, number(index)]]), scope);
     const sizes = bindArguments(
@@ -196,7 +211,7 @@ const buildChild = (
     const instance = build(
       definition,
       sizes,
-      { path, checkpoint: join(place.checkpoint, own), transposed: member.transposed },
+      { path, checkpoint: join(place.checkpoint, own), transposed: member.transposed, within },
       library,
       context,
     );
@@ -204,6 +219,12 @@ const buildChild = (
   };
   if (!member.repeat) return one();
   const count = evaluate(member.repeat.count, scope, context);
+  if (count.kind === "number" && count.value > mostRepeats) {
+    reportThrough(context, member.repeat.count.at, (at, details) =>
+      diagnostics.too_many_repeats(at, { count: count.value, limit: mostRepeats }, details),
+    );
+    return undefined;
+  }
   if (count.kind === "number" && Number.isInteger(count.value) && count.value >= 1)
     return Array.from({ length: count.value }, (_, i) => one(i));
   if (count.kind === "size") return [one(0)]; // checked without a checkpoint: one stands for all

@@ -300,6 +300,10 @@ export const diagnostics = {
   rate_out_of_range: (at: Span | undefined, { factor, step }: { readonly factor: string | number; readonly step: string | number }, details: Details = {}): Diagnostic => make("PEFT0540", "error", `the schedule is ${factor} at step ${step}`, at, details),
   /** the state is saved every {every} steps, and there are only {steps} */
   checkpoint_never: (at: Span | undefined, { every, steps }: { readonly every: string | number; readonly steps: string | number }, details: Details = {}): Diagnostic => make("PEFT0541", "warning", `the state is saved every ${every} steps, and there are only ${steps}`, at, details),
+  /** a module contains itself: {cycle} */
+  recursive_module: (at: Span | undefined, { cycle }: { readonly cycle: string | number }, details: Details = {}): Diagnostic => make("PEFT0542", "error", `a module contains itself: ${cycle}`, at, details),
+  /** a module is repeated {count} times; {limit} is the limit */
+  too_many_repeats: (at: Span | undefined, { count, limit }: { readonly count: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0543", "error", `a module is repeated ${count} times; ${limit} is the limit`, at, details),
   /** `{file}` is not a tokenizer that can be run: {reason} */
   tokenizer_invalid: (at: Span | undefined, { file, reason }: { readonly file: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0550", "error", `\`${file}\` is not a tokenizer that can be run: ${reason}`, at, details),
   /** the tokenizer makes the id {id} (`{token}`), but the base model has only {size} rows of embedding */
@@ -378,6 +382,8 @@ export const diagnostics = {
   lock_drift: (at: Span | undefined, { what, lock }: { readonly what: string | number; readonly lock: string | number }, details: Details = {}): Diagnostic => make("PEFT0613", "error", `${what} is not what \`${lock}\` was written from`, at, details),
   /** `{lock}` is not a lock file that this version reads: {problem} */
   lock_unreadable: (at: Span | undefined, { lock, problem }: { readonly lock: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0614", "error", `\`${lock}\` is not a lock file that this version reads: ${problem}`, at, details),
+  /** this file is not UTF-8 text */
+  not_text: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0615", "error", `this file is not UTF-8 text`, at, details),
   /** format `{format}` cannot be stored: {problem} */
   bad_format: (at: Span | undefined, { format, problem }: { readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0640", "error", `format \`${format}\` cannot be stored: ${problem}`, at, details),
   /** `{parameter}` is stored in two ways */

@@ -9,6 +9,7 @@ import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type Draw, evaluateDraw, evaluateShape, type Instance, modulesOf } from "./instantiate.ts";
 import { type Face, faceOf, namesOf } from "./interfaces.ts";
+import type { Layer } from "./layers.ts";
 import type { Target } from "./paths.ts";
 import { asDim, describe, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
@@ -50,6 +51,8 @@ export interface Amendment {
   readonly outer?: Amendment;
   readonly settings: ReadonlyMap<string, Value>;
   readonly tied: boolean;
+  /** Adapters whose changes of the weight it may read, as `deltas` and `weights`, in first values. */
+  readonly combines?: readonly Weighed[];
   /** Parameters by the name the method gives them; for a selective method by the module's own names. */
   readonly params: ReadonlyMap<string, AdapterParam>;
   /** Names of parameters that do not exist here: their condition does not hold. */
@@ -64,6 +67,12 @@ export interface Applied {
   readonly settings: ReadonlyMap<string, Value>;
   /** `tied: true`: where a parameter is tied to another, both change. */
   readonly tied: boolean;
+  readonly combines?: readonly Weighed[];
+}
+
+export interface Weighed {
+  readonly layers: readonly Layer[];
+  readonly weight: number;
 }
 
 /** Adds the method's parameters to each module. */

@@ -5,8 +5,10 @@ import type * as tree from "../grammar/tree.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { makeBank } from "./bank.ts";
+import { combineBy } from "./combine-by.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { AdapterPlan, Made } from "./inject.ts";
+import type { Library } from "./resolve.ts";
 import { number, type Scope } from "./values.ts";
 
 const makers = ["stack", "combine", "mix"] as const;
@@ -25,7 +27,11 @@ export const makerOf = (
 /** Names of adapters that an item stands on or is made of; they are planned first. */
 export const namesIn = (item: tree.Adapter): readonly string[] => {
   const made = makerOf(item);
-  if (made) return made.call.args.flatMap((argument) => nameOf(argument, made.maker) ?? []);
+  if (made)
+    return made.call.args.flatMap((argument) => {
+      const name = nameOf(argument, made.maker);
+      return name === undefined || (made.maker === "combine" && name === "by") ? [] : [name];
+    });
   return item.injections.flatMap(({ into }) => into.flatMap((path) => (path.segments[0]?.kind === "name" ? [path.segments[0].text] : [])));
 };
 
@@ -38,6 +44,7 @@ export const compose = (
   item: tree.Adapter,
   adapters: ReadonlyMap<string, AdapterPlan>,
   declared: ReadonlySet<string>,
+  library: Library,
   scope: Scope,
   context: Context,
 ): AdapterPlan | undefined => {
@@ -49,9 +56,11 @@ export const compose = (
   const form = maker === "combine" ? "combine(first: 0.7, second: 0.3)" : `${maker}(first, second)`;
   if (into.length > 0)
     return wrong(into[0]!.at, "goes where its adapters go", "remove `into …`: every adapter keeps the places it was declared with");
+  const by = maker === "combine" ? call.args.find((argument) => argument.name?.text === "by") : undefined;
   const members: { readonly name: string; readonly at: tree.Span; readonly weight: number }[] = [];
   let failed = false;
   for (const argument of call.args) {
+    if (argument === by) continue;
     const name = nameOf(argument, maker);
     const at = argument.name?.at ?? argument.at;
     if (name === undefined) {
@@ -92,6 +101,10 @@ export const compose = (
     maker === "combine"
       ? { kind: "sum", terms: members.map(({ name, weight }) => ({ adapter: name, weight })) }
       : { kind: maker, of: names };
+  if (by) {
+    const weights = members.map(({ weight }) => weight);
+    return combineBy(item, by.value, plans, weights, adapters, library, scope, context);
+  }
   const bank = maker === "mix" ? makeBank(item.name.text, call.at, plans, context) : { params: [], trainable: 0 };
   if (!bank) return undefined;
   const { under } = plans[0]!;

@@ -13,8 +13,8 @@ import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts
 import { apply, type Context, evaluate, reportThrough } from "./expressions.ts";
 import { firstValues } from "./first-values.ts";
 import { decoded } from "./format.ts";
-import { createGraph, type Dim, type Graph, type Node, type TensorType } from "./graph.ts";
-import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
+import { createGraph, type Dim, type Node, type TensorType } from "./graph.ts";
+import { type Instance, modulesOf } from "./instantiate.ts";
 import { checkPoint, pointsOf } from "./interfaces.ts";
 import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { recall, withMemory } from "./memory.ts";
@@ -22,27 +22,12 @@ import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } f
 import { bankOf, callPerRow } from "./per-row.ts";
 import { substitute } from "./segments.ts";
 import { perToken, sequenceRecord } from "./sequence.ts";
+import { stacked } from "./stacked-changes.ts";
+import type { Stage, StageInput } from "./stage.ts";
 import { tiedAmendments } from "./ties.ts";
 import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { type Extent, shiftOf } from "./virtual.ts";
 import { weightedChange } from "./weighted-change.ts";
-
-/** Where an input of a stage comes from. */
-export type StageInput =
-  /** A parameter of the base, or one piece of a stored one: what is added to its name. */
-  | { readonly kind: "param"; readonly param: ParamSpec; readonly piece?: string }
-  | { readonly kind: "adapter"; readonly param: AdapterParam }
-  | { readonly kind: "value"; readonly stage: number; readonly node: Node }
-  /** Given with each batch: ids, positions, rows, targets, scale, seed. */
-  | { readonly kind: "batch"; readonly name: string };
-
-export interface Stage {
-  readonly name: string;
-  readonly graph: Graph;
-  readonly inputs: Map<string, { readonly node: Node; readonly from: StageInput }>;
-  /** Nodes that later stages use, in order of first use. */
-  readonly outputs: Node[];
-}
 
 export interface Model {
   readonly stages: readonly Stage[];
@@ -68,7 +53,8 @@ export type Goal =
 /** Undefined after a report. */
 export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: Pick<Context, "report" | "through">): Model | undefined => {
   const stages: Stage[] = [];
-  const switchedOn = adaptersIn(choice.layers);
+  const combines = typeof goal === "object" && "initOf" in goal ? (goal.initOf.combines ?? []) : [];
+  const switchedOn = [...new Set([...adaptersIn(choice.layers), ...combines.flatMap(({ layers }) => adaptersIn(layers))])];
   let failed = false;
   let [virtual, ahead]: [Dim, number] = [0, 0];
   const report: Context["report"] = (diagnostic) => {
@@ -250,7 +236,19 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     adapterParam: (param) => adapterParam(param),
     plainParam: (instance, name) => plainParam(instance, name),
     contextOf: (amendment) => contextFor(amendment.at ? [amendment.at] : context.through),
+    ...(combines.length > 0 && {
+      changes: (instance, of) => {
+        const node = stacked(of, current().graph, combines, (layers) => weightWith(instance, layers));
+        return node ? tensorOf(node) : unknown;
+      },
+    }),
     ...(typeof goal === "object" && "initOf" in goal && { first: { values: initial, base: (instance, name) => paramOf(instance, name) } }),
+  };
+
+  const weightWith = (instance: Instance, layers: readonly Layer[]): Node | undefined => {
+    const plain: Value = plainParam(instance, "weight") ?? none;
+    const value = layers.reduce((result, layer) => after(layer, instance, "weight", result, noFrame()), plain);
+    return value.kind === "tensor" ? use(value) : undefined;
   };
 
   const plainParam = (instance: Instance, name: string): Value | undefined => {

@@ -2,9 +2,9 @@
 // next. Only names local to the layer occur in the graph, so that binding is all there is to do.
 
 import type { AdapterParam } from "./amend.ts";
-import type { Stage } from "./elaborate.ts";
 import { type Instance, isOwn, modulesOf, type ParamSpec } from "./instantiate.ts";
 import type { Choice } from "./layers.ts";
+import type { Stage } from "./stage.ts";
 import { describe, type TensorValue, type Value } from "./values.ts";
 
 const shown = (value: Value): string => (value.kind === "list" ? `[${value.items.map(shown).join()}]` : describe(value));

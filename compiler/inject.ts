@@ -47,6 +47,8 @@ export interface AdapterPlan {
   readonly under?: string;
   /** The folder it is read from, as written. */
   readonly from?: string;
+  /** Adapters that its first values are computed from. */
+  readonly of?: readonly string[];
   /** Of what it is made, where it is made of other adapters. */
   readonly made?: Made;
 }

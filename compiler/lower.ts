@@ -317,6 +317,7 @@ export const lower = (
       files,
       ...(inits.has(adapter.name) && { init: inits.get(adapter.name)!.steps }),
       with: adaptersIn(layersOf(adapter.name, adapters)),
+      ...(adapter.of && { of: adapter.of }),
       ...(adapter.made?.kind === "mix" && { bank: adapter.made.of }),
       ...(adapter.from !== undefined && { from: adapter.from }),
       trainedBy: trains.flatMap((plan) => (movedBy(plan.adapter, adapters).includes(adapter.name) ? [plan.adapter] : [])),

@@ -15,7 +15,7 @@ interface Rebound {
 }
 
 /** Every value that an adapter rebinds by itself, at its targets and in the modules below them. */
-const reboundBy = ({ injections }: AdapterPlan): Rebound[] =>
+export const reboundBy = ({ injections }: AdapterPlan): Rebound[] =>
   injections.flatMap(({ method, targets, tied }) => {
     const within = (members: readonly tree.Member[], module: Instance): Rebound[] =>
       members.flatMap((member): Rebound[] => {

@@ -30,6 +30,8 @@ export interface Tools {
   readonly adapterParam: (param: AdapterParam) => Value;
   readonly plainParam: (instance: Instance, name: string) => Value | undefined;
   readonly contextOf: (amendment: Amendment) => Context;
+  /** While first values are computed: what the adapters that are combined change of the module's weight [members, out, in], and their weights. */
+  readonly changes?: (instance: Instance, of: "deltas" | "weights") => Value;
   /** While first values are computed: those there are, and the base's parameters as the lines before leave them. */
   readonly first?: { readonly values: ReadonlyMap<string, Value>; readonly base: (instance: Instance, name: string) => Value | undefined };
 }
@@ -59,6 +61,7 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
   const scope: Scope = {
     find: (name, at) => {
       if (name === "base") return base;
+      if (amendment.combines && tools.changes && (name === "deltas" || name === "weights")) return tools.changes(instance, name);
       const param = amendment.params.get(name);
       if (param) return tools.first?.values.get(name) ?? tools.adapterParam(param);
       if (amendment.absent.has(name)) return none;

@@ -3,12 +3,12 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Stage, StageInput } from "./elaborate.ts";
 import { type Context, reportThrough } from "./expressions.ts";
 import { createGraph, type Node, type TensorType } from "./graph.ts";
 import type { Instance } from "./instantiate.ts";
 import type { Choice } from "./layers.ts";
 import { type Lifted, lift, rowsOf } from "./lift.ts";
+import type { Stage, StageInput } from "./stage.ts";
 import { type TensorValue, unknown, type Value } from "./values.ts";
 
 /** What of elaboration this needs: the open stages, the last of which is being unfolded. */

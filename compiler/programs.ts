@@ -5,10 +5,11 @@
 import { type AssociateOptions, associate, reassociate } from "./associate.ts";
 import { differentiate } from "./differentiate.ts";
 import { symbolsOf } from "./dims.ts";
-import type { Model, Stage, StageInput } from "./elaborate.ts";
+import type { Model } from "./elaborate.ts";
 import { type Graph, type Node, reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import { ops } from "./ops/index.ts";
 import { cut, substitute } from "./segments.ts";
+import type { Stage, StageInput } from "./stage.ts";
 
 export interface Step {
   readonly segment: SegmentGraph;

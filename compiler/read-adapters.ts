@@ -46,7 +46,7 @@ export const readAdapters = (items: readonly tree.Adapter[], sources: AdapterSou
     const planned = loadOf(item)
       ? loaded(item, folders.get(item), places, library, context)
       : makerOf(item)
-        ? compose(item, adapters, declared, scope, context)
+        ? compose(item, adapters, declared, library, scope, context)
         : onOneModel(item, places, settings, library, context);
     if (!planned) return;
     adapters.set(planned.name, standing(planned));

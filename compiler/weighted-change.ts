@@ -4,6 +4,10 @@
 
 import type { Graph, Node } from "./graph.ts";
 
+/** `changed − before`, without a subtraction where `changed` is `before` plus something. */
+export const changeOf = (graph: Graph, before: Node, changed: Node): Node =>
+  changed === before ? graph.constant(0, before.type.shape) : (without(graph, changed, before) ?? graph.add("sub", [changed, before]));
+
 /** `before` is undefined where there was nothing (an absent bias): then a version is its own change. */
 export const weightedChange = (
   graph: Graph,
@@ -11,7 +15,7 @@ export const weightedChange = (
   versions: readonly { readonly changed: Node; readonly weight: number }[],
 ): Node => {
   const changes = versions.map(({ changed, weight }) => {
-    const change = before ? (without(graph, changed, before) ?? graph.add("sub", [changed, before])) : changed;
+    const change = before ? changeOf(graph, before, changed) : changed;
     return weight === 1 ? change : graph.add("mul", [graph.constant(weight), change]);
   });
   return changes.reduce((sum, change) => (sum ? graph.add("add", [sum, change]) : change), before)!;

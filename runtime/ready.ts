@@ -43,6 +43,7 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
     if (present.has(name)) return;
     present.add(name);
     const adapter = find(name);
+    for (const part of adapter.of ?? []) for (const below of find(part).with) await one(below);
     if (adapter.bank) {
       for (const member of adapter.bank) await one(member);
       await fillBank(job, adapter, session);
@@ -79,7 +80,8 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
         for (const member of adapter.bank) present.add(member);
       }
       // What holds a copy of its tensors is filled again when it is needed.
-      for (const other of job.adapters) if (other !== adapter && other.bank?.includes(name)) present.delete(other.name);
+      for (const other of job.adapters)
+        if (other !== adapter && (other.bank?.includes(name) || other.of?.includes(name))) present.delete(other.name);
     },
   };
 };

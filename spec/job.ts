@@ -235,6 +235,8 @@ export interface Adapter {
   readonly init?: readonly InitStep[];
   /** Adapters with tensors that are on when this one is, in order: what it stands on, or is made of, and itself if it has tensors. */
   readonly with: readonly string[];
+  /** Adapters that its first values are computed from. */
+  readonly of?: readonly string[];
   /** Adapters whose tensors its own hold side by side, in order; a row of a batch names one by its place. */
   readonly bank?: readonly string[];
   /** The `train` blocks of the file that move it, by their subjects: its own, or a bank's. Where there is one, a run has saved it. */

@@ -7,6 +7,8 @@
     out/gradients.safetensors (of the first batch, computed in double precision, under the adapter's keys),
     out/sgd, out/adamw (the adapter after every batch was one step, in single precision)
     -> {"trainable": parameters, "losses": {"sgd": [...], "adamw": [...]}}
+{"do": "combined", "base": folder, "adapters": [folders], "weights": [...], "ways": {title: add_weighted_adapter's options, or
+ null for both on}, "ids": [[int]]} -> {title: logits of the last token}
 {"do": "logits", "base": folder, "adapter": folder, "ids": [[int]]} -> {"logits": [[[float]]]}
 
 "config" without a peft_type holds "train": patterns of base parameters that are trained as they are; what is written is then
@@ -143,11 +145,31 @@ def logits(job):
         return {"logits": found[:, -ids.shape[1] :].tolist()}
 
 
+def combined(job):
+    """Two adapters over one base: both on, or combined by PEFT's own rules."""
+    names = [f"a{i}" for i in range(len(job["adapters"]))]
+    model = peft.PeftModel.from_pretrained(base_of(job["base"]), job["adapters"][0], adapter_name=names[0])
+    for name, folder in zip(names[1:], job["adapters"][1:]):
+        model.load_adapter(folder, adapter_name=name)
+    out = {}
+    with torch.no_grad():
+        for title, options in job["ways"].items():
+            if options is None:
+                model.base_model.set_adapter(names)
+            else:
+                model.add_weighted_adapter(names, job["weights"], adapter_name="made", **options)
+                model.set_adapter("made")
+            out[title] = model.eval()(input_ids=torch.tensor(job["ids"])).logits[0, -1].tolist()
+            if options is not None:
+                model.delete_adapter("made")
+    return out
+
+
 def versions(_):
     return {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
 
 
-verbs = {"versions": versions, "train": train, "logits": logits}
+verbs = {"versions": versions, "train": train, "logits": logits, "combined": combined}
 for line in sys.stdin:
     job = json.loads(line)
     try:

@@ -1,0 +1,22 @@
+// A stage: the part of an amended graph that one segment will run, with what it reads and what later stages use of it.
+
+import type { AdapterParam } from "./amend.ts";
+import type { Graph, Node } from "./graph.ts";
+import type { ParamSpec } from "./instantiate.ts";
+
+/** Where an input of a stage comes from. */
+export type StageInput =
+  /** A parameter of the base, or one piece of a stored one: what is added to its name. */
+  | { readonly kind: "param"; readonly param: ParamSpec; readonly piece?: string }
+  | { readonly kind: "adapter"; readonly param: AdapterParam }
+  | { readonly kind: "value"; readonly stage: number; readonly node: Node }
+  /** Given with each batch: ids, positions, rows, targets, scale, seed. */
+  | { readonly kind: "batch"; readonly name: string };
+
+export interface Stage {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly inputs: Map<string, { readonly node: Node; readonly from: StageInput }>;
+  /** Nodes that later stages use, in order of first use. */
+  readonly outputs: Node[];
+}

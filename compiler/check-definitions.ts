@@ -55,7 +55,16 @@ const checkForward = (module: Instance, adapters: readonly string[], context: Co
 };
 
 const checkMethod = (method: tree.MethodDef, library: Library, context: Context): void => {
-  const applied = { adapter: "it", at: undefined, method, settings: symbols(method.parameters), tied: false };
+  // A rule that combines adapters reads what two of them change; what is no rule has no use for it.
+  const two = [0, 1].map(() => ({ layers: [], weight: 1 }));
+  const applied = {
+    adapter: "it",
+    at: undefined,
+    method,
+    settings: new Map([["members", number(2)] as const, ...symbols(method.parameters)]),
+    tied: false,
+    combines: two,
+  };
   const face = (name: tree.Name): Instance | undefined => {
     const definition = findFace(name.text, library);
     if (definition) return symbolic(definition, library, context);

@@ -138,19 +138,41 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
 
 const declaration = /^(module|interface|architecture|method|optimizer|schedule|format)\s+(\w+)(?:\s+for\s+((?:"[^"]*"[\s,]*)+))?/gm;
 
+interface StdIndex {
+  /** "method NAME" -> std path. */
+  readonly index: ReadonlyMap<string, string>;
+  /** "SomeForCausalLM" -> architecture name. */
+  readonly classes: ReadonlyMap<string, string>;
+  /** Files read so far: trees are never changed, so every compilation shares them. */
+  readonly trees: Map<string, ReturnType<typeof parse>>;
+}
+
+const indexes = new WeakMap<ReadonlyMap<string, string>, StdIndex>();
+
+/** What a library's files declare, found once however many pipelines are compiled. */
+const indexOf = (std: ReadonlyMap<string, string>): StdIndex => {
+  const done = indexes.get(std);
+  if (done) return done;
+  const index = new Map<string, string>();
+  const classes = new Map<string, string>();
+  for (const [path, text] of std)
+    for (const [, kind, name, classList] of text.matchAll(declaration)) {
+      index.set(`${kind} ${name}`, path);
+      for (const [, className] of (classList ?? "").matchAll(/"([^"]*)"/g)) classes.set(className!, name!);
+    }
+  const made = { index, classes, trees: new Map() };
+  indexes.set(std, made);
+  return made;
+};
+
 const createLibrary = (
   own: readonly Definition[],
   { std, stdTrees }: Pick<CompileHost, "std" | "stdTrees">,
   texts: Map<string, string>,
   report: (diagnostic: Diagnostic) => void,
 ): Library & { readonly inStd: (kind: DefinitionKind, name: string) => boolean } => {
-  const index = new Map<string, string>(); // "method NAME" -> std path
-  const classes = new Map<string, string>(); // "SomeForCausalLM" -> architecture name
-  for (const [path, text] of std)
-    for (const [, kind, name, classList] of text.matchAll(declaration)) {
-      index.set(`${kind} ${name}`, path);
-      for (const [, className] of (classList ?? "").matchAll(/"([^"]*)"/g)) classes.set(className!, name!);
-    }
+  const { index, classes: known, trees } = indexOf(std);
+  const classes = new Map(known);
   const table = new Map<string, Definition>();
   const parsed = new Set<string>();
   for (const definition of own) {
@@ -164,9 +186,13 @@ const createLibrary = (
       parsed.add(path);
       const file = `std/${path}`;
       texts.set(file, std.get(path)!);
-      const ready = stdTrees?.get(path);
-      const tree = typeof ready === "string" ? (JSON.parse(ready) as tree.File) : ready;
-      const result = tree === undefined ? parse(std.get(path)!, file) : { file: tree, diagnostics: [] };
+      const read = (): ReturnType<typeof parse> => {
+        const ready = stdTrees?.get(path);
+        if (ready === undefined) return parse(std.get(path)!, file);
+        return { file: typeof ready === "string" ? (JSON.parse(ready) as tree.File) : ready, diagnostics: [] };
+      };
+      const result = trees.get(path) ?? read();
+      trees.set(path, result);
       for (const diagnostic of result.diagnostics) report(diagnostic);
       for (const item of result.file.items) {
         if (isDefinition(item) && !table.has(`${item.kind} ${item.name.text}`)) table.set(`${item.kind} ${item.name.text}`, item);

@@ -9,6 +9,7 @@ import { type Applied, amend, take } from "./amend.ts";
 import { bindArguments, typed } from "./arguments.ts";
 import { product } from "./dims.ts";
 import { type Context, evaluate } from "./expressions.ts";
+import { storedShape } from "./facts.ts";
 import type { CompileHost, StoredTensor } from "./host.ts";
 import type { AdapterPlan, InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
@@ -89,6 +90,8 @@ export const planLoaded = (
   const places = new Set<Instance>();
   const suffixes = suffixesOf(found);
   for (const key of folder.tensors.keys()) {
+    // What stands in front of every text has no module in its name: it is the model's.
+    if (suffixes.some(({ tail }) => tail === key)) places.add(model.root);
     const place = suffixes.map(({ head, tail }) => moduleName(key, head, tail)).find((part) => part !== undefined);
     const module = place === undefined ? undefined : checkpoints.get(place);
     if (module) places.add(module);
@@ -105,7 +108,7 @@ export const planLoaded = (
     const applied: Applied = { adapter: name, at: call.at, method: line.method, settings, tied: false };
     const through = { ...context, through: [...context.through, call.at] };
     const modules = line.method.amends
-      ? [...checkpoints.values()].filter((module) => places.has(module) && line.covers(module.checkpoint))
+      ? [model.root, ...checkpoints.values()].filter((module) => places.has(module) && line.covers(module.checkpoint))
       : [];
     const params = !line.method.amends
       ? takeStored(applied, model.root, folder)
@@ -169,9 +172,10 @@ const fits = (plan: AdapterPlan, folder: AdapterFolder, root: Instance, call: tr
   const shapes = new Map(plan.params.map((param) => [param.name, param.shape.map(Number)] as const));
   const lines: string[] = [];
   const wanted = new Set<string>();
-  for (const { key, parameter: name, transposed } of tensors) {
+  for (const tensor of tensors) {
+    const { key } = tensor;
     wanted.add(key);
-    const shape = transposed ? [...shapes.get(name)!].reverse() : shapes.get(name)!;
+    const shape = storedShape(tensor, shapes);
     const there = folder.tensors.get(key);
     if (!there) lines.push(`${key}: expected [${shape.join(", ")}], it is not there`);
     else if (there.shape.join() !== shape.join()) lines.push(`${key}: expected [${shape.join(", ")}], found [${there.shape.join(", ")}]`);

@@ -14,7 +14,9 @@ import { type Reference, readFixtures, writeFirst } from "./reference.ts";
 import type { Stored } from "./tensors.ts";
 
 const fixtures = await readFixtures();
-const loadable = Object.entries(cases).filter(([, { config, begins }]) => "peft_type" in config && !begins);
+const loadable = Object.entries(cases).filter(
+  ([, { config, begins }]) => "peft_type" in config && !begins && !("adapter_layers" in config),
+);
 
 let opened: Promise<Workshop> | undefined;
 const workshop = (): Promise<Workshop> => (opened ??= cpuDevice({ threads: 1 }).then(openWorkshop));
@@ -24,7 +26,6 @@ base model = checkpoint("${base}/")
 adapter it ${block(adapter)}
 data rows { train = text("rows.txt")  answer = "{text}" }
 evaluate it, model on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 1)  micro_batch_size: 1  sequence_len: 16 }
-merge it into "merged/"
 `;
 
 const codesOf = async (folder: string, text: string): Promise<{ codes: string[]; said: string }> => {

@@ -65,9 +65,10 @@ const disturb = async ({ job }: Built, session: Session): Promise<Map<string, Fl
 };
 
 const rebinding = new Set(["Linear", "Embedding", "RMSNorm", "LayerNorm"]);
-const library = [...std.values()].flatMap((text) =>
-  parse(text, "std").file.items.flatMap((item) => (item.kind === "method" ? [item] : [])),
-);
+// Rules of combination have no meaning without adapters to combine, and laws of their own.
+const library = [...std.values()]
+  .filter((text) => !/\bdeltas\b/.test(text))
+  .flatMap((text) => parse(text, "std").file.items.flatMap((item) => (item.kind === "method" ? [item] : [])));
 
 const letThrough = async <T>(run: () => Promise<T>): Promise<T> => {
   const op = ops.get("stop_gradient") as { gradient: Op["gradient"] };

@@ -55,7 +55,7 @@ const hostOps = [
   "min",
   "round",
   "clamp",
-  "amax",
+  "largest",
   "mean",
   "nearest",
   "lookup",
@@ -157,12 +157,12 @@ export const planFormat = (
         continue;
       }
       const { shape } = value.node.type;
-      const per = shape.length === 0 ? "tensor" : shape.length === 2 && shape[1] === 1 ? "block" : undefined;
+      const per = shape.length === 0 ? "tensor" : isPerBlock(shape) ? "block" : undefined;
       if (!per) {
         wrong(
           member.at,
           `\`${member.name.text}\` is [${shape.join(", ")}]; a state is one number for each block, or one for the tensor`,
-          "reduce it, like `amax(abs(x))` or `mean(all, axes: 0)`",
+          "reduce it, like `largest(abs(x), axes: 1, keep: true)` or `mean(all, axes: 0)`",
         );
         continue;
       }
@@ -211,6 +211,15 @@ export const planFormat = (
   const alien = reachable(roots).find((node) => node.inputs.length > 0 && !hostOps.includes(node.op));
   if (alien)
     return wrong(alien.origin.at(-1) ?? at, `\`${alien.op}\` cannot be used in a format`, `a format computes with ${hostOps.join(", ")}`);
+  const odd = reachable(roots).find(
+    (node) => (node.op === "largest" && !isPerBlock(node.type.shape)) || (node.op === "mean" && node.type.shape.length > 0),
+  );
+  if (odd)
+    return wrong(
+      odd.origin.at(-1) ?? at,
+      `\`${odd.op}\` gives [${odd.type.shape.join(", ")}] here`,
+      "a format takes the largest of each block, `largest(x, axes: 1, keep: true)`, and the mean of the whole, `mean(all, axes: 0)`",
+    );
   const affine = coding.kind === "plain" ? undefined : affineOf(graph, value.node, coding);
   if (typeof affine === "string")
     return wrong(definition.name.at, affine, "a value reads back as `codebook[code] * scale`, or `code * scale + offset`, in any spelling");
@@ -245,6 +254,9 @@ export const planFormat = (
     job: { ...jobFormat(label, block, complete, states, roots), ...(files && { files }) },
   };
 };
+
+/** One number for each block. */
+const isPerBlock = (shape: TensorType["shape"]): boolean => shape.length === 2 && shape[1] === 1;
 
 /** The setting `block`; undefined when there is none, null when it is no size. */
 const blockOf = (settings: ReadonlyMap<string, Value>): number | undefined | null => {

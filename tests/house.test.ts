@@ -32,7 +32,7 @@ const code = texts.filter(({ path }) => path.endsWith(".ts"));
 
 // Names of papers and of the models, methods, formats and optimizers in them. They are text in stdlib/, and nowhere below it.
 const paperNames =
-  "lora qlora dora rslora adalora vera vblora ia3 pissa eva corda loha lokr oft boft hra fourierft prefix_tuning ptuning nf4 fp4 mxfp4 gptq awq adam adamw lion adafactor " +
+  "lora qlora dora rslora adalora vera vblora ia3 pissa eva corda loha lokr oft boft hra fourierft delora gralora hira randlora shira compacter houlsby pfeiffer unipelt ptuning nf4 fp4 mxfp4 gptq awq adam adamw lion adafactor " +
   "llama llama2 llama3 gpt gpt2 gptneox gptj t5 bert roberta qwen qwen2 mistral mixtral gemma phi falcon bloom opt";
 const papers = new Set(paperNames.split(" "));
 
@@ -42,10 +42,8 @@ const paperComplaints = (files: readonly Text[]): readonly string[] =>
     .filter(({ path }) => /^(compiler|runtime)\//.test(path) && path !== "compiler/other-tools.ts")
     .flatMap(({ path, text }) =>
       text.split("\n").flatMap((line, index) =>
-        // `loraRank` and `lora_alpha` hold the word as `lora` does.
-        line
-          .replace(/([a-z\d])([A-Z])/g, "$1_$2")
-          .split(/[^A-Za-z\d]+/)
+        // `loraRank` and `lora_alpha` hold the word as `lora` does; `LoRA` is one word, though its letters change case within.
+        [...new Set([line, line.replace(/([a-z\d])([A-Z])/g, "$1_$2")].flatMap((text) => text.split(/[^A-Za-z\d]+/)))]
           .filter((word) => papers.has(word.toLowerCase()))
           .map((word) => `${path}:${index + 1}: \`${word}\` belongs in stdlib/`),
       ),
@@ -224,6 +222,11 @@ group("house", (test) => {
     );
     assert.is(planted.length, 2, "the planted offences are not seen");
     none(codeComplaints(pages, reporting));
+  });
+
+  test("a paper's name is seen in every spelling", () => {
+    for (const text of ["loraRank", "lora_alpha", "LORA", "like LoRA's", "`QLoRA`", "NF4", "AdamW", "DeLoRA"])
+      assert.ok(paperComplaints([{ path: "runtime/x.ts", text: `// ${text}` }]).length > 0, text);
   });
 
   test("a type-only import is told from one that loads code", () => {

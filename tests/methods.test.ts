@@ -3,17 +3,16 @@
 // what the method declares trained has moved.
 
 import { std } from "../cli/embedded/std.ts";
-import { emitOnnx } from "../compiler/emit/onnx.ts";
 import { reachable } from "../compiler/graph.ts";
 import type { Op } from "../compiler/op.ts";
 import { ops } from "../compiler/ops/index.ts";
 import { parse } from "../grammar/parse.ts";
-import { cpuDevice } from "../runtime/devices/cpu.ts";
 import type { Session } from "../runtime/devices/device.ts";
 import { draw } from "../runtime/draw.ts";
 import { initAdapter } from "../runtime/init.ts";
 import { evaluateScalar } from "../runtime/scalar.ts";
-import { type Built, build, drawAll, llamaConfig, randomBatch, referenceDevice } from "./compiler/support.ts";
+import { lossOf, near, openCpu, openReference } from "./compiler/sessions.ts";
+import { type Built, build, drawAll, llamaConfig, randomBatch } from "./compiler/support.ts";
 import { assert, group } from "./harness.ts";
 import { type MethodSample, methodSamples } from "./method-samples.ts";
 
@@ -25,24 +24,6 @@ train some on rows { optimizer: adamw(learning_rate: 1e-2)  steps: 10  micro_bat
 evaluate some, tiny on rows.train { metrics: [loss]  micro_batch_size: 2  sequence_len: 8 }
 ${unmergeable ? "" : 'merge some into "merged/"'}
 `;
-
-type Batch = ReturnType<typeof randomBatch>;
-
-const lossOf = async (session: Session, program: string, batch: Batch): Promise<number> => {
-  for (const name of ["ids", "positions", "rows", "targets"] as const) await session.write(name, batch[name]);
-  await session.write("scale", Float32Array.of(1 / batch.n));
-  await session.run(program, { b: batch.b, t: batch.t, n: batch.n });
-  return ((await session.read("loss", program)) as Float32Array)[0]!;
-};
-
-const near = (actual: number, expected: number, relative: number, what: string, absolute = 1e-9): void =>
-  assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected) + absolute, `${what}: ${actual} is not ${expected}`);
-
-const openReference = (built: Built): Promise<Session> => referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
-const openCpu = async (built: Built): Promise<Session> => {
-  const device = await cpuDevice({ threads: 1 });
-  return device.open(built.job, async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!));
-};
 
 /** First values as a run has them. */
 const start = async (built: Built, session: Session): Promise<void> => {

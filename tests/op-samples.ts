@@ -164,7 +164,6 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   ],
   round: [{ inputs: [filled("apart", "b", "t", 6)] }, { inputs: [filled("apart")] }],
   clamp: [{ inputs: [filled("apart", "b", "t")], attrs: { low: -0.6, high: 2.3 }, smooth: [0] }],
-  amax: [{ inputs: [x("b", "t", 6)] }, { inputs: [x("b", "t")] }],
   nearest: [
     { inputs: [x("b", "t")], attrs: { table: [-1, -0.3, 0, 0.25, 1.5] } },
     { inputs: [x("b", 6)], attrs: { table: [0, 0.5, 1, -0.5, -1] } },

@@ -1,14 +1,13 @@
 // Packing changes where examples lie and nothing else: a packed batch has the loss and the gradients of its examples apart, on
 // every device; every example comes once an epoch; what cannot keep examples apart is refused.
 
-import { emitOnnx } from "../compiler/emit/onnx.ts";
 import { emitSegments } from "../compiler/emit/segments.ts";
 import { fillBatch, type PlannedBatch, paddingOf, planEpoch } from "../runtime/data/batches.ts";
 import type { Examples } from "../runtime/data/examples.ts";
 import { packBest, packNext } from "../runtime/data/pack.ts";
-import { cpuDevice } from "../runtime/devices/cpu.ts";
 import type { Session } from "../runtime/devices/device.ts";
-import { type Built, build, drawAll, gptConfig, llamaConfig, referenceDevice } from "./compiler/support.ts";
+import { openCpu, openReference } from "./compiler/sessions.ts";
+import { type Built, build, drawAll, gptConfig, llamaConfig } from "./compiler/support.ts";
 import { assert, group } from "./harness.ts";
 import { device, missing } from "./webgpu/run-segment.ts";
 
@@ -55,11 +54,6 @@ const gradientsOf = async (
 };
 
 type Open = (built: Built) => Promise<Session>;
-const reference: Open = (built) => referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
-const cpu: Open = async (built) =>
-  (await cpuDevice({ threads: 1 })).open(built.job, async (path) =>
-    emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!),
-  );
 const webgpu: Open = async (built) => {
   const { job, files } = emitSegments({ job: built.job, segments: built.segments });
   return (await device()).open(job, async (path) => {
@@ -77,8 +71,8 @@ const cases: readonly (readonly [string, string, object])[] = [
 group("packing", (test) => {
   for (const [title, adapter, config] of cases)
     for (const [name, open, skip] of [
-      ["the reference", reference, undefined],
-      ["the cpu", cpu, undefined],
+      ["the reference", openReference, undefined],
+      ["the cpu", openCpu, undefined],
       ["webgpu", webgpu, missing],
     ] as const)
       test(

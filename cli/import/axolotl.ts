@@ -3,12 +3,13 @@
 
 import { trainTable } from "../../compiler/pipeline.ts";
 import { axolotlDataset } from "./datasets.ts";
-import type { Around, Row, Tool } from "./draft.ts";
+import type { Row, Tool } from "./draft.ts";
 import { isEmpty, numberOf, shown } from "./given.ts";
 import { optimizerRow, scheduleRow } from "./optimizers.ts";
 import { carried, dropped, lost, outside, settled } from "./outcome.ts";
 import {
   always,
+  base,
   caching,
   devices,
   each,
@@ -30,20 +31,6 @@ import {
   workers,
 } from "./rows.ts";
 import { regexPatterns } from "./targets.ts";
-
-const base: Row = ({ value }, { draft }) => {
-  if (typeof value !== "string") return lost("not the name of a model");
-  return baseFolder(value, draft);
-};
-
-/** A name of the Hub becomes a folder that it is to be fetched into; a path stays one. */
-export const baseFolder = (name: string, draft: Around["draft"]) => {
-  const onHub = /^[\w.-]+\/[\w.-]+$/.test(name) && !name.startsWith("./") && !name.startsWith("../");
-  const path = onHub ? `models/${name.split("/")[1]}/` : name.endsWith("/") ? name : `${name}/`;
-  draft.base = { path };
-  if (onHub) draft.fetch.push({ path, from: `the model ${name} of the Hub` });
-  return carried(`\`checkpoint("${path}")\``);
-};
 
 const adapter: Row = ({ value }, { draft, root }) => {
   if (value === "lora" || value === "qlora") {

@@ -2,7 +2,6 @@
 // each. A key that it does not know makes it refuse to start.
 
 import { dataTable, trainTable } from "../../compiler/pipeline.ts";
-import { baseFolder } from "./axolotl.ts";
 import { addSplit, conversation, wholeText } from "./datasets.ts";
 import type { Around, Row, Tool } from "./draft.ts";
 import { type Given, isEmpty, numberOf, shown } from "./given.ts";
@@ -10,6 +9,7 @@ import { optimizerRow, scheduleRow } from "./optimizers.ts";
 import { carried, dropped, lost, type Outcome, outside, settled } from "./outcome.ts";
 import {
   always,
+  base,
   caching,
   devices,
   each,
@@ -28,8 +28,6 @@ import {
   warmupSteps,
   workers,
 } from "./rows.ts";
-
-const base: Row = ({ value }, { draft }) => (typeof value === "string" ? baseFolder(value, draft) : lost("not the name of a model"));
 
 const kindOfTuning: Row = (given, { draft }) => {
   const { value } = given;

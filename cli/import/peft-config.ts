@@ -1,12 +1,9 @@
 // PEFT's adapter_config.json: every key is the method's, so the table has only the base; the rest is decided in adapters.ts. Keys that the
 // configuration class of the type does not have PEFT leaves out with a warning.
 
-import { baseFolder } from "./axolotl.ts";
 import type { Row, Tool } from "./draft.ts";
 import { lost, outside, settled } from "./outcome.ts";
-import { always, each, peftKey } from "./rows.ts";
-
-const base: Row = ({ value }, { draft }) => (typeof value === "string" ? baseFolder(value, draft) : lost("not the name of a model"));
+import { always, base, each, peftKey } from "./rows.ts";
 
 const task: Row = ({ value }) =>
   value === "CAUSAL_LM" || value === null

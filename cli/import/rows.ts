@@ -1,7 +1,7 @@
 // Rows that several tools' tables share, and the words they are made of.
 
 import { trainTable } from "../../compiler/pipeline.ts";
-import type { Row } from "./draft.ts";
+import type { Around, Row } from "./draft.ts";
 import { isEmpty, numberOf, shown } from "./given.ts";
 import { carried, lost, type Outcome, outside, settled } from "./outcome.ts";
 
@@ -104,4 +104,15 @@ export const logEvery: Row = ({ value }, { draft }) => {
   const text = `every ${Math.round(number)} steps`;
   draft.train.set("log", text);
   return carried(`\`log: ${text}\``);
+};
+
+export const base: Row = ({ value }, { draft }) => (typeof value === "string" ? baseFolder(value, draft) : lost("not the name of a model"));
+
+/** A name of the Hub becomes a folder that it is to be fetched into; a path stays one. */
+const baseFolder = (name: string, draft: Around["draft"]) => {
+  const onHub = /^[\w.-]+\/[\w.-]+$/.test(name) && !name.startsWith("./") && !name.startsWith("../");
+  const path = onHub ? `models/${name.split("/")[1]}/` : name.endsWith("/") ? name : `${name}/`;
+  draft.base = { path };
+  if (onHub) draft.fetch.push({ path, from: `the model ${name} of the Hub` });
+  return carried(`\`checkpoint("${path}")\``);
 };

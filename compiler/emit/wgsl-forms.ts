@@ -106,14 +106,16 @@ export interface RowForm {
   /** Axis that is walked; default the last. */
   readonly axis?: (attrs: Attrs, rank: number) => number;
   readonly roles: readonly ("element" | "row")[];
-  readonly reductions: readonly {
-    readonly name: string;
-    readonly by: "sum" | "max";
-    readonly of: (context: RowContext) => string;
-    /** From the reduction's raw value, itself in `reduced`. */
-    readonly finish?: (context: RowContext) => string;
-  }[];
+  readonly reductions: readonly RowReduction[];
   readonly outputs: (attrs: Attrs) => readonly RowOutput[];
+}
+
+export interface RowReduction {
+  readonly name: string;
+  readonly by: "sum" | "max";
+  readonly of: (context: RowContext) => string;
+  /** From the reduction's raw value, itself in `reduced`. */
+  readonly finish?: (context: RowContext) => string;
 }
 
 export interface RowOutput {

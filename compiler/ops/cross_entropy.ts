@@ -2,19 +2,14 @@
 
 import { multiply, product } from "../dims.ts";
 import type { Op } from "../op.ts";
-import { isFloat, isWhole, numbers, refuse, sameShape, show } from "./shape.ts";
+import { numbers } from "./shape.ts";
+import { perTarget, pickedInOnnx, pickedInWgsl } from "./targets.ts";
 
 export const cross_entropy: Op = {
   name: "cross_entropy",
   doc: "The negative log-likelihood of each row's target; 0 where the target is negative.",
   call: { tensors: ["logits", "targets"] },
-  type: ([logits, targets]) => {
-    if (!logits || !targets || !isFloat(logits)) return refuse("cross_entropy takes logits and targets");
-    if (!isWhole(targets)) return refuse(`cross_entropy needs whole-number targets, not ${targets.dtype}`);
-    if (!sameShape(logits.shape.slice(0, -1), targets.shape))
-      return refuse(`cross_entropy: logits ${show(logits.shape)} and targets ${show(targets.shape)} do not fit`);
-    return { dtype: "f32", shape: targets.shape };
-  },
+  type: (inputs) => perTarget("cross_entropy", inputs),
   gradient: ({ graph, node, d, wants }) => [
     wants[0] && d[0] ? graph.add("cross_entropy_gradient", [node.inputs[0]!, node.inputs[1]!, d[0]]) : undefined,
     undefined,
@@ -37,7 +32,7 @@ export const cross_entropy: Op = {
     reductions: [
       { name: "top", by: "max", of: ({ args: [x] }) => x! },
       { name: "total", by: "sum", of: ({ args: [x], reduced: { top } }) => `exp(${x} - ${top})` },
-      { name: "picked", by: "sum", of: ({ args: [x, target], column }) => `select(0.0, ${x}, i32(${column}) == i32(${target}))` },
+      pickedInWgsl,
     ],
     outputs: () => [
       {
@@ -48,16 +43,11 @@ export const cross_entropy: Op = {
     ],
   },
   onnx: (write, [logits, targets], node) => {
-    const { shape } = node.inputs[0]!.type;
-    const rows = product(shape.slice(0, -1));
-    const flat = write.reshape(logits!, shape, [rows, shape.at(-1)!]);
-    const column = write.reshape(targets!, shape.slice(0, -1), [rows, 1]);
-    const zero = write.constant(0, "i32");
+    const { flat, picked, absent, result } = pickedInOnnx(write, logits!, targets!, node);
     // log Σ exp = largest logit − log of the largest probability: the softmax is the one that the gradient needs.
     const top = (name: string) => write.node("ReduceMax", [name, write.constant([1], "i64")]);
     const total = write.node("Sub", [top(flat), write.node("Log", [top(write.node("Softmax", [flat], { axis: -1 }))])]);
-    const picked = write.node("GatherElements", [flat, write.node("Max", [column, zero])], { axis: 1 });
-    const loss = write.node("Where", [write.node("Less", [column, zero]), write.constant(0), write.node("Sub", [total, picked])]);
-    return [write.reshape(loss, [rows, 1], node.type.shape)];
+    const loss = write.node("Where", [absent, write.constant(0), write.node("Sub", [total, picked])]);
+    return [result(loss)];
   },
 };

@@ -3,7 +3,6 @@
 import type { Op } from "../op.ts";
 import { abs } from "./abs.ts";
 import { add } from "./add.ts";
-import { amax } from "./amax.ts";
 import { attention } from "./attention.ts";
 import { attention_gradient } from "./attention_gradient.ts";
 import { block_diagonal } from "./block_diagonal.ts";
@@ -151,7 +150,6 @@ const all: readonly Op[] = [
   // Reductions and products
   sum,
   mean,
-  amax,
   sum_to,
   largest,
   norm,

@@ -103,7 +103,7 @@ const compute = (node: FormatNode, of: (i: number) => Lot, run: Run): Lot => {
     }
     case "constant":
       return { per: "tensor", data: Float32Array.of(node.value!) };
-    case "amax":
+    case "largest":
       return { per: "block", data: blockMaxima(a!, run) };
     case "mean":
       return { per: "tensor", data: Float32Array.of(meanOf(a!.data)) };

@@ -1,5 +1,5 @@
-// ROUGE-L as the COCO caption scorers compute it, which is the one in the E2E challenge's tables and in LoRA's: the best precision
-// and the best recall over all references, each by itself, weighed with beta 1.2; the mean over the split, 0 to 1.
+// ROUGE-L as the COCO caption scorers compute it, which is the one in the E2E challenge's tables: the best precision and the best
+// recall over all references, each by itself, weighed with beta 1.2; the mean over the split, 0 to 1.
 
 import { captionWords } from "./caption-words.ts";
 import { meanOf, type TextMetric } from "./metric.ts";

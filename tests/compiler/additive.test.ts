@@ -3,13 +3,11 @@
 // Every case runs on two architectures, since a method sees an interface and nothing of the model behind it.
 
 import { std } from "../../cli/embedded/std.ts";
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import { parse } from "../../grammar/parse.ts";
-import { cpuDevice } from "../../runtime/devices/cpu.ts";
-import type { Session } from "../../runtime/devices/device.ts";
 import { evaluateScalar } from "../../runtime/scalar.ts";
 import { assert, group } from "../harness.ts";
-import { type Built, build, drawAll, gptConfig, llamaConfig, randomBatch, referenceDevice } from "./support.ts";
+import { lossOf, near, openCpu, openReference } from "./sessions.ts";
+import { build, drawAll, gptConfig, llamaConfig, randomBatch } from "./support.ts";
 
 const pipeline = (adapter: string): string => `peft 1
 base tiny = blank("base/", seed: 3)
@@ -38,13 +36,6 @@ export const cases: readonly Case[] = [
   { adapter: "gated_prompt(tokens: 3) into tiny.layers.1..1.attn", identity: true },
 ];
 
-const open = (built: Built): Promise<Session> => referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
-
-const openCpu = async (built: Built): Promise<Session> => {
-  const device = await cpuDevice({ threads: 1 });
-  return device.open(built.job, async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!));
-};
-
 /** The same real tokens behind `virtual` slots. */
 const behind = (batch: ReturnType<typeof randomBatch>, virtual: number) => {
   const t = batch.t + virtual;
@@ -58,16 +49,6 @@ const behind = (batch: ReturnType<typeof randomBatch>, virtual: number) => {
     rows: batch.rows.map((row) => Math.floor(row / batch.t) * t + virtual + (row % batch.t)),
   };
 };
-
-const lossOf = async (session: Session, program: string, batch: ReturnType<typeof randomBatch>): Promise<number> => {
-  for (const name of ["ids", "positions", "rows", "targets"] as const) await session.write(name, batch[name]);
-  await session.write("scale", Float32Array.of(1 / batch.n));
-  await session.run(program, { b: batch.b, t: batch.t, n: batch.n });
-  return ((await session.read("loss", program)) as Float32Array)[0]!;
-};
-
-const near = (actual: number, expected: number, relative: number, what: string, absolute = 1e-9): void =>
-  assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected) + absolute, `${what}: ${actual} is not ${expected}`);
 
 group("additive methods", (test) => {
   test("every method that rebinds what is computed has a case", () => {
@@ -93,7 +74,7 @@ group("additive methods", (test) => {
 
       test(`${title}: gradients equal finite differences, and so does every device`, async () => {
         const { built, job, batch } = await ready();
-        const session = await open(built);
+        const session = await openReference(built);
         const values = await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
         const loss = await lossOf(session, "train.0.step", batch);
         near(loss, await lossOf(session, "evaluate.0", batch), 1e-6, "training and evaluation compute one loss");
@@ -129,7 +110,7 @@ group("additive methods", (test) => {
 
       test(`${title}: generation token by token equals one whole pass`, async () => {
         const { built, job } = await ready();
-        const session = await open(built);
+        const session = await openReference(built);
         await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
         const virtual = job.evaluate[0]!.virtual ?? 0;
         const s = job.programs["generate.0"]!.dims.s!;
@@ -158,7 +139,7 @@ group("additive methods", (test) => {
 
       test(`${title}: ${identity ? "starts as the base, and " : ""}only what is declared moves`, async () => {
         const { built, job, batch } = await ready();
-        const session = await open(built);
+        const session = await openReference(built);
         await drawAll(job, (name, data) => session.write(name, data));
         if (identity) near(await lossOf(session, "evaluate.0", batch), await lossOf(session, "evaluate.1", batch), 1e-6, "the start");
         const own = job.parameters.filter(({ name }) => job.values[name] && !job.parameters.find((p) => p.name === name)!.trained);

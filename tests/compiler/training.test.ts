@@ -1,14 +1,12 @@
 // Laws of the training graph, on whole models: gradients against finite differences of the evaluated loss, both bracketings
 // against each other, merged against unmerged, generation against one whole pass, devices against the interpreter.
 
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import type { Op } from "../../compiler/op.ts";
 import { ops } from "../../compiler/ops/index.ts";
-import { cpuDevice } from "../../runtime/devices/cpu.ts";
-import type { Session } from "../../runtime/devices/device.ts";
 import { evaluateScalar } from "../../runtime/scalar.ts";
 import { assert, group } from "../harness.ts";
-import { type Built, build, drawAll, gptConfig, llamaConfig, randomBatch, referenceDevice } from "./support.ts";
+import { give, lossOf, near, openCpu, openReference } from "./sessions.ts";
+import { type Built, build, drawAll, gptConfig, llamaConfig, randomBatch } from "./support.ts";
 
 const pipeline = (adapter: string, more = ""): string => `peft 1
 base tiny = blank("base/", seed: 3)
@@ -22,30 +20,10 @@ train some on rows {
 evaluate some, tiny on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 8)  micro_batch_size: 2  sequence_len: 8 }
 ${more}`;
 
-const open = (built: Built): Promise<Session> => referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
-
-const openCpu = async (built: Built): Promise<Session> => {
-  const device = await cpuDevice({ threads: 1 });
-  return device.open(built.job, async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!));
-};
-
-type Batch = ReturnType<typeof randomBatch>;
-
-const give = async (session: Session, batch: Batch, scale = 1 / batch.n): Promise<void> => {
-  for (const name of ["ids", "positions", "rows", "targets"] as const) await session.write(name, batch[name]);
-  await session.write("scale", Float32Array.of(scale));
-};
-
-const lossOf = async (session: Session, program: string, batch: Batch): Promise<number> => {
-  await give(session, batch);
-  await session.run(program, { b: batch.b, t: batch.t, n: batch.n });
-  return ((await session.read("loss", program)) as Float32Array)[0]!;
-};
-
 /** Largest relative error of the first element's gradient over all trained parameters, against central differences. */
 const worstGradient = async (built: Built): Promise<number> => {
   const { job } = built;
-  const session = await open(built);
+  const session = await openReference(built);
   const values = await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
   const batch = randomBatch(2, 8, job.base.vocab_size);
   await lossOf(session, "train.0.step", batch);
@@ -65,9 +43,6 @@ const worstGradient = async (built: Built): Promise<number> => {
   }
   return worst;
 };
-
-const near = (actual: number, expected: number, relative: number, what: string, absolute = 1e-9): void =>
-  assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected) + absolute, `${what}: ${actual} is not ${expected}`);
 
 const cases: readonly [string, string, object][] = [
   ["lora on every linear layer of a llama", "lora(r: 2, alpha: 3) into tiny.layers.**", llamaConfig],
@@ -89,7 +64,7 @@ group("training graph", (test) => {
     test(`${title}: gradients equal finite differences`, async () => {
       const built = await build(pipeline(adapter), config);
       const { job } = built;
-      const session = await open(built);
+      const session = await openReference(built);
       const values = await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
       const batch = randomBatch(2, 8, job.base.vocab_size);
       const loss = await lossOf(session, "train.0.step", batch);
@@ -171,7 +146,7 @@ group("training graph", (test) => {
     test(`${title}: merged equals unmerged`, async () => {
       const built = await build(pipeline(adapter, `merge some into "merged/"`), config);
       const { job } = built;
-      const session = await open(built);
+      const session = await openReference(built);
       const values = await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
       const batch = randomBatch(2, 8, job.base.vocab_size);
       const unmerged = await lossOf(session, "evaluate.0", batch);
@@ -193,7 +168,7 @@ group("training graph", (test) => {
       [gptConfig, 11],
     ] as const) {
       const built = await build(pipeline("lora(r: 2) into tiny.layers.**"), config);
-      const session = await open(built);
+      const session = await openReference(built);
       await drawAll(built.job, (name, data) => session.write(name, data), { nonzero: true });
       const { ids } = randomBatch(2, 8, vocabulary);
       const s = built.job.programs["generate.0"]!.dims.s!;
@@ -223,7 +198,7 @@ group("training graph", (test) => {
     const built = await build(pipeline("lora(r: 2, dropout: 0.4) into tiny.layers.*.attn.q"), llamaConfig);
     const { job } = built;
     assert.is(job.train[0]!.seeds, 3);
-    const session = await open(built);
+    const session = await openReference(built);
     const values = await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
     const batch = randomBatch(2, 8, 19);
     const seeds = (k: number): Int32Array => Int32Array.from({ length: 64 * 3 }, (_, i) => i * 7919 + k);
@@ -249,7 +224,7 @@ group("training graph", (test) => {
     test(`${title}: ten steps on the cpu device equal the interpreter's`, async () => {
       const built = await build(pipeline(adapter), config);
       const { job } = built;
-      const sessions = [await open(built), await openCpu(built)];
+      const sessions = [await openReference(built), await openCpu(built)];
       const train = job.train[0]!;
       const losses: number[][] = [];
       for (const session of sessions) {

@@ -111,17 +111,17 @@ group("formats", (test) => {
   const refused: readonly [string, string, RegExp][] = [
     [
       "a code that is not rounded",
-      "state scale = amax(abs(x))  code = clamp(x / scale, low: 0, high: 15)  value = code * scale",
+      "state scale = largest(abs(x), axes: 1, keep: true)  code = clamp(x / scale, low: 0, high: 15)  value = code * scale",
       /not rounded/,
     ],
     [
       "a codebook of three",
-      "codebook = [-1.0, 0, 1.0]  state s = amax(abs(x))  code = nearest(x / s, codebook)  value = codebook[code] * s",
+      "codebook = [-1.0, 0, 1.0]  state s = largest(abs(x), axes: 1, keep: true)  code = nearest(x / s, codebook)  value = codebook[code] * s",
       /3 entries/,
     ],
     [
       "a value that is no scaled code",
-      "state s = amax(abs(x))  code = clamp(round(x / s), low: 0, high: 15)  value = sqrt(code * s)",
+      "state s = largest(abs(x), axes: 1, keep: true)  code = clamp(round(x / s), low: 0, high: 15)  value = sqrt(code * s)",
       /times a scale/,
     ],
     [
@@ -131,18 +131,23 @@ group("formats", (test) => {
     ],
     [
       "an op that storing does not know",
-      "state s = amax(exp(x))  code = clamp(round(x / s), low: 0, high: 15)  value = code * s",
+      "state s = largest(exp(x), axes: 1, keep: true)  code = clamp(round(x / s), low: 0, high: 15)  value = code * s",
       /`exp` cannot/,
     ],
-    ["no value", "state s = amax(abs(x))  code = clamp(round(x / s), low: 0, high: 15)", /no `value`/],
+    [
+      "a mean for each block",
+      "state s = mean(abs(x), axes: 1, keep: true)  code = clamp(round(x / s), low: 0, high: 15)  value = code * s",
+      /`mean` gives \[blocks, 1\]/,
+    ],
+    ["no value", "state s = largest(abs(x), axes: 1, keep: true)  code = clamp(round(x / s), low: 0, high: 15)", /no `value`/],
     [
       "a name that means nothing",
-      "state s = amax(abs(x))  code = clamp(round(x / s), low: 0, high: 15)  value = code * s  zero = 1",
+      "state s = largest(abs(x), axes: 1, keep: true)  code = clamp(round(x / s), low: 0, high: 15)  value = code * s  zero = 1",
       /it binds `zero`/,
     ],
     [
       "states stored in themselves",
-      "state s = odd(amax(abs(x)))  code = clamp(round(x / s), low: 0, high: 15)  value = code * s",
+      "state s = odd(largest(abs(x), axes: 1, keep: true))  code = clamp(round(x / s), low: 0, high: 15)  value = code * s",
       /without end/,
     ],
   ];
@@ -160,7 +165,7 @@ group("formats", (test) => {
   test("a user's own format is stored, trained on and read like those of the library", async () => {
     const text = `${storedPipeline("layers.** as thirds(block: 8)")}
 format thirds(block: int = 16) {
-  let top = amax(abs(x))
+  let top = largest(abs(x), axes: 1, keep: true)
   state scale = top
   state zero = mean(all, axes: 0)
   code = clamp(round((x - zero) / max(scale, 1e-38) * 7), low: -8, high: 7)

@@ -2,19 +2,11 @@
 // methods of every kind, on each device.
 
 import { emitOnnx } from "../../compiler/emit/onnx.ts";
-import { cpuDevice } from "../../runtime/devices/cpu.ts";
-import type { Device, Session } from "../../runtime/devices/device.ts";
-import { type Built, build, gptConfig, llamaConfig, referenceDevice } from "../compiler/support.ts";
+import type { Session } from "../../runtime/devices/device.ts";
+import { openCpu, openReference } from "../compiler/sessions.ts";
+import { type Built, build, gptConfig, llamaConfig } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 import { fillBoth, lossAfter, storedPipeline } from "./support.ts";
-
-const openCpu = async (built: Built): Promise<Session> =>
-  (await cpuDevice({ threads: 1 })).open(built.job, async (path) =>
-    emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!),
-  );
-
-const openReference = (built: Built): Promise<Session> =>
-  (referenceDevice(built.segments) as Device).open(built.job, async () => new Uint8Array());
 
 /** Largest difference of the loss and of any gradient, relative to the largest gradient. */
 const difference = async (

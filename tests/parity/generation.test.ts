@@ -1,14 +1,11 @@
 // Generation beside transformers, token for token, on a real pretrained model: greedy and beams with each of their settings, several
 // prompts of different length in one batch here, one by one there. Ids that end an answer are common ones, so that beams do end.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { chooseDevice } from "../../runtime/choose-device.ts";
 import type { Generation } from "../../spec/job.ts";
 import { assert, group } from "../harness.ts";
 import { shared, without } from "../runtime/shared.ts";
 import { missing as webgpuMissing } from "../webgpu/run-segment.ts";
-import { type Opened, open } from "./opened.ts";
+import { type Opened, withModel } from "./opened.ts";
 import { python, pythonMissing } from "./python.ts";
 
 const stories = "models/stories260k";
@@ -39,26 +36,8 @@ const optionsOf = ({ settings, stops }: (typeof cases)[number]): Record<string, 
   return { ...rest, do_sample: false, num_beams: width ?? 1, eos_token_id: [...stops] };
 };
 
-const withModel = async (kind: "cpu" | "webgpu", rows: number, body: (opened: Opened) => Promise<void>): Promise<void> => {
-  const folder = mkdtempSync(`${tmpdir()}/peft-generation-`);
-  try {
-    writeFileSync(`${folder}/rows.jsonl`, '{"text": "a"}\n');
-    const text = `peft 1
-base model = checkpoint(${JSON.stringify(shared(stories))})
-data rows { eval = jsonl("rows.jsonl")  answer = "{text}" }
-evaluate model on rows.eval { generate: beam(max_new_tokens: ${length}, width: 5)  micro_batch_size: ${rows}  sequence_len: 16 }
-`;
-    const { device } = await chooseDevice(kind);
-    const opened = await open(text, `${folder}/pipeline.peft`, device);
-    try {
-      await body(opened);
-    } finally {
-      await opened.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-};
+const onStories = (kind: "cpu" | "webgpu", rows: number, body: (opened: Opened) => Promise<void>): Promise<void> =>
+  withModel(stories, `generate: beam(max_new_tokens: ${length}, width: 5)  micro_batch_size: ${rows}  sequence_len: 16`, kind, body);
 
 group("generation", (test) => {
   test(
@@ -69,7 +48,7 @@ group("generation", (test) => {
         cases: cases.flatMap((one) => prompts.map((prompt) => ({ prompt, options: optionsOf(one) }))),
       };
       const { answers } = (await python("generate.py", input)) as { answers: number[][] };
-      await withModel("cpu", 3, async ({ write }) => {
+      await onStories("cpu", 3, async ({ write }) => {
         for (const [i, { settings, stops }] of cases.entries()) {
           const theirs = answers.slice(i * prompts.length, (i + 1) * prompts.length);
           const ours = await write("model", prompts, settings, stops);
@@ -84,7 +63,7 @@ group("generation", (test) => {
   test(
     "a batch writes what each prompt writes by itself, sampled or not; a seed repeats and another differs",
     () =>
-      withModel("cpu", 2, async ({ write }) => {
+      onStories("cpu", 2, async ({ write }) => {
         const settings: Generation = { kind: "sample", max_new_tokens: 12, temperature: 0.9, top_k: 40, top_p: 0.95, min_p: 0.02, seed: 3 };
         const together = await write("model", prompts, settings, [2]);
         assert.equal(await write("model", prompts, settings, [2]), together);
@@ -102,7 +81,7 @@ group("generation", (test) => {
       const settings: Generation = { kind: "beam", width: 3, max_new_tokens: 6 };
       const written: (readonly (readonly number[])[])[] = [];
       for (const kind of ["cpu", "webgpu"] as const)
-        await withModel(kind, 1, async ({ write }) => {
+        await onStories(kind, 1, async ({ write }) => {
           written.push(await write("model", prompts.slice(0, 2), settings, [426]));
         });
       assert.equal(written[1], written[0]);

@@ -1,9 +1,12 @@
 // A pipeline's text, compiled and opened on a device in this process, for tests that look at logits, losses and tensors.
 
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { compileHost } from "../../cli/compile-host.ts";
 import { compile } from "../../compiler/compile.ts";
 import { loadAdapter, saveAdapter } from "../../runtime/adapter-files.ts";
 import { loadParameters, openCheckpoint } from "../../runtime/checkpoint.ts";
+import { chooseDevice } from "../../runtime/choose-device.ts";
 import { type Examples, readExamples } from "../../runtime/data/examples.ts";
 import type { Device, Session } from "../../runtime/devices/device.ts";
 import { sumTokens } from "../../runtime/evaluate.ts";
@@ -12,13 +15,13 @@ import { generate } from "../../runtime/generation/generate.ts";
 import { nodeHost } from "../../runtime/node-host.ts";
 import { openTokenizer } from "../../runtime/tokenizer.ts";
 import type { Evaluate, Generation, Job } from "../../spec/job.ts";
+import { shared } from "../runtime/shared.ts";
 
 export interface Opened {
   readonly job: Job;
   readonly session: Session;
   /** Logits [at][vocabulary] of one row of ids (default: at every token), by the program that `evaluate SUBJECT { generate: … }` makes. */
   readonly logits: (subject: string, ids: readonly number[], at?: readonly number[]) => Promise<number[][]>;
-  /** Greedy continuation of one row of ids; nothing stops it but the limit. */
   /** Answers to several prompts at once. */
   readonly write: (
     subject: string,
@@ -26,6 +29,7 @@ export interface Opened {
     settings: Generation,
     stops: readonly number[],
   ) => Promise<(readonly number[])[]>;
+  /** Greedy continuation of one row of ids; nothing stops it but the limit. */
   readonly greedy: (subject: string, ids: readonly number[], count: number) => Promise<number[]>;
   /** What the subject's `evaluate` block says its loss is. */
   readonly loss: (subject: string) => Promise<number>;
@@ -114,4 +118,31 @@ export const apart = (a: unknown, b: unknown): number => {
   if (typeof a === "number" && typeof b === "number") return Number.isFinite(a - b) ? Math.abs(a - b) : Number.POSITIVE_INFINITY;
   if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return Number.POSITIVE_INFINITY;
   return a.reduce((most: number, x, i) => Math.max(most, apart(x, b[i])), 0);
+};
+
+/** Opens a model of the shared data as `model`, with one `evaluate` block of these settings over a row of no meaning. */
+export const withModel = async (
+  folder: string,
+  settings: string,
+  kind: "cpu" | "webgpu",
+  body: (opened: Opened) => Promise<void>,
+): Promise<void> => {
+  const here = mkdtempSync(`${tmpdir()}/peft-model-`);
+  try {
+    writeFileSync(`${here}/rows.jsonl`, '{"text": "a"}\n');
+    const text = `peft 1
+base model = checkpoint(${JSON.stringify(shared(folder))})
+data rows { eval = jsonl("rows.jsonl")  answer = "{text}" }
+evaluate model on rows.eval { ${settings} }
+`;
+    const { device } = await chooseDevice(kind);
+    const opened = await open(text, `${here}/pipeline.peft`, device);
+    try {
+      await body(opened);
+    } finally {
+      await opened.close();
+    }
+  } finally {
+    rmSync(here, { recursive: true, force: true });
+  }
 };

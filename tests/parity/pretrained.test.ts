@@ -1,42 +1,19 @@
 // Real pretrained models, against numbers that another implementation wrote down: logits to 1e-4, greedy text token for token.
 // Software Vulkan takes half a second per token, so on webgpu fewer rows and tokens are looked at.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { chooseDevice } from "../../runtime/choose-device.ts";
+import { readFileSync } from "node:fs";
 import { assert, group } from "../harness.ts";
 import { shared, without } from "../runtime/shared.ts";
 import { missing as webgpuMissing } from "../webgpu/run-segment.ts";
-import { apart, type Opened, open } from "./opened.ts";
+import { apart, type Opened, withModel } from "./opened.ts";
 
-const withModel = async (model: string, length: number, kind: "cpu" | "webgpu", body: (opened: Opened) => Promise<void>): Promise<void> => {
-  const folder = mkdtempSync(`${tmpdir()}/peft-pretrained-`);
-  try {
-    writeFileSync(`${folder}/rows.jsonl`, '{"text": "a"}\n');
-    const text = `peft 1
-base model = checkpoint(${JSON.stringify(shared(model))})
-data rows {
-  eval = jsonl("rows.jsonl")
-  answer = "{text}"
-}
-evaluate model on rows.eval {
-  metrics: [loss]
-  generate: greedy(max_new_tokens: ${length})
-  micro_batch_size: 1
-  sequence_len: ${length}
-}
-`;
-    const { device } = await chooseDevice(kind);
-    const opened = await open(text, `${folder}/pipeline.peft`, device);
-    try {
-      await body(opened);
-    } finally {
-      await opened.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-};
+const toWrite = (model: string, length: number, kind: "cpu" | "webgpu", body: (opened: Opened) => Promise<void>): Promise<void> =>
+  withModel(
+    model,
+    `metrics: [loss]  generate: greedy(max_new_tokens: ${length})  micro_batch_size: 1  sequence_len: ${length}`,
+    kind,
+    body,
+  );
 
 const expected = (model: string): Record<string, never> =>
   JSON.parse(readFileSync(shared(`${model}/expected.json`), "utf8")) as Record<string, never>;
@@ -52,7 +29,7 @@ group("pretrained", (test) => {
     test(
       `stories260k on ${kind}: logits to 1e-4, greedy text token for token`,
       () =>
-        withModel(stories, 128, kind, async ({ logits, greedy }) => {
+        toWrite(stories, 128, kind, async ({ logits, greedy }) => {
           const { input_ids, logits_last, logits_first_8_columns, greedy_from_bos } = expected(stories) as unknown as {
             input_ids: number[];
             logits_last: number[];
@@ -74,7 +51,7 @@ group("pretrained", (test) => {
     test(
       `gpt-nano-sort on ${kind}: logits to 1e-4`,
       () =>
-        withModel(sort, 11, kind, async ({ logits }) => {
+        toWrite(sort, 11, kind, async ({ logits }) => {
           const { input_ids, logits: rows } = expected(sort) as unknown as { input_ids: number[][]; logits: number[][][] };
           for (const [i, ids] of input_ids.entries()) {
             const ours = await logits("model", ids);

@@ -154,7 +154,9 @@ const samplesSection = ({ result, sets }: Reported): string => {
   if (!shown.size) return "";
   const cards = [...shown].map(([prompt, { expected, answers }]) => {
     const rows = [...answers, ...(expected === undefined ? [] : [["expected", expected] as const])];
-    return `<div class="sample"><p>${safeHtml(prompt.trim())}</p><dl>${rows.map(([name, answer]) => `<dt>${safeHtml(name)}</dt><dd>${safeHtml(answer.trim())}</dd>`).join("")}</dl></div>`;
+    // An answer of nothing is an answer, and no gap in the page.
+    const said = (answer: string): string => (answer.trim() ? safeHtml(answer.trim()) : '<span class="faint">(empty)</span>');
+    return `<div class="sample"><p>${safeHtml(prompt.trim())}</p><dl>${rows.map(([name, answer]) => `<dt>${safeHtml(name)}</dt><dd>${said(answer)}</dd>`).join("")}</dl></div>`;
   });
   return `<h2>Samples</h2><div class="samples">${cards.join("")}</div>`;
 };

@@ -15,6 +15,8 @@ export interface SplitFacts {
   /** Tokens that have a loss. */
   readonly labels: number;
   readonly truncated: number;
+  /** Whether those are left out, and not cut. */
+  readonly dropped: boolean;
   readonly emptyAnswers: number;
   /** Tokens per row, after cutting. */
   readonly lengths: { readonly least: number; readonly median: number; readonly most95: number; readonly most: number };
@@ -30,7 +32,11 @@ export interface ShownRow {
   readonly ids: readonly number[];
 }
 
-export const dataFacts = ({ blocks, data, split, limit, examples, report }: Surveyed, tokenizer: Tokenizer, rows: number): SplitFacts => {
+export const dataFacts = (
+  { blocks, data, split, limit, overlong, examples, report }: Surveyed,
+  tokenizer: Tokenizer,
+  rows: number,
+): SplitFacts => {
   const { starts, count } = examples;
   const lengths = Array.from({ length: count }, (_, i) => starts[i + 1]! - starts[i]!).sort((a, b) => a - b);
   const quantile = (q: number): number => lengths[Math.floor(q * (lengths.length - 1))] ?? 0;
@@ -43,6 +49,7 @@ export const dataFacts = ({ blocks, data, split, limit, examples, report }: Surv
     tokens: report.tokens,
     labels: report.labels,
     truncated: report.truncated,
+    dropped: overlong === "drop",
     emptyAnswers: report.emptyAnswers,
     lengths: { least: quantile(0), median: quantile(0.5), most95: quantile(0.95), most: quantile(1) },
     shown: Array.from({ length: Math.min(rows, count) }, (_, i) => shownRow(examples, i, tokenizer)),

@@ -6,10 +6,12 @@ import { resolve } from "node:path";
 import type { Checked } from "../compiler/check.ts";
 import type { RowFacts } from "../compiler/fact-table.ts";
 import type { CompileHost } from "../compiler/host.ts";
+import type { TrainPlan } from "../compiler/pipeline.ts";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Data, Split } from "../spec/job.ts";
 import type { Lock, LockedRows } from "../spec/lock.ts";
+import type { RowColumns } from "../spec/row-columns.ts";
 import { expandTensors } from "./lock-tensors.ts";
 import { lockProblem } from "./validate-lock.ts";
 
@@ -72,7 +74,7 @@ export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: D
 const lockedRows = async (
   path: string,
   split: Split,
-  columns: readonly string[],
+  columns: RowColumns,
   host: CompileHost,
   lock: Lock,
   file: string,
@@ -84,7 +86,7 @@ const lockedRows = async (
     const same = sample.bytes === locked.bytes && sample.sample_sha256 === locked.sample_sha256;
     return [...(same ? [] : [driftOf(path, file, undefined)]), ...(await host.rows!(path, split, columns))];
   }
-  return columns
+  return [...columns.needed, ...columns.optional]
     .filter((column) => !locked.columns.includes(column))
     .map((column) => {
       const near = nearest(column, locked.columns);
@@ -109,8 +111,13 @@ export const driftOf = (what: string, file: string, about: Diagnostic["about"]):
   );
 
 /** What a block's token counts follow from. */
-export const rowsKey = (data: Data, split: Split, length: number | undefined, sha256: CompileHost["sha256"]): string =>
-  sha256(JSON.stringify([data.prompt ?? null, data.answer, data.loss_on, split, length ?? null]));
+export const rowsKey = (
+  data: Data,
+  split: Split,
+  { sequence_len, overlong }: Pick<TrainPlan, "sequence_len" | "overlong">,
+  sha256: CompileHost["sha256"],
+): string =>
+  sha256(JSON.stringify([data.prompt ?? null, data.answer, data.loss_on, split, sequence_len ?? null, ...(overlong ? [overlong] : [])]));
 
 /** The blocks of a file that the lock counts, as the file stands now; and those it counted under other settings. */
 export const rowsFrom = (
@@ -135,10 +142,10 @@ export const blockKeys = (checked: Checked, sha256: CompileHost["sha256"]): Read
     ...checked.trains.map((plan) => ({ name: `train ${plan.adapter}`, ...plan })),
     ...checked.evaluates.map((plan) => ({ name: `evaluate ${plan.subject}`, ...plan })),
   ];
-  for (const { name, data, split, sequence_len } of blocks) {
+  for (const { name, data, split, ...lengths } of blocks) {
     const block = checked.data.get(data);
     const own = block?.splits.find((one) => one.name === split);
-    if (block && own && !keys.has(name)) keys.set(name, rowsKey(block, own, sequence_len, sha256));
+    if (block && own && !keys.has(name)) keys.set(name, rowsKey(block, own, lengths, sha256));
   }
   return keys;
 };

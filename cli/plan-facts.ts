@@ -6,7 +6,7 @@ import { adapterFileBytes } from "../compiler/facts.ts";
 import { type FormatPlan, storedBytes } from "../compiler/format.ts";
 import { type AdapterPlan, methodNames } from "../compiler/inject.ts";
 import { type Instance, parametersOf } from "../compiler/instantiate.ts";
-import type { Job, Program, Train } from "../spec/job.ts";
+import type { Data, Job, Program, Train } from "../spec/job.ts";
 import type { Prepared } from "./prepare.ts";
 
 export interface PlanFacts {
@@ -20,6 +20,8 @@ export interface PlanFacts {
   /** How the base's weights lie in memory, where it is not as f32. */
   readonly stored: readonly StoredFacts[];
   readonly adapters: readonly AdapterFacts[];
+  /** Files whose rows are divided between splits. */
+  readonly divided: readonly DividedFacts[];
   readonly train: readonly TrainFacts[];
   /** Distinct segments and their kernels: what is compiled once, whatever the number of layers. */
   readonly segments: number;
@@ -46,12 +48,22 @@ export interface AdapterFacts {
   readonly coverage: readonly { readonly pattern: string; readonly matches: readonly string[] }[];
 }
 
+export interface DividedFacts {
+  readonly data: string;
+  readonly path: string;
+  readonly seed: number;
+  /** What each split has of the rows: a share, a number, or the rest. */
+  readonly parts: readonly { readonly split: string; readonly share?: number; readonly rows?: number; readonly rest?: true }[];
+}
+
 export interface TrainFacts {
   readonly adapter: string;
   readonly data: string;
   readonly rows: number;
   readonly tokens: number;
   readonly length: string;
+  /** What becomes of longer rows. */
+  readonly overlong: "cut" | "drop" | "error";
   /** Bytes by part, and what the whole needs. */
   readonly memory: Readonly<Record<string, number>>;
   readonly peak: number;
@@ -77,6 +89,7 @@ export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
     },
     stored: storedFacts(checked.base.root),
     adapters: [...checked.adapters.values()].map((adapter) => adapterFacts(adapter, job)),
+    divided: job.data.flatMap(dividedFacts),
     train: job.train.map((train) => trainFacts(train, job)),
     segments: Object.keys(job.segments).length,
     kernels: Object.values(job.segments).reduce((sum, { kernels }) => sum + kernels.length, 0),
@@ -117,6 +130,14 @@ const adapterFacts = (adapter: AdapterPlan, job: Job): AdapterFacts => {
   };
 };
 
+const dividedFacts = ({ name: data, splits }: Data): readonly DividedFacts[] =>
+  splits.flatMap(({ path, part, name }) => {
+    if (!part || part.index < part.held.length) return [];
+    const others = splits.filter((other) => other.part && other.path === path && other.part.held === part.held && other.name !== name);
+    const parts = others.map((other) => ({ split: other.name, ...part.held[other.part!.index] }));
+    return [{ data, path, seed: part.seed, parts: [...parts, { split: name, rest: true as const }] }];
+  });
+
 const trainFacts = (train: Train, job: Job): TrainFacts => {
   const step = job.programs[train.step]!;
   const length = Math.min(train.sequence_len, job.dims.t ?? train.sequence_len);
@@ -136,6 +157,7 @@ const trainFacts = (train: Train, job: Job): TrainFacts => {
     rows: train.micro_batch_size * train.gradient_accumulation_steps,
     tokens: length,
     length: train.steps === undefined ? `${train.epochs} epochs` : `${train.steps} steps`,
+    overlong: train.overlong ?? "cut",
     memory: parts,
     peak: job.plan[`train ${train.adapter}`] ?? 0,
     flopsPerToken: Math.round(flops(step, job, sizes) / (train.micro_batch_size * length)),

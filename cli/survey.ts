@@ -13,7 +13,8 @@ import { type Host, joinPath } from "../runtime/host.ts";
 import { nodeHost } from "../runtime/node-host.ts";
 import { openTokenizer, type Tokenizer } from "../runtime/tokenizer.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
-import type { Data, Job, Split } from "../spec/job.ts";
+import type { Data, Job, Overlong, Split } from "../spec/job.ts";
+import { rowColumns } from "../spec/row-columns.ts";
 import { seenFrom } from "./compile-host.ts";
 import type { Prepared } from "./prepare.ts";
 import { standardInput } from "./sources.ts";
@@ -27,6 +28,9 @@ export interface Surveyed {
   readonly data: Data;
   readonly split: Split;
   readonly limit: number;
+  readonly overlong: Overlong | undefined;
+  /** Most tokens of a prompt, where an encoder reads it. */
+  readonly source: number | undefined;
   readonly examples: Examples;
   readonly report: ExamplesReport;
 }
@@ -64,8 +68,14 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
 
   const splits: Surveyed[] = [];
   for (const use of usesOf(job)) {
-    const { data, split, limit } = use;
-    const read = await attempt(() => readExamples(host, data, split, folder, tokenizer, { limit, vocabulary: job.base.vocab_size }));
+    const { data, split, limit, overlong, source } = use;
+    const options = {
+      limit,
+      overlong,
+      vocabulary: job.base.vocab_size,
+      ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
+    };
+    const read = await attempt(() => readExamples(host, data, split, folder, tokenizer, options));
     if (!read) continue;
     const { examples, report } = read;
     splits.push({ ...use, examples, report });
@@ -88,14 +98,14 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
 
 /** Every split that a block reads, once per length it is cut to. Of several evaluations of one subject, the first counts. */
 const usesOf = (job: Job) => {
-  const uses = new Map<string, { blocks: string[]; counted: string[]; data: Data; split: Split; limit: number }>();
+  const uses = new Map<string, Omit<Surveyed, "examples" | "report"> & { blocks: string[]; counted: string[] }>();
   const named = new Set<string>();
   const blocks = [
     ...job.train.map((block) => ({ ...block, name: `train ${block.adapter}` })),
     ...job.evaluate.map((block) => ({ ...block, name: `evaluate ${block.subject}` })),
   ];
-  for (const { name, data, split, sequence_len } of blocks) {
-    const key = `${data}.${split} ${sequence_len}`;
+  for (const { name, data, split, sequence_len, overlong, source } of blocks) {
+    const key = `${data}.${split} ${sequence_len} ${overlong} ${source}`;
     const block = job.data.find((one) => one.name === data)!;
     const use = uses.get(key) ?? {
       blocks: [],
@@ -103,6 +113,8 @@ const usesOf = (job: Job) => {
       data: block,
       split: block.splits.find((one) => one.name === split)!,
       limit: sequence_len,
+      overlong,
+      source,
     };
     use.blocks.push(name);
     if (!named.has(name)) use.counted.push(name);
@@ -117,12 +129,7 @@ const most = 200;
 /** Prompts and answers of the first rows, as text. */
 const someTexts = async (host: Host, data: Data, split: Split, folder: string) => {
   const templates = [data.prompt, data.answer].flatMap((template) => (template === undefined ? [] : [parseTemplate(template)]));
-  const rows = await readRows(
-    host,
-    { ...split, rows: Math.min(most, split.rows ?? most) },
-    folder,
-    templates.flatMap(({ columns }) => columns),
-  );
+  const rows = await readRows(host, { ...split, rows: Math.min(most, split.rows ?? most) }, folder, rowColumns(data));
   return rows.flatMap((row) =>
     templates.map((template) => ({
       text: fillTemplate(template, row.values),
@@ -136,15 +143,18 @@ const duplicates = (splits: readonly Surveyed[]): readonly Diagnostic[] => {
   const nameOf = ({ data, split }: Surveyed): string => `${data.name}.${split.name}`;
   return read("train").flatMap((one) =>
     read("evaluate").flatMap((other) =>
-      // One split evaluated on purpose, or two that overlap in one file: the compiler says that.
-      one.split.path === other.split.path
+      // One split evaluated on purpose, or two that overlap in one file: the compiler says that. Parts of one file have no row in common,
+      // and may have rows that differ in what no template reads.
+      one.split.path === other.split.path && (!one.split.part || !other.split.part || one.split.part.index === other.split.part.index)
         ? []
-        : auditDuplicates({ name: nameOf(one), examples: one.examples }, { name: nameOf(other), examples: other.examples }).map(
-            (found) => ({
-              ...found,
-              about: { block: `data ${other.data.name}`, part: other.split.name },
-            }),
-          ),
+        : auditDuplicates(
+            { name: nameOf(one), examples: one.examples },
+            { name: nameOf(other), examples: other.examples },
+            one.split.path === other.split.path,
+          ).map((found) => ({
+            ...found,
+            about: { block: `data ${other.data.name}`, part: other.split.name },
+          })),
     ),
   );
 };

@@ -1,7 +1,7 @@
 // Checked pipeline + the first rows of its data -> diagnostics: files that are not there, columns that no row has, rows that are
 // not what the reader reads. Few rows of each file are looked at, so this belongs to every check; `check --data` reads them all.
 
-import { readTemplate } from "../spec/template.ts";
+import { rowColumns } from "../spec/row-columns.ts";
 import type { Checked } from "./check.ts";
 import type { Context } from "./expressions.ts";
 import type { CompileHost } from "./host.ts";
@@ -11,8 +11,7 @@ import { placed } from "./places.ts";
 export const checkRows = async (checked: Checked, file: string, absent: boolean, host: CompileHost, { report }: Context): Promise<void> => {
   if (!host.rows) return;
   for (const data of checked.data.values()) {
-    const templates = [data.prompt, data.answer].flatMap((template) => (template === undefined ? [] : [readTemplate(template)]));
-    const columns = templates.flatMap((template) => ("texts" in template ? template.columns : []));
+    const columns = rowColumns(data);
     for (const split of data.splits)
       for (const found of await host.rows(host.resolve(file, split.path), split, columns))
         if (absent || found.code !== "PEFT0500")

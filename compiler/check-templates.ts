@@ -11,10 +11,10 @@ import { columnPlaces, within } from "./places.ts";
 export const checkTemplates = (item: tree.Data, data: Data, texts: ReadonlyMap<string, string>, { report }: Context): void => {
   const entry = (name: string): tree.Expr | undefined => item.entries.find(({ key }) => key.text === name)?.value;
   let wrong = false;
-  for (const [name, template] of [["prompt", data.prompt] as const, ["answer", data.answer] as const]) {
+  for (const [name, template] of [["prompt", data.prompt] as const, ["answer", data.answer] as const, ["adapter", data.adapter] as const]) {
     const value = entry(name);
     const read = template === undefined || !value ? undefined : readTemplate(template);
-    if (!value || !read || "texts" in read) continue;
+    if (!value || !read || "parts" in read) continue;
     wrong = true;
     report(
       diagnostics.template_syntax(
@@ -28,7 +28,7 @@ export const checkTemplates = (item: tree.Data, data: Data, texts: ReadonlyMap<s
   if (wrong || !answer || data.answer === "") return;
   const columns = columnPlaces(item, { texts });
   const read = readTemplate(data.answer);
-  if ("texts" in read && read.columns.length === 0)
+  if ("parts" in read && read.columns.length === 0)
     report(
       diagnostics.answer_constant(
         answer.at,
@@ -115,7 +115,7 @@ export const checkOverlap = (
           { evaluated: `${other.data}.${b.name}`, trained: `${one.data}.${a.name}` },
           {
             notes: first ? [{ message: "these rows are trained on", at: first }] : [],
-            help: "split one file by `rows` and `skip`: train with `rows: 900`, evaluate with `skip: 900`",
+            help: `hold some out: \`${b.name} = held_out(5%, of: ${a.name})\`, or divide the file by \`rows\` and \`skip\``,
           },
         ),
       );
@@ -123,6 +123,8 @@ export const checkOverlap = (
 };
 
 const overlap = (a: Split, b: Split): boolean => {
+  // Parts of one division have no row in common.
+  if (a.part && b.part && a.part.seed === b.part.seed && a.part.held === b.part.held) return a.part.index === b.part.index;
   const range = ({ skip = 0, rows = Number.POSITIVE_INFINITY }: Split) => [skip, skip + rows] as const;
   const [[s, e], [t, f]] = [range(a), range(b)];
   return s < f && t < e;

@@ -3,11 +3,11 @@
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, Generation, MetricCall } from "../spec/job.ts";
+import type { Data, Generation, MetricCall, Overlong } from "../spec/job.ts";
 import type { MetricParameter, MetricSignature } from "../spec/metric.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Context } from "./expressions.ts";
-import { findSplit } from "./pipeline.ts";
+import { findSplit, overlongOf, overlongSetting } from "./pipeline.ts";
 import { parameter, readSettings, type Setting } from "./settings.ts";
 import type { Scope, Value } from "./values.ts";
 
@@ -20,6 +20,7 @@ export interface EvaluatePlan {
   readonly micro_batch_size: number;
   readonly sequence_len?: number;
   readonly source_len?: number;
+  readonly overlong?: Overlong;
   readonly inputs: "prompts" | "rows";
   readonly generate?: Generation;
   readonly samples?: number;
@@ -33,6 +34,7 @@ export const evaluateTable: Record<string, Setting> = {
   micro_batch_size: { type: "int", atLeast: 1, doc: "rows at once" },
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
   source_len: { type: "int", atLeast: 2, doc: "longest prompt in tokens, for a base that reads it with an encoder; default sequence_len" },
+  overlong: overlongSetting,
 };
 
 const shared = [
@@ -102,6 +104,7 @@ export const readEvaluate = (
         micro_batch_size: settings.number("micro_batch_size") ?? 16,
         inputs: settings.text("inputs") === "rows" ? "rows" : "prompts",
         ...(length !== undefined && { sequence_len: length }),
+        ...overlongOf(settings),
         ...(sourceLength !== undefined && { source_len: sourceLength }),
         ...(generate && { generate, samples: settings.number("samples") ?? 3 }),
       },

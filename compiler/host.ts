@@ -4,6 +4,7 @@ import type { File } from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { DType, Split } from "../spec/job.ts";
 import type { MetricSignature } from "../spec/metric.ts";
+import type { RowColumns } from "../spec/row-columns.ts";
 
 export interface StoredTensor {
   readonly dtype: DType;
@@ -37,7 +38,7 @@ export interface CompileHost {
     | { readonly diagnostics: readonly Diagnostic[] }
   >;
   /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */
-  readonly rows?: (path: string, split: Split, columns: readonly string[]) => Promise<readonly Diagnostic[]>;
+  readonly rows?: (path: string, split: Split, columns: RowColumns) => Promise<readonly Diagnostic[]>;
   /** Size and digest of the beginning of a data file; undefined when there is none. */
   readonly sample?: (path: string) => Promise<{ readonly bytes: number; readonly sample_sha256: string } | undefined>;
   /** `relative` as seen from the folder of `from`. */

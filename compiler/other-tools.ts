@@ -35,6 +35,7 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
     "block_size",
     "context_length",
   ],
+  overlong: ["excess_length_strategy", "overlong_strategy"],
   epochs: ["num_epochs", "num_train_epochs", "n_epochs", "max_epochs"],
   steps: ["max_steps", "num_steps", "train_steps", "iters", "max_iters", "max_train_steps", "total_steps"],
   micro_batch_size: [
@@ -125,7 +126,7 @@ const elsewhere: Readonly<Record<string, string>> = Object.fromEntries(
       ],
       [
         "val_set_size val_size validation_split train_split eval_size",
-        'split one file with `rows` and `skip`: `train = jsonl("all.jsonl", skip: 500)`, `eval = jsonl("all.jsonl", rows: 500)`',
+        "rows are held out in the data block: `eval = held_out(5%, of: train, seed: 1)`",
       ],
       ["max_samples max_train_samples max_eval_samples limit", 'rows are limited in the reader: `jsonl("train.jsonl", rows: 1000)`'],
       [

@@ -53,6 +53,7 @@ export const conversions: Readonly<Record<string, Convert>> = {
   num_epochs: whole,
   max_epochs: whole,
   max_steps: whole,
+  excess_length_strategy: choice({ drop: "drop", truncate: "cut", raise: "error" }),
   train_on_inputs: lossOnInputs,
   train_on_prompt: lossOnInputs,
   train_on_input: lossOnInputs,

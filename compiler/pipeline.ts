@@ -1,15 +1,16 @@
-// The pipeline blocks (data, train, merge; evaluate has its own file) -> plain records, each setting checked. Nothing here knows tensors.
+// The pipeline blocks (train, merge; data and evaluate have files of their own) -> plain records, each setting checked. Nothing here
+// knows tensors.
 
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, DType, Split } from "../spec/job.ts";
-import { bindArguments } from "./arguments.ts";
+import type { Data, DType, Overlong } from "../spec/job.ts";
+import type { DataPlan } from "./data-block.ts";
 import type { Context } from "./expressions.ts";
 import { evaluate } from "./expressions.ts";
 import { type FormatPlan, readFormat } from "./format.ts";
 import type { Library } from "./resolve.ts";
-import { parameter, readSettings, type Setting, wrongSign } from "./settings.ts";
+import { readSettings, type Setting, type Settings } from "./settings.ts";
 import type { Scope } from "./values.ts";
 
 export interface TrainPlan {
@@ -25,6 +26,7 @@ export interface TrainPlan {
   readonly gradient_accumulation_steps: number;
   readonly sequence_len?: number;
   readonly source_len?: number;
+  readonly overlong?: Overlong;
   readonly max_grad_norm?: number;
   /** Whether optimizer state lies outside the device's memory. */
   readonly paged: boolean;
@@ -48,90 +50,11 @@ export interface MergePlan {
   readonly format?: FormatPlan;
 }
 
-export const readers = ["jsonl", "json", "csv", "parquet", "text"] as const;
-
-export const dataTable: Record<string, Setting> = {
-  prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
-  answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
-  adapter: { type: "string", doc: 'the adapter of a row, for a `mix` of adapters, like `adapter = "{task}"`' },
-  classes: { type: "list", doc: 'the answers there are, for a base that tells classes apart, like `classes = ["no", "yes"]`' },
-  loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
-};
-
-/** Reads `data`: every `name = reader(path)` is a split; the rest are templates. */
-export const readData = (item: tree.Data, scope: Scope, context: Context): Data => {
-  const splits: Split[] = [];
-  const rest: tree.Entry[] = [];
-  for (const entry of item.entries) {
-    const { value } = entry;
-    const reader = value.kind === "call" && value.callee.kind === "ref" ? value.callee.name : undefined;
-    if (value.kind !== "call" || reader === undefined) {
-      rest.push(entry);
-      continue;
-    }
-    if (entry.sign !== "=") wrongSign(entry, "=", context);
-    if (!(readers as readonly string[]).includes(reader)) {
-      const near = nearest(reader, readers);
-      context.report(
-        diagnostics.unknown_definition(
-          value.callee.at,
-          { kind: "reader", name: reader },
-          { notes: [{ message: `readers: ${readers.join(", ")}` }], ...instead(value.callee.at, near) },
-        ),
-      );
-      continue;
-    }
-    const args = bindArguments(
-      {
-        what: reader,
-        at: value.at,
-        parameters: [parameter("path", "path"), parameter("rows", "int", "none"), parameter("skip", "int", "none")],
-      },
-      value.args,
-      scope,
-      context,
-    );
-    const path = args.get("path");
-    const [rows, skip] = [args.get("rows"), args.get("skip")];
-    if (path?.kind !== "text") continue;
-    splits.push({
-      name: entry.key.text,
-      reader: reader as Split["reader"],
-      path: path.value,
-      ...(rows?.kind === "number" && { rows: rows.value }),
-      ...(skip?.kind === "number" && { skip: skip.value }),
-    });
-  }
-  const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, dataTable, scope, context);
-  if (splits.length === 0)
-    context.report(diagnostics.no_splits(item.name.at, { name: item.name.text }, { help: 'add one, like `train = jsonl("train.jsonl")`' }));
-  const prompt = settings.text("prompt");
-  const adapter = settings.text("adapter");
-  return {
-    name: item.name.text,
-    splits,
-    ...(prompt !== undefined && { prompt }),
-    answer: settings.text("answer") ?? "",
-    ...(adapter !== undefined && { adapter }),
-    ...(settings.entry("classes") && { classes: readClasses(settings.entry("classes")!.value, scope, context) }),
-    loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer",
-  };
-};
-
-/** At least two texts, each once. */
-const readClasses = (expr: tree.Expr, scope: Scope, context: Context): string[] => {
-  const value = evaluate(expr, scope, context);
-  const names = value.kind === "list" ? value.items.flatMap((item) => (item.kind === "text" ? item.value : [])) : [];
-  if (value.kind !== "list" || names.length !== value.items.length || new Set(names).size !== names.length || names.length < 2)
-    context.report(diagnostics.wrong_type(expr.at, { name: "classes", wanted: "two or more texts, each once", found: "something else" }));
-  return names;
-};
-
 /** `orders` or `orders.eval`. */
 export const findSplit = (
   path: tree.Path,
   fallback: string,
-  data: ReadonlyMap<string, Data>,
+  data: ReadonlyMap<string, DataPlan>,
   context: Context,
 ): { data: string; split: string } | undefined => {
   const [first, second] = path.segments;
@@ -152,6 +75,7 @@ export const findSplit = (
     return undefined;
   }
   const split = second?.kind === "name" ? second.text : fallback;
+  if (found.unread?.includes(split)) return undefined;
   if (!found.splits.some((candidate) => candidate.name === split)) {
     const names = found.splits.map((candidate) => candidate.name);
     const near = nearest(split, names);
@@ -167,6 +91,17 @@ export const findSplit = (
   return { data: name, split };
 };
 
+/** What becomes of rows that are longer than the block's limit. */
+export const overlongSetting: Setting = {
+  type: { oneOf: ["cut", "drop", "error"] },
+  doc: "what becomes of rows longer than sequence_len: they lose their end, are left out, or nothing runs",
+};
+
+export const overlongOf = (settings: Settings): { readonly overlong?: Overlong } => {
+  const how = settings.text("overlong");
+  return how === "drop" || how === "error" ? { overlong: how } : {};
+};
+
 export const trainTable: Record<string, Setting> = {
   optimizer: { type: "call", required: true, doc: "say how parameters move, like `optimizer: NAME(learning_rate: 2e-4)`" },
   schedule: { type: "call", doc: "how the learning rate changes, like `schedule: cosine(warmup: 3%)`" },
@@ -176,6 +111,7 @@ export const trainTable: Record<string, Setting> = {
   gradient_accumulation_steps: { type: "int", atLeast: 1, doc: "micro-batches per optimizer step" },
   sequence_len: { type: "int", atLeast: 2, doc: "longest row in tokens" },
   source_len: { type: "int", atLeast: 2, doc: "longest prompt in tokens, for a base that reads it with an encoder; default sequence_len" },
+  overlong: overlongSetting,
   max_grad_norm: { type: "float", atLeast: 0, doc: "gradients are scaled down to this norm" },
   state: { type: { oneOf: ["resident", "paged"] }, doc: "where optimizer state lies: in the device's memory, or outside it in pages" },
   seed: { type: "int", doc: "everything random follows from it" },
@@ -248,6 +184,7 @@ export const readTrain = (
     gradient_accumulation_steps: settings.number("gradient_accumulation_steps") ?? 1,
     ...optional("sequence_len"),
     ...optional("source_len"),
+    ...overlongOf(settings),
     ...optional("max_grad_norm"),
     paged: settings.text("state") === "paged",
     seed: settings.number("seed") ?? 0,

@@ -49,7 +49,7 @@ export const columnPlaces = (
 ): readonly { readonly column: string; readonly part: string; readonly at: tree.Span }[] =>
   item.entries.flatMap(({ key, value }) => {
     const template = value.kind === "string" ? readTemplate(value.value) : undefined;
-    if (value.kind !== "string" || !template || !("texts" in template)) return [];
+    if (value.kind !== "string" || !template || !("parts" in template)) return [];
     return template.columns.map((column, i) => ({ column, part: key.text, at: within(value, template.places[i]!, texts) }));
   });
 

@@ -3,6 +3,7 @@
 
 import type { Data, Evaluate, Job, Split } from "../spec/job.ts";
 import type { EvaluateResult, Sample } from "../spec/result.ts";
+import { rowColumns } from "../spec/row-columns.ts";
 import { placeOf } from "./bank.ts";
 import { fillBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
@@ -91,8 +92,7 @@ export const readInputs = async (
   const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
   const answer = parseTemplate(data.answer);
   const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);
-  const columns = [prompt, answer, chosen].flatMap((template) => template?.columns ?? []);
-  const rows = await readRows(host, split, folder, [...new Set(columns)]);
+  const rows = await readRows(host, split, folder, rowColumns(data));
   const known = new Map<string, { prompt: string; references: string[]; adapter?: string }>();
   for (const [i, row] of rows.entries()) {
     const text = prompt ? fillTemplate(prompt, row.values) : "";

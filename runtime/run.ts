@@ -139,6 +139,9 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
   }
 };
 
+/** What a block says about the rows it reads. */
+type Reading = Pick<Train, "data" | "split" | "sequence_len" | "source" | "overlong">;
+
 interface Running {
   readonly train: (train: Train) => Promise<{ readonly result: TrainResult; readonly stopped: boolean }>;
   /** Undefined when it was stopped: half an evaluation is none. */
@@ -166,15 +169,16 @@ const prepare = async (
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
   const encoded = new Map<string, Promise<Examples>>();
-  const examplesOf = (data: string, split: string, limit: number, source?: number): Promise<Examples> => {
-    const key = `${data}.${split} ${limit} ${source}`;
+  const examplesOf = ({ data, split, sequence_len, source, overlong }: Reading): Promise<Examples> => {
+    const key = `${data}.${split} ${sequence_len} ${source} ${overlong}`;
     const known = encoded.get(key);
     if (known) return known;
     const made = (async () => {
       listen({ kind: "phase", title: `read ${data}.${split}` });
       const block = dataOf(job, data);
       const { examples, report } = await readExamples(host, block, splitOf(job, data, split), options.folder, await tokens(), {
-        limit,
+        limit: sequence_len,
+        overlong,
         vocabulary: job.base.vocab_size,
         ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
       });
@@ -199,7 +203,7 @@ const prepare = async (
     });
     // A tensor that the base keeps in a format has no place for the merged one: what the choice cost is measured as it is written.
     if (places.length < item.tensors.length || item.format !== undefined) return undefined;
-    const examples = await examplesOf(on.data, on.split, on.sequence_len, on.source);
+    const examples = await examplesOf(on);
     const lossOf = async (evaluate: Evaluate): Promise<number> => {
       const { loss, tokens: count } = await sumTokens(evaluate, examples, session, listen);
       return loss / count;
@@ -227,7 +231,7 @@ const prepare = async (
     if (!train.evaluate) return undefined;
     const { program, split, ends } = train.evaluate;
     const { adapter, data, micro_batch_size, sequence_len, virtual } = train;
-    const examples = await examplesOf(data, split, sequence_len);
+    const examples = await examplesOf({ ...train, split });
     const places = placesOf(adapter, examples, `${data}.${split}`);
     const like = {
       subject: adapter,
@@ -255,7 +259,7 @@ const prepare = async (
   return {
     train: async (train) => {
       await ready.begin(train.adapter);
-      const examples = await examplesOf(train.data, train.split, train.sequence_len, train.source);
+      const examples = await examplesOf(train);
       const places = placesOf(train.adapter, examples, `${train.data}.${train.split}`);
       const stateFolder = joinPath(joinPath(out, "state"), `${train.adapter}-${job.train.indexOf(train)}`);
       const history = new Float32Array(3 * totalSteps(train, examples));
@@ -336,7 +340,7 @@ const prepare = async (
     evaluate: async (item) => {
       const start = performance.now();
       await ready.need(item.subject);
-      const examples = await examplesOf(item.data, item.split, item.sequence_len, item.source);
+      const examples = await examplesOf(item);
       const places = placesOf(item.subject, examples, `${item.data}.${item.split}`);
       const ofTokens = tokenScores(item, await sumTokens(item, examples, session, listen, places));
       const split = splitOf(job, item.data, item.split);

@@ -314,8 +314,8 @@ export const diagnostics = {
   data_row_kind: (at: Span | undefined, { place, kind }: { readonly place: string | number; readonly kind: string | number }, details: Details = {}): Diagnostic => make("PEFT0561", "error", `${place} is ${kind}, not an object with columns`, at, details),
   /** {place} has no column `{column}`, which a template uses */
   data_column_missing: (at: Span | undefined, { place, column }: { readonly place: string | number; readonly column: string | number }, details: Details = {}): Diagnostic => make("PEFT0562", "error", `${place} has no column \`${column}\`, which a template uses`, at, details),
-  /** {place}: the column `{column}` is {kind}, not text or a number */
-  data_value: (at: Span | undefined, { place, column, kind }: { readonly place: string | number; readonly column: string | number; readonly kind: string | number }, details: Details = {}): Diagnostic => make("PEFT0563", "error", `${place}: the column \`${column}\` is ${kind}, not text or a number`, at, details),
+  /** {place} has {kind} in the column `{column}`, not text or a number */
+  data_value: (at: Span | undefined, { place, kind, column }: { readonly place: string | number; readonly kind: string | number; readonly column: string | number }, details: Details = {}): Diagnostic => make("PEFT0563", "error", `${place} has ${kind} in the column \`${column}\`, not text or a number`, at, details),
   /** `{path}` has no rows{because} */
   data_empty: (at: Span | undefined, { path, because }: { readonly path: string | number; readonly because: string | number }, details: Details = {}): Diagnostic => make("PEFT0564", "error", `\`${path}\` has no rows${because}`, at, details),
   /** {place} is not valid UTF-8 */
@@ -328,8 +328,8 @@ export const diagnostics = {
   template_syntax: (at: Span | undefined, { template, problem }: { readonly template: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0568", "error", `the template \`${template}\` ${problem}`, at, details),
   /** every answer in `{path}` is empty */
   data_no_labels: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0569", "error", `every answer in \`${path}\` is empty`, at, details),
-  /** {count} of {total} rows of `{path}` are longer than sequence_len {limit} and lose their end */
-  data_truncated: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0570", "warning", `${count} of ${total} rows of \`${path}\` are longer than sequence_len ${limit} and lose their end`, at, details),
+  /** {count} of {total} rows of `{path}` are longer than {limit} and lose their end */
+  data_truncated: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0570", "warning", `${count} of ${total} rows of \`${path}\` are longer than ${limit} and lose their end`, at, details),
   /** {count} of {total} rows of `{path}` have no room for an answer: their prompts fill sequence_len {limit} */
   data_no_room: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0571", "error", `${count} of ${total} rows of \`${path}\` have no room for an answer: their prompts fill sequence_len ${limit}`, at, details),
   /** {count} of {total} rows of `{path}` have an empty answer */
@@ -384,6 +384,14 @@ export const diagnostics = {
   lock_unreadable: (at: Span | undefined, { lock, problem }: { readonly lock: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0614", "error", `\`${lock}\` is not a lock file that this version reads: ${problem}`, at, details),
   /** this file is not UTF-8 text */
   not_text: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0615", "error", `this file is not UTF-8 text`, at, details),
+  /** what is held out of `{split}` has two seeds */
+  held_out_seeds: (at: Span | undefined, { split }: { readonly split: string | number }, details: Details = {}): Diagnostic => make("PEFT0616", "error", `what is held out of \`${split}\` has two seeds`, at, details),
+  /** {share} of `{split}` is held out, which leaves no row of it */
+  held_out_all: (at: Span | undefined, { share, split }: { readonly share: string | number; readonly split: string | number }, details: Details = {}): Diagnostic => make("PEFT0617", "error", `${share} of \`${split}\` is held out, which leaves no row of it`, at, details),
+  /** {count} of {total} rows of `{path}` are longer than {limit} and are left out */
+  data_dropped: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0618", "warning", `${count} of ${total} rows of \`${path}\` are longer than ${limit} and are left out`, at, details),
+  /** {count} of {total} rows of `{path}` are longer than {limit} */
+  data_overlong: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0619", "error", `${count} of ${total} rows of \`${path}\` are longer than ${limit}`, at, details),
   /** format `{format}` cannot be stored: {problem} */
   bad_format: (at: Span | undefined, { format, problem }: { readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0640", "error", `format \`${format}\` cannot be stored: ${problem}`, at, details),
   /** `{parameter}` is stored in two ways */

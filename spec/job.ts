@@ -255,12 +255,26 @@ export interface Split {
   readonly path: string;
   readonly rows?: number;
   readonly skip?: number;
+  /** Which of these rows, where some are held out. */
+  readonly part?: Part;
 }
+
+/** One of the parts that a file's rows are divided into, by what is in them. */
+export interface Part {
+  readonly seed: number;
+  /** How much each part takes of all rows, one after the other; what is left is the last part. */
+  readonly held: readonly { readonly share?: number; readonly rows?: number }[];
+  /** Which of them this is; `held.length`: what is left. */
+  readonly index: number;
+}
+
+/** What becomes of rows longer than a block's limit. Absent: they are cut. */
+export type Overlong = "drop" | "error";
 
 export interface Data {
   readonly name: string;
   readonly splits: readonly Split[];
-  /** `{column}` is replaced by the row's value. */
+  /** A template: see template.ts. */
   readonly prompt?: string;
   readonly answer: string;
   /** The answers there are: the answer of a row is one of these, and is told and not written. */
@@ -284,6 +298,7 @@ export interface Train {
   readonly virtual?: number;
   /** Rows of sequence_len tokens hold as many examples as fit; `step` then reads `slots` and `starts` too. */
   readonly packing?: boolean;
+  readonly overlong?: Overlong;
   /** Most tokens of a prompt, where an encoder reads it: the program then reads `source.ids`, `source.positions` and `source.ends` too. */
   readonly source?: number;
   /** Whether the program reads `ends`: of each token, the last place of its row that is no padding. */
@@ -344,6 +359,7 @@ export interface Evaluate {
   readonly sequence_len: number;
   /** As in `Train`; for generation too. */
   readonly virtual?: number;
+  readonly overlong?: Overlong;
   /** Most tokens of a prompt, where an encoder reads it: the program then reads `source.ids`, `source.positions` and `source.ends` too. */
   readonly source?: number;
   /** Whether the program reads `ends`: of each token, the last place of its row that is no padding. */

@@ -1,7 +1,8 @@
 // LLaMA-Factory's keys, of the released versions (flat, `finetuning_type`) and of its rewrite (`peft_config`, `dist_config`), one row
 // each. A key that it does not know makes it refuse to start.
 
-import { dataTable, trainTable } from "../../compiler/pipeline.ts";
+import { dataTable } from "../../compiler/data-block.ts";
+import { trainTable } from "../../compiler/pipeline.ts";
 import { addSplit, conversation, wholeText } from "./datasets.ts";
 import type { Around, Row, Tool } from "./draft.ts";
 import { type Given, isEmpty, numberOf, shown } from "./given.ts";

@@ -1,8 +1,9 @@
 // What each block of a pipeline may hold, from the tables that the checker itself reads: so a key that is completed is a key that
 // is accepted.
 
+import { dataTable } from "../../compiler/data-block.ts";
 import { evaluateTable } from "../../compiler/evaluate-block.ts";
-import { dataTable, trainTable } from "../../compiler/pipeline.ts";
+import { trainTable } from "../../compiler/pipeline.ts";
 import type { Setting } from "../../compiler/settings.ts";
 import type { Item } from "../../grammar/tree.ts";
 

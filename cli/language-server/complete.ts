@@ -2,13 +2,15 @@
 // checkpoint at hand, files of the folder. Everything comes from where the checker looks it up.
 
 import { baseSources } from "../../compiler/base.ts";
+import { readers } from "../../compiler/data-block.ts";
 import { generators } from "../../compiler/evaluate-block.ts";
 import { factTable } from "../../compiler/fact-table.ts";
+import { heldOut } from "../../compiler/held-out.ts";
 import type { Instance } from "../../compiler/instantiate.ts";
 import { modulesOf } from "../../compiler/instantiate.ts";
 import { ops } from "../../compiler/ops/index.ts";
 import { match } from "../../compiler/paths.ts";
-import { readers, storedTypes } from "../../compiler/pipeline.ts";
+import { storedTypes } from "../../compiler/pipeline.ts";
 import type { Definition } from "../../compiler/resolve.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { Parameter, Path, PathSegment } from "../../grammar/tree.ts";
@@ -155,7 +157,11 @@ const values = (block: string, key: string, analysis: Analysis): readonly Propos
   const setting = blocks[block as keyof typeof blocks]?.keys[key];
   if (typeof setting?.type === "object") return setting.type.oneOf.map((label) => ({ label, kind: "value" }));
   if (setting?.type === "bool") return ["true", "false"].map((label) => ({ label, kind: "value" }));
-  if (block === "data" && !setting) return readers.map((name) => ({ label: name, kind: "function", insert: `${name}("$1")` }));
+  if (block === "data" && !setting)
+    return [
+      ...readers.map((name): Proposal => ({ label: name, kind: "function", insert: `${name}("$1")` })),
+      { label: heldOut, kind: "function", insert: `${heldOut}(\${1:5%}, of: \${2:train})` },
+    ];
   return [];
 };
 

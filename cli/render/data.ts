@@ -13,11 +13,11 @@ export const renderData = (splits: readonly SplitFacts[], colour: boolean): stri
 const share = (part: number, whole: number): string => `${whole === 0 ? 0 : ((100 * part) / whole).toPrecision(3)} %`;
 
 const renderSplit = (split: SplitFacts, paint: Paint, colour: boolean): string => {
-  const { name, path, blocks, sequence_len, rows, tokens, labels, truncated, emptyAnswers, lengths, shown } = split;
+  const { name, path, blocks, sequence_len, rows, tokens, labels, truncated, dropped, emptyAnswers, lengths, shown } = split;
   const lines = [
     `${paint.strong(name)}: ${path}, ${grouped(rows)} rows for ${blocks.join(", ")} at sequence_len ${sequence_len}`,
     `  ${grouped(tokens)} tokens, ${share(labels, tokens)} of them trained; per row ${lengths.least} to ${lengths.most}, half up to ${lengths.median}, 95 % up to ${lengths.most95}`,
-    `  ${grouped(truncated)} rows cut (${share(truncated, rows)}), ${grouped(emptyAnswers)} empty answers`,
+    `  ${grouped(truncated)} rows ${dropped ? "left out" : "cut"} (${share(truncated, dropped ? rows + truncated : rows)}), ${grouped(emptyAnswers)} empty answers`,
     "",
     ...shown.flatMap((row) => renderRow(row, paint, colour)),
   ];

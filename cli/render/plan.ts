@@ -1,6 +1,6 @@
 // The facts of a plan -> a page. One block per adapter and per training; what a path covers is shown by its first few places.
 
-import type { AdapterFacts, PlanFacts, TrainFacts } from "../plan-facts.ts";
+import type { AdapterFacts, DividedFacts, PlanFacts, TrainFacts } from "../plan-facts.ts";
 import { widthOf } from "./columns.ts";
 import { type Paint, paintFor } from "./paint.ts";
 import { bytes, grouped, metric, renderTable } from "./table.ts";
@@ -13,6 +13,7 @@ export const renderPlan = (plan: PlanFacts, colour: boolean, columns: number): s
     `${paint.strong(`base ${base.name}`)}: ${base.architecture}, ${grouped(base.parameters)} parameters, ${origin}\n`,
     ...(plan.stored.length ? [storedBlock(plan)] : []),
     ...plan.adapters.map((adapter) => adapterBlock(adapter, plan, paint, columns)),
+    ...(plan.divided.length ? [plan.divided.map(dividedLine).join("")] : []),
     ...plan.train.map((train) => trainBlock(train, paint)),
     `${plan.segments} distinct segments, ${plan.kernels} kernels\n`,
   ].join("\n");
@@ -67,6 +68,17 @@ const examples = (matches: readonly string[], room: number): string => {
   return shown;
 };
 
+const dividedLine = ({ data, path, seed, parts }: DividedFacts): string => {
+  const some = parts.map(({ split, share, rows }) => {
+    const amount =
+      share !== undefined ? `${Number((100 * share).toPrecision(6))} %` : rows !== undefined ? `${grouped(rows)} rows` : "the others";
+    return `${split} ${amount}`;
+  });
+  return `data ${data}: the rows of ${path} are divided by what is in them, seed ${seed}: ${some.join(", ")}\n`;
+};
+
+const longer = { cut: "longer ones lose their end", drop: "longer ones are left out", error: "none may be longer" } as const;
+
 const trainBlock = (train: TrainFacts, paint: Paint): string => {
   const { adapter, data, rows, tokens, length, memory, peak, flopsPerToken, calls, kernels } = train;
   const parts = Object.entries(memory).filter(([, size]) => size > 0);
@@ -75,7 +87,7 @@ const trainBlock = (train: TrainFacts, paint: Paint): string => {
     [...parts, ["peak of the plan", peak] as const].map(([part, size]) => [part, size, bytes(size)]),
   );
   const lines = [
-    `${paint.strong(`train ${adapter}`)} on ${data}: ${length} of ${rows} rows, up to ${tokens} tokens each`,
+    `${paint.strong(`train ${adapter}`)} on ${data}: ${length} of ${rows} rows, up to ${tokens} tokens each, ${longer[train.overlong]}`,
     `  ${metric(flopsPerToken)}FLOPs per token, forward and backward; ${calls} calls and ${kernels} kernels per micro-batch`,
     ...(train.recompute > 0 ? [`  activations of ${train.recompute} layers are computed again, to keep the budget`] : []),
     ...(train.paged > 0 ? [`  optimizer state of ${bytes(train.paged)} is paged: it lies outside the device's memory`] : []),

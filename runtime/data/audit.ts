@@ -85,10 +85,11 @@ export const auditTexts = (
   ];
 };
 
-/** Rows of one split that are rows of another, token for token. */
+/** Rows of one split that are rows of another, token for token. `parted`: they are parts of one file, so what differs is in no token. */
 export const auditDuplicates = (
   trained: { readonly name: string; readonly examples: Examples },
   evaluated: { readonly name: string; readonly examples: Examples },
+  parted: boolean,
 ): readonly Diagnostic[] => {
   const seen = new Map<string, number>();
   const keyOf = ({ ids, starts }: Examples, i: number): string => ids.subarray(starts[i]!, starts[i + 1]!).join();
@@ -108,7 +109,9 @@ export const auditDuplicates = (
       { count: both.length, total: evaluated.examples.count, evaluated: evaluated.name, trained: trained.name },
       {
         notes: [{ message: `row ${listed(both)}` }],
-        help: "take them out of one of the two; a score on them says nothing about other rows",
+        help: parted
+          ? "they differ in a column that no template reads, and are told apart by it: leave one of each in the file, or that column out"
+          : "take them out of one of the two; a score on them says nothing about other rows",
       },
     ),
   ];

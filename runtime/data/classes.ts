@@ -6,6 +6,7 @@ import type { Data } from "../../spec/job.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import type { EncodeOptions, Examples, ExamplesReport } from "./examples.ts";
+import { nothingFits, tellLonger } from "./overlong.ts";
 import type { Row } from "./row.ts";
 import { fillTemplate, parseTemplate } from "./template.ts";
 
@@ -14,7 +15,7 @@ export const encodeClasses = (
   rows: readonly Row[],
   data: Pick<Data, "prompt" | "answer"> & { readonly classes: readonly string[] },
   tokenizer: Tokenizer,
-  { limit, vocabulary }: EncodeOptions,
+  { limit, vocabulary, overlong }: EncodeOptions,
   path: string,
   place: (row: Row) => string,
 ): { examples: Examples; report: ExamplesReport } => {
@@ -25,6 +26,7 @@ export const encodeClasses = (
   const strange: string[] = [];
   const encoded: number[][] = [];
   const classes: number[] = [];
+  const kept: Row[] = [];
   let truncated = 0;
   let longest = 0;
   for (const row of rows) {
@@ -33,7 +35,11 @@ export const encodeClasses = (
     if (number < 0) strange.push(`${place(row)}: "${told}"`);
     const text = tokenizer.encode(fillTemplate(prompt, row.values));
     longest = Math.max(longest, text.length + around.length);
-    if (text.length + around.length > limit) truncated++;
+    if (text.length + around.length > limit) {
+      truncated++;
+      if (overlong === "drop") continue;
+    }
+    kept.push(row);
     encoded.push([...around.slice(0, before), ...text.slice(0, Math.max(0, limit - around.length)), ...around.slice(before)]);
     classes.push(number);
   }
@@ -45,34 +51,27 @@ export const encodeClasses = (
         { notes: strange.slice(0, 5).map((message) => ({ message })), help: `the classes are: ${data.classes.join(", ")}` },
       ),
     ]);
+  const warnings = tellLonger({ count: truncated, total: rows.length, path, limit, longest }, overlong);
+  const count = kept.length;
+  if (count === 0) throw nothingFits(path, limit);
   const largest = encoded.reduce((most, ids) => ids.reduce((a, b) => Math.max(a, b), most), 0);
   if (largest >= vocabulary)
     throw new DiagnosticError([
       diagnostics.token_out_of_range(undefined, { id: largest, token: tokenizer.tokenOf(largest) ?? "", size: vocabulary }),
     ]);
-  const starts = new Int32Array(rows.length + 1);
+  const starts = new Int32Array(count + 1);
   for (const [i, ids] of encoded.entries()) starts[i + 1] = starts[i]! + ids.length;
   const ids = Int32Array.from(encoded.flat());
   const examples: Examples = {
-    count: rows.length,
+    count,
     ids,
     labels: new Uint8Array(ids.length),
     starts,
-    rows: Int32Array.from(rows, (row) => row.number),
+    rows: Int32Array.from(kept, (row) => row.number),
     classes: Int32Array.from(classes),
   };
-  const warnings =
-    truncated > 0
-      ? [
-          diagnostics.data_truncated(
-            undefined,
-            { count: truncated, total: rows.length, path, limit },
-            { notes: [{ message: `the longest row has ${longest} tokens` }], help: `sequence_len: ${longest} keeps everything` },
-          ),
-        ]
-      : [];
   return {
     examples,
-    report: { path, rows: rows.length, tokens: ids.length, labels: rows.length, truncated, emptyAnswers: 0, longest, warnings },
+    report: { path, rows: count, tokens: ids.length, labels: count, truncated, emptyAnswers: 0, longest, warnings },
   };
 };

@@ -1,27 +1,20 @@
-// Rows to token ids, packed end to end.
+// Rows to token ids, packed end to end. What a row becomes is its encoder's (encode-row.ts); here it is held against the block's limit.
 //
-//   prompt given:   prefix + encode(prompt) + continue(answer) + eos
-//   no prompt:      prefix + encode(answer) + eos
-//
-// `prefix` is what the tokenizer puts before every text: often bos, for byte-level tokenizers usually nothing. Prompt and answer
-// are encoded apart, so training sees exactly the ids that generation starts from; `continue` encodes the answer as text that
-// follows other text, so that the ids decode to prompt + answer, character for character, with sentencepiece as with
-// byte-level tokenizers: no space is added or lost between them, and none has to be guessed. An answer that should start with
-// a space says so: " {reference}".
-//
-// Labels: the answer's tokens and eos; with loss_on "all", every token but the first. A row too long loses its end, and the
-// number of such rows is in the report; a row whose prompt leaves no room for any label stops everything before training.
+// A row too long loses its end or is left out, and the number of such rows is in the report; a row that is cut before its first label
+// stops everything before training.
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Data, Split } from "../../spec/job.ts";
+import type { Data, Overlong, Split } from "../../spec/job.ts";
+import { rowColumns } from "../../spec/row-columns.ts";
 import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import type { Host } from "../host.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { encodeClasses } from "./classes.ts";
+import { type EncodedRow, rowEncoder, type SourceOptions } from "./encode-row.ts";
+import { nothingFits, tellLonger } from "./overlong.ts";
 import { pathOf, placeOf, readRows } from "./read.ts";
 import type { Row } from "./row.ts";
-import { encodeSources, type SourceOptions } from "./sources.ts";
 import { fillTemplate, parseTemplate } from "./template.ts";
 
 /** Examples packed end to end: example i has the tokens starts[i] to starts[i + 1]. */
@@ -44,10 +37,11 @@ export interface Examples {
 
 export interface ExamplesReport {
   readonly path: string;
+  /** Rows that are read; those that are left out for their length are not among them. */
   readonly rows: number;
   readonly tokens: number;
   readonly labels: number;
-  /** Rows cut at sequence_len. */
+  /** Rows longer than sequence_len. */
   readonly truncated: number;
   readonly emptyAnswers: number;
   /** Tokens of the longest row before cutting. */
@@ -55,12 +49,11 @@ export interface ExamplesReport {
   readonly warnings: readonly Diagnostic[];
 }
 
-/** The ids a prompt starts generation with. */
-export const encodePrompt = (tokenizer: Tokenizer, prompt: string): number[] => [...tokenizer.prefix, ...tokenizer.encode(prompt)];
-
 export interface EncodeOptions {
   /** sequence_len: no example is longer. */
   readonly limit: number;
+  /** What becomes of longer ones. */
+  readonly overlong?: Overlong | undefined;
   /** Where an encoder reads the prompts. */
   readonly source?: SourceOptions;
   /** Rows of the base's embedding: an id at or above it is a diagnostic. */
@@ -78,10 +71,7 @@ export const readExamples = (
 ): Promise<{ examples: Examples; report: ExamplesReport }> => {
   const about = { block: `data ${data.name}`, part: split.name };
   return blaming(about, async () => {
-    const columns = [data.prompt, data.answer, data.adapter].flatMap((template) =>
-      template === undefined ? [] : parseTemplate(template).columns,
-    );
-    const rows = await readRows(host, split, folder, columns);
+    const rows = await readRows(host, split, folder, rowColumns(data));
     const path = pathOf(split, folder);
     const { examples, report } = encodeExamples(rows, data, tokenizer, options, path, (row) => placeOf(split, path, row.number));
     return { examples, report: { ...report, warnings: report.warnings.map((warning) => ({ about, ...warning })) } };
@@ -93,53 +83,54 @@ export const encodeExamples = (
   rows: readonly Row[],
   data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes">,
   tokenizer: Tokenizer,
-  { limit, vocabulary, source }: EncodeOptions,
+  options: EncodeOptions,
   path: string,
   place: (row: Row) => string,
 ): { examples: Examples; report: ExamplesReport } => {
-  if (data.classes) return encodeClasses(rows, { ...data, classes: data.classes }, tokenizer, { limit, vocabulary }, path, place);
-  const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
-  const answer = parseTemplate(data.answer);
+  const { limit, vocabulary, source, overlong } = options;
+  if (data.classes) return encodeClasses(rows, { ...data, classes: data.classes }, tokenizer, options, path, place);
+  const encode = rowEncoder(data, tokenizer, source);
   const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);
   const adapters: string[] = [];
+  const sources: (readonly number[])[] = [];
   const packed = growing(rows.length);
-  const seen = new Map<string, number[]>(); // several answers to one prompt are common
-  const promptIds = (text: string): number[] => {
-    const known = seen.get(text);
-    if (known) return known;
-    const ids = encodePrompt(tokenizer, text);
-    // An answer's first token is predicted from the token before it: with no prompt and no prefix, bos is that token.
-    if (ids.length === 0 && tokenizer.bos !== undefined) ids.push(tokenizer.bos);
-    if (seen.size < 100_000) seen.set(text, ids);
-    return ids;
-  };
+  const total = rows.length;
   let truncated = 0;
+  let dropped = 0;
   let emptyAnswers = 0;
   let longest = 0;
+  let longPrompts = 0;
+  let longestPrompt = 0;
   let noRoom = 0;
   const noRoomPlaces: string[] = [];
-  const read = source && encodeSources(rows, data, tokenizer, source);
-  const sources: (readonly number[])[] = [];
-  for (const [i, row] of rows.entries()) {
-    const before = source ? [source.start] : promptIds(prompt ? fillTemplate(prompt, row.values) : "");
-    const text = fillTemplate(answer, row.values);
-    if (text === "") emptyAnswers++;
-    const after = prompt && !source ? tokenizer.continue(text) : tokenizer.encode(text);
-    const length = before.length + after.length + (tokenizer.eos === undefined ? 0 : 1);
-    const first = Math.max(1, data.loss_on === "all" ? 1 : before.length);
+  for (const row of rows) {
+    const { ids, spans, empty, prompt } = encode(row);
+    const [span] = spans;
+    const length = ids.length;
     longest = Math.max(longest, length);
-    if (length <= first) continue; // an empty answer without eos: nothing to predict, counted above
-    if (limit <= first) {
-      noRoom++;
-      if (noRoomPlaces.length < 5) noRoomPlaces.push(`${place(row)} (${before.length} tokens of prompt)`);
+    longestPrompt = Math.max(longestPrompt, prompt?.length ?? 0);
+    if (empty) emptyAnswers++;
+    const longPrompt = source !== undefined && (prompt?.length ?? 0) > source.limit;
+    if (longPrompt) longPrompts++;
+    if (!span) continue; // an empty answer without eos: nothing to predict, counted above
+    if (length > limit) truncated++;
+    if (overlong === "drop" && (length > limit || longPrompt)) {
+      dropped++;
       continue;
     }
-    if (length > limit) truncated++;
-    if (read) sources.push(read.sources[i]!);
-    packed.add(before, after, tokenizer.eos, Math.min(length, limit), first, row.number);
+    if (limit <= span[0]) {
+      noRoom++;
+      if (noRoomPlaces.length < 5) noRoomPlaces.push(`${place(row)} (${span[0]} tokens of prompt)`);
+      continue;
+    }
+    if (prompt) sources.push(prompt.ids);
+    packed.add(ids, spans, Math.min(length, limit), row.number);
     if (chosen) adapters.push(fillTemplate(chosen, row.values));
   }
-  const total = rows.length;
+  const warnings = [
+    ...(source ? tellLonger({ count: longPrompts, total, path, limit: source.limit, longest: longestPrompt, of: "prompt" }, overlong) : []),
+    ...tellLonger({ count: truncated, total, path, limit, longest }, overlong),
+  ];
   if (noRoom > 0)
     throw new DiagnosticError([
       diagnostics.data_no_room(
@@ -152,25 +143,9 @@ export const encodeExamples = (
       ),
     ]);
   if (emptyAnswers === total) throw new DiagnosticError([diagnostics.data_no_labels(undefined, { path })]);
-  const warnings: Diagnostic[] = [];
-  if (read && read.truncated > 0)
-    warnings.push(
-      diagnostics.data_truncated(
-        undefined,
-        { count: read.truncated, total, path, limit: source.limit },
-        { notes: [{ message: `the longest prompt has ${read.longest} tokens` }], help: `source_len: ${read.longest} keeps everything` },
-      ),
-    );
-  if (truncated > 0)
-    warnings.push(
-      diagnostics.data_truncated(
-        undefined,
-        { count: truncated, total, path, limit },
-        { notes: [{ message: `the longest row has ${longest} tokens` }], help: `sequence_len: ${longest} keeps everything` },
-      ),
-    );
+  const examples: Examples = { ...packed.finish(), ...(chosen && { adapters }), ...(source && { sources }) };
+  if (examples.count === 0) throw nothingFits(path, limit);
   if (emptyAnswers > 0) warnings.push(diagnostics.data_answers_empty(undefined, { count: emptyAnswers, total, path }));
-  const examples: Examples = { ...packed.finish(), ...(chosen && { adapters }), ...(read && { sources }) };
   let largest = 0;
   for (const id of examples.ids) if (id > largest) largest = id;
   for (const ids of sources) for (const id of ids) if (id > largest) largest = id;
@@ -180,7 +155,10 @@ export const encodeExamples = (
     ]);
   let labels = 0;
   for (const label of examples.labels) labels += label;
-  return { examples, report: { path, rows: total, tokens: examples.ids.length, labels, truncated, emptyAnswers, longest, warnings } };
+  return {
+    examples,
+    report: { path, rows: total - dropped, tokens: examples.ids.length, labels, truncated, emptyAnswers, longest, warnings },
+  };
 };
 
 const growing = (expected: number) => {
@@ -191,7 +169,7 @@ const growing = (expected: number) => {
   let count = 0;
   let end = 0;
   return {
-    add: (before: readonly number[], after: readonly number[], eos: number | undefined, length: number, first: number, row: number) => {
+    add: (all: readonly number[], spans: EncodedRow["spans"], length: number, row: number) => {
       if (end + length > ids.length) {
         const size = Math.max(end + length, ids.length * 2);
         const [oldIds, oldLabels] = [ids, labels];
@@ -200,8 +178,8 @@ const growing = (expected: number) => {
         labels = new Uint8Array(size);
         labels.set(oldLabels);
       }
-      for (let i = 0; i < length; i++) ids[end + i] = i < before.length ? before[i]! : (after[i - before.length] ?? eos!);
-      labels.fill(1, end + first, end + length);
+      for (let i = 0; i < length; i++) ids[end + i] = all[i]!;
+      for (const [from, to] of spans) labels.fill(1, end + Math.min(from, length), end + Math.min(to, length));
       end += length;
       rows[count++] = row;
       starts[count] = end;

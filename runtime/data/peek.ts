@@ -3,6 +3,7 @@
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import type { Split } from "../../spec/job.ts";
+import type { RowColumns } from "../../spec/row-columns.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import type { Host, ReadableFile } from "../host.ts";
 import { readRows } from "./read.ts";
@@ -11,21 +12,26 @@ const most = 64 << 10;
 const small = 1 << 20;
 
 /** What is wrong with the first rows of `path`; nothing when they are fine, or cannot be told from the beginning. */
-export const peekRows = async (host: Host, path: string, split: Split, columns: readonly string[]): Promise<readonly Diagnostic[]> => {
+export const peekRows = async (host: Host, path: string, split: Split, columns: RowColumns): Promise<readonly Diagnostic[]> => {
   const bytes = (await host.kind(path)) === "file" ? await sizeOf(host, path) : 0;
   const cut = bytes > most && (split.reader === "jsonl" || split.reader === "text" || split.reader === "csv");
   if (bytes > small && !cut) return [];
   const begun = cut ? await beginning(host, path) : host;
   if (!begun) return [];
-  const { skip, rows: _, ...plain } = split;
+  const { skip, rows: _, part: __, ...plain } = split;
   try {
     // `skip` may leave none of these rows, and the columns are the same.
     await readRows(begun, { ...plain, path, ...(skip !== undefined && !cut && { skip }) }, "", columns);
     return [];
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
-    // A quoted field may run over the cut.
-    return cut && split.reader === "csv" ? error.diagnostics.filter(({ code }) => code !== "PEFT0566") : error.diagnostics;
+    if (!cut) return error.diagnostics;
+    return error.diagnostics.filter(
+      ({ code, about }) =>
+        // A quoted field may run over the cut, and a column that some rows have may come later.
+        !(split.reader === "csv" && code === "PEFT0566") &&
+        !(code === "PEFT0567" && about?.column !== undefined && columns.optional.includes(about.column)),
+    );
   }
 };
 
@@ -33,7 +39,7 @@ export const peekRows = async (host: Host, path: string, split: Split, columns: 
 export const columnsOf = async (host: Host, path: string, split: Split): Promise<readonly string[]> => {
   const begun =
     (await sizeOf(host, path)) > most && split.reader !== "json" && split.reader !== "parquet" ? await beginning(host, path) : host;
-  const rows = await readRows(begun ?? host, { name: split.name, reader: split.reader, path, rows: 100 }, "", []);
+  const rows = await readRows(begun ?? host, { name: split.name, reader: split.reader, path, rows: 100 }, "", { needed: [], optional: [] });
   return [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
 };
 

@@ -1,12 +1,14 @@
 // A declared split to rows of text: the reader by name, `skip` and `rows` applied, every column a template uses checked.
-// In: a Split and the templates. Out: rows in file order. Invariant: a row is used or reported, never passed over.
+// In: a Split and the columns. Out: rows in file order. Invariant: a row is used, held out or reported, never passed over.
 
 import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Split } from "../../spec/job.ts";
+import type { RowColumns } from "../../spec/row-columns.ts";
 import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import { type Host, joinPath, missing } from "../host.ts";
 import { readCsv } from "./csv.ts";
+import { partOf } from "./held-out.ts";
 import { readJson } from "./json.ts";
 import { readJsonl } from "./jsonl.ts";
 import { readParquet } from "./parquet.ts";
@@ -33,14 +35,15 @@ export const placeOf = (split: Split, path: string, number: number): string =>
  * All rows of a split whose named columns are text or numbers, in file order. `folder` is that of the `.peft` file.
  * Throws a DiagnosticError with up to ten rows that cannot be used.
  */
-export const readRows = (host: Host, split: Split, folder: string, columns: readonly string[]): Promise<readonly Row[]> =>
+export const readRows = (host: Host, split: Split, folder: string, columns: RowColumns): Promise<readonly Row[]> =>
   blaming({ part: split.name }, () => readChecked(host, split, folder, columns));
 
-const readChecked = async (host: Host, split: Split, folder: string, columns: readonly string[]): Promise<readonly Row[]> => {
+const readChecked = async (host: Host, split: Split, folder: string, columns: RowColumns): Promise<readonly Row[]> => {
   const path = pathOf(split, folder);
   if ((await host.kind(path)) !== "file") throw await missing(host, path);
   const problems = collectProblems();
-  const wanted = [...new Set(columns)];
+  const wanted = [...columns.needed, ...columns.optional];
+  const optional = new Set(columns.optional);
   const seen = new Set<string>();
   const rows: Row[] = [];
   const lacking: { readonly row: Row; readonly column: string }[] = [];
@@ -57,6 +60,7 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: re
       for (const name of Object.keys(row.values)) seen.add(name);
       for (const column of wanted) {
         const value = Object.hasOwn(row.values, column) ? row.values[column] : undefined;
+        if (optional.has(column) && (value === undefined || value === null)) continue;
         if (value === undefined) lacking.push({ row, column });
         else if (typeof value !== "string" && typeof value !== "number")
           problems.add(
@@ -97,9 +101,10 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: re
         ),
       );
   problems.finish();
-  if (rows.length === 0) {
-    const because = total > 0 ? `: \`skip\` ${split.skip} leaves none of its ${total}` : "";
-    throw new DiagnosticError([diagnostics.data_empty(undefined, { path, because })]);
-  }
-  return rows;
+  const empty = (because: string): DiagnosticError => new DiagnosticError([diagnostics.data_empty(undefined, { path, because })]);
+  if (rows.length === 0) throw empty(total > 0 ? `: \`skip\` ${split.skip} leaves none of its ${total}` : "");
+  if (!split.part) return rows;
+  const part = partOf(rows, split.part);
+  if (part.length === 0) throw empty(` left for \`${split.name}\`: of its ${rows.length}, other splits take all`);
+  return part;
 };

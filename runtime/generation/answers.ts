@@ -1,7 +1,7 @@
 // Texts in, texts out: prompts are encoded as training encoded them, answers are decoded and end before the text that stopped them.
 
 import type { Generation, Job } from "../../spec/job.ts";
-import { encodePrompt } from "../data/examples.ts";
+import { encodePrompt } from "../data/encode-row.ts";
 import { encodeSource } from "../data/sources.ts";
 import type { Session } from "../devices/device.ts";
 import type { Tokenizer } from "../tokenizer.ts";

@@ -8,6 +8,7 @@ import { readRows } from "../../runtime/data/read.ts";
 import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import type { Data } from "../../spec/job.ts";
+import { rowColumns } from "../../spec/row-columns.ts";
 import { rowSchema } from "../../spec/row-schema.ts";
 import { assert, group } from "../harness.ts";
 import { readCase } from "../mistakes/case.ts";
@@ -85,7 +86,7 @@ group("data command", (test) => {
     }));
 
   test("the schema of rows and the reader agree on every row", async () => {
-    const data: Data = { name: "d", splits: [], prompt: "{a}|{b}", answer: "{b}", loss_on: "answer" };
+    const data: Data = { name: "d", splits: [], prompt: "{a}{#c} ({c}){/c}|", answer: "{b}", loss_on: "answer" };
     const valid = new Ajv({ strict: true, allowUnionTypes: true }).compile(rowSchema(data));
     const value = fc.oneof(
       fc.string(),
@@ -99,8 +100,10 @@ group("data command", (test) => {
     await fc.assert(
       fc.asyncProperty(row, async (values) => {
         const host = memoryHost();
-        host.files.set("/d.jsonl", new TextEncoder().encode(`${JSON.stringify(values)}\n`));
-        const reading = readRows(host, { name: "t", reader: "jsonl", path: "/d.jsonl" }, "/", ["a", "b"]);
+        // A second row, since a column that no row has is a mistake of the template and not of a row.
+        const whole = { a: "", b: "", c: "" };
+        host.files.set("/d.jsonl", new TextEncoder().encode(`${JSON.stringify(values)}\n${JSON.stringify(whole)}\n`));
+        const reading = readRows(host, { name: "t", reader: "jsonl", path: "/d.jsonl" }, "/", rowColumns(data));
         const read = await reading.then(
           () => true,
           (error: unknown) => (error instanceof DiagnosticError ? false : Promise.reject(error)),

@@ -4,7 +4,7 @@ import { fillTemplate, parseTemplate } from "../../runtime/data/template.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import { nodeHost } from "../../runtime/node-host.ts";
 import type { Tokenizer } from "../../runtime/tokenizer.ts";
-import type { Data, Split } from "../../spec/job.ts";
+import type { Data, Overlong, Split } from "../../spec/job.ts";
 import { assert, group } from "../harness.ts";
 import { caught } from "./caught.ts";
 import { shared, without } from "./shared.ts";
@@ -19,7 +19,7 @@ const readerOf = (path: string): Split["reader"] =>
   path.endsWith("tsv") ? "csv" : (path.split(".").at(-1)!.replace("txt", "text") as Split["reader"]);
 
 const read = (path: string, content: string | Uint8Array, columns: readonly string[] = [], more: Partial<Split> = {}) =>
-  readRows(hostWith(path, content), { name: "train", reader: readerOf(path), path, ...more }, "/", columns);
+  readRows(hostWith(path, content), { name: "train", reader: readerOf(path), path, ...more }, "/", { needed: columns, optional: [] });
 
 const told = async (body: () => unknown) => (await caught(body)).map((d) => `${d.code} ${d.message}`);
 
@@ -42,12 +42,18 @@ const letters = (prefix: number[], eos: number | undefined): Tokenizer => {
 
 const data = (part: Partial<Data> = {}): Data => ({ name: "d", splits: [], prompt: "{m}|", answer: "{r}", loss_on: "answer", ...part });
 
-const encode = (values: readonly Record<string, unknown>[], part: Partial<Data> = {}, limit = 100, tokenizer = letters([1], 2)) =>
+const encode = (
+  values: readonly Record<string, unknown>[],
+  part: Partial<Data> = {},
+  limit = 100,
+  tokenizer = letters([1], 2),
+  overlong?: Overlong,
+) =>
   encodeExamples(
     values.map((v, i) => ({ number: i + 1, values: v })),
     data(part),
     tokenizer,
-    { limit, vocabulary: 300 },
+    { limit, vocabulary: 300, overlong },
     "d.jsonl",
     (row) => `d.jsonl:${row.number}`,
   );
@@ -87,9 +93,9 @@ group("data readers", (test) => {
       "PEFT0561 /a.jsonl:3 is a list, not an object with columns",
       "PEFT0561 /a.jsonl:8 is null, not an object with columns",
       "PEFT0561 /a.jsonl:9 is text, not an object with columns",
-      "PEFT0563 /a.jsonl:5: the column `x` is null, not text or a number",
-      "PEFT0563 /a.jsonl:6: the column `x` is a list, not text or a number",
-      "PEFT0563 /a.jsonl:7: the column `x` is a boolean, not text or a number",
+      "PEFT0563 /a.jsonl:5 has null in the column `x`, not text or a number",
+      "PEFT0563 /a.jsonl:6 has a list in the column `x`, not text or a number",
+      "PEFT0563 /a.jsonl:7 has a boolean in the column `x`, not text or a number",
       "PEFT0562 /a.jsonl:4 has no column `x`, which a template uses",
     ]);
   });
@@ -141,10 +147,14 @@ group("data readers", (test) => {
 
   test("an absent file: what lies beside it and the nearest name", async () => {
     const host = hostWith("train.jsonl", "");
-    const [found] = await caught(() => readRows(host, { name: "t", reader: "jsonl", path: "tran.jsonl" }, "/", []));
+    const [found] = await caught(() =>
+      readRows(host, { name: "t", reader: "jsonl", path: "tran.jsonl" }, "/", { needed: [], optional: [] }),
+    );
     assert.is(found!.code, "PEFT0500");
     assert.match(found!.help!, "train.jsonl");
-    const [nowhere] = await caught(() => readRows(host, { name: "t", reader: "jsonl", path: "no/such.jsonl" }, "/", []));
+    const [nowhere] = await caught(() =>
+      readRows(host, { name: "t", reader: "jsonl", path: "no/such.jsonl" }, "/", { needed: [], optional: [] }),
+    );
     assert.match(nowhere!.notes[0]!.message, "no folder");
   });
 
@@ -206,8 +216,36 @@ group("templates", (test) => {
     assert.equal(parseTemplate("no columns").columns, []);
   });
 
+  test("a part that is there when a column holds something, and one that is there when it does not", () => {
+    const template = "{q}{#input}\nInput: {input}{/input}{^input} (none){/input}\n";
+    assert.is(fill(template, { q: "a", input: "b" }), "a\nInput: b\n");
+    for (const values of [{ q: "a", input: "" }, { q: "a", input: null }, { q: "a" }]) assert.is(fill(template, values), "a (none)\n");
+    assert.is(fill("{#n}{n}{/n}", { n: 0 }), "0", "zero is something");
+    assert.is(fill("{#a}x{#b}y{/b}{^b}z{/b}{/a}", { a: "1" }), "xz");
+    assert.is(fill("{#toString}x{/toString}", {}), "", "what every object has is no column");
+  });
+
+  test("a column that only such a part names may be missing", () => {
+    const needed = (template: string) => [...parseTemplate(template).needed];
+    assert.equal(needed("{a}{#b}{b}{/b}"), ["a"]);
+    assert.equal(needed("{#b}{a}{/b}"), ["a"]);
+    assert.equal(needed("{^b}{b}{/b}"), ["b"]);
+    assert.equal(needed("{#b}{b}{/b}{b}"), ["b"]);
+  });
+
+  test("rows: a column that may be missing is text, a number or nothing where it is there, and is in some row", async () => {
+    const columns = { needed: ["a"], optional: ["b"] };
+    const rows = (content: string) => readRows(hostWith("a.jsonl", content), { name: "t", reader: "jsonl", path: "a.jsonl" }, "/", columns);
+    assert.is((await rows('{"a":"x"}\n{"a":"x","b":null}\n{"a":"x","b":"y"}\n')).length, 3);
+    assert.equal(await told(() => rows('{"a":"x","b":["y"]}\n')), [
+      "PEFT0563 /a.jsonl:1 has a list in the column `b`, not text or a number",
+    ]);
+    assert.match((await told(() => rows('{"a":"x"}\n')))[0]!, "PEFT0567");
+  });
+
   test("braces that do not match are a diagnostic", async () => {
-    for (const bad of ["{a", "a}", "{}", "{a{b}}", "{ }"]) assert.match((await told(() => parseTemplate(bad)))[0]!, /^PEFT0568 /, bad);
+    for (const bad of ["{a", "a}", "{}", "{a{b}}", "{ }", "{#a}", "{#a}x{/b}", "x{/a}", "{#}x{/}", "{#a}{^b}{/a}{/b}"])
+      assert.match((await told(() => parseTemplate(bad)))[0]!, /^PEFT0568 /, bad);
   });
 });
 
@@ -256,6 +294,41 @@ group("examples", (test) => {
       report.warnings.map((w) => `${w.code} ${w.severity} ${w.message}`),
       ["PEFT0570 warning 1 of 2 rows of `d.jsonl` are longer than sequence_len 5 and lose their end"],
     );
+  });
+
+  test("a row that is too long is left out, or stops everything, where the block says so", async () => {
+    const rows = [
+      { m: "a", r: "vwxyz" },
+      { m: "a", r: "x" },
+      { m: "abcdef", r: "x" },
+    ];
+    const { examples, report } = encode(rows, {}, 5, letters([1], 2), "drop");
+    assert.is(text(examples.ids), "<1>a|x<2>");
+    assert.equal([...examples.rows], [2]);
+    assert.equal([report.rows, report.truncated, report.longest], [1, 2, 10]);
+    assert.equal(
+      report.warnings.map((w) => `${w.code} ${w.message}`),
+      ["PEFT0618 2 of 3 rows of `d.jsonl` are longer than sequence_len 5 and are left out"],
+    );
+    assert.equal(await told(() => encode(rows, {}, 5, letters([1], 2), "error")), [
+      "PEFT0619 2 of 3 rows of `d.jsonl` are longer than sequence_len 5",
+    ]);
+    assert.equal(await told(() => encode(rows, {}, 2, letters([1], 2), "drop")), [
+      "PEFT0564 `d.jsonl` has no rows left: none fits into 2 tokens",
+    ]);
+    assert.is(encode(rows, {}, 10, letters([1], 2), "error").report.truncated, 0);
+  });
+
+  test("so is a row of classes", async () => {
+    const rows = [
+      { m: "abcdef", r: "no" },
+      { m: "a", r: "yes" },
+    ];
+    const classes = { classes: ["no", "yes"] };
+    const { examples, report } = encode(rows, classes, 5, letters([], undefined), "drop");
+    assert.equal([...examples.classes!, ...examples.rows], [1, 2]);
+    assert.equal([report.rows, report.truncated], [1, 1]);
+    assert.match((await told(() => encode(rows, classes, 5, letters([], undefined), "error")))[0]!, "PEFT0619");
   });
 
   test("a prompt that leaves no room for an answer stops everything", async () => {
@@ -317,7 +390,7 @@ group("examples", (test) => {
       const split: Split = { name: "valid", reader: "jsonl", path: shared("e2e/valid.jsonl"), rows: 1000 };
       const e2e = data({ prompt: "{meaning} ||", answer: " {reference}" });
       const { examples, report } = await readExamples(nodeHost, e2e, split, "", tokenizer, { limit: 512, vocabulary: 512 });
-      const rows = await readRows(nodeHost, split, "", ["meaning", "reference"]);
+      const rows = await readRows(nodeHost, split, "", { needed: ["meaning", "reference"], optional: [] });
       assert.is(report.truncated, 0);
       for (let i = 0; i < examples.count; i++) {
         const ids = [...examples.ids.subarray(examples.starts[i]!, examples.starts[i + 1]!)];
@@ -336,7 +409,7 @@ group("examples", (test) => {
     "real: instruction rows (JSON), SST-2 (TSV), tinyshakespeare (text) and dialogues (JSONL) are read",
     async () => {
       const at = async (path: string, reader: Split["reader"], columns: string[]) =>
-        readRows(nodeHost, { name: "x", reader, path: shared(path) }, "", columns);
+        readRows(nodeHost, { name: "x", reader, path: shared(path) }, "", { needed: columns, optional: [] });
       assert.is((await at("instruction/rasbt/instruction-data.json", "json", ["instruction", "output"])).length, 1100);
       // SST-2 as distributed here has no header row: the columns in the note show its first sentence.
       const [headless] = await caught(() => at("classification/sst2/dev.tsv", "csv", ["sentence"]));

@@ -5,13 +5,13 @@ import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { DType } from "../spec/job.ts";
-import type { Dim } from "./dims.ts";
+import { type Dim, multiply } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type Draw, evaluateDraw, evaluateShape, type Instance, modulesOf } from "./instantiate.ts";
 import { type Face, faceOf, namesOf } from "./interfaces.ts";
 import type { Layer } from "./layers.ts";
 import type { Target } from "./paths.ts";
-import { asDim, describe, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
+import { asDim, describe, dimOf, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
 /** A parameter that an adapter adds or takes over. */
 export interface AdapterParam {
@@ -178,6 +178,7 @@ const needsHold = ({ method, members, settings, module, face }: Amendment, scope
   members.every((member) => {
     const value = member.kind === "needs" ? evaluate(member.condition, scope, context) : undefined;
     if (member.kind !== "needs" || value?.kind !== "bool" || value.value) return true;
+    context.cases?.ruleOut();
     const sizes = [...settings, ...(face?.sizes ?? [])].flatMap(([name, one]) => (one.kind === "number" ? [`${name} ${one.value}`] : []));
     reportThrough(
       context,
@@ -188,10 +189,10 @@ const needsHold = ({ method, members, settings, module, face }: Amendment, scope
     return false;
   });
 
-/** Whether a parameter's condition holds; a condition on sizes that are not known yet does. */
+/** Whether a parameter's condition holds. */
 const holds = (when: tree.Expr | undefined, { scope, context: inner }: Sizes, context: Context): boolean => {
   const value = when ? evaluate(when, scope, inner) : undefined;
-  if (!when || !value || value.kind === "unknown" || (value.kind === "number" && Number.isNaN(value.value))) return true;
+  if (!when || !value || value.kind === "unknown") return true;
   if (value.kind === "bool") return value.value;
   reportThrough(context, when.at, (at, details) => diagnostics.wrong_operand(at, { op: "when", what: describe(value) }, details));
   return true;
@@ -235,6 +236,7 @@ const declared = (
 const listed = (value: tree.Expr, scope: Scope, context: Context): { readonly values: readonly number[] } | undefined => {
   const found =
     value.kind === "list" ? evaluate(value, scope, context) : value.kind === "ref" ? scope.find(value.name, value.at) : undefined;
+  if (found?.kind === "open" && found.type === "list") return { values: [] };
   if (found?.kind !== "list") return undefined;
   const numbers = found.items.flatMap((item) => (item.kind === "number" ? [item.value] : []));
   return numbers.length === found.items.length ? { values: numbers } : undefined;
@@ -297,10 +299,11 @@ const setRate = (member: tree.BindMember, params: Map<string, AdapterParam>, out
   }
   const [one, two] = [1, 2].map((rate) => evaluate(member.value, scopeOf(new Map([["rate", number(rate)]]), outer), context));
   if (one?.kind === "unknown" || two?.kind === "unknown") return;
-  const multiple = one?.kind === "number" && two?.kind === "number" && one.value >= 0 && two.value === 2 * one.value;
-  if (multiple || (one?.kind === "number" && Number.isNaN(one.value)))
-    params.set(name.text, { ...param, rate: (one as { value: number }).value });
-  else
+  const [once, twice] = [one && dimOf(one), two && dimOf(two)];
+  const multiple = once !== undefined && twice === multiply(2, once) && !(typeof once === "number" && once < 0);
+  // Of a definition by itself the multiple is not known.
+  if (multiple && typeof once === "number") params.set(name.text, { ...param, rate: once });
+  else if (!multiple)
     reportThrough(context, member.value.at, (at, details) => diagnostics.bad_rate(at, { name: name.text }, details), {
       help: "write a multiple of `rate`, like `ratio * rate`",
     });

@@ -98,17 +98,19 @@ export const typed = (value: Value, parameter: tree.Parameter, at: tree.Span, co
   switch (type) {
     case "int": {
       const dim = asDim(value);
-      return dim === undefined ? (value.kind === "number" && Number.isNaN(value.value) ? value : wrong("a whole number")) : size(dim);
+      return dim === undefined ? wrong("a whole number") : size(dim);
     }
     case "float":
-      if (value.kind === "size") return number(Number.NaN);
+      if (value.kind === "size") return value;
       if (value.kind !== "number") return wrong("a number");
       if (value.unit === "%") return number(value.value / 100);
       return value.unit ? wrong("a number without a unit") : value;
     case "bool":
       return value.kind === "bool" ? value : wrong("true or false");
+    case "list":
+      return value.kind === "list" || (value.kind === "open" && value.type === "list") ? value : wrong("a list, like `[1, 2]`");
     case "string":
-      return value.kind === "text" ? value : wrong("text");
+      return value.kind === "text" || (value.kind === "open" && value.type === "text") ? value : wrong("text");
     // What is done to each element, by the op's name: `relu`.
     case "op":
       return value.kind === "op" ? value : wrong("an op of one tensor, like `relu`");

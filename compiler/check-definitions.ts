@@ -1,8 +1,10 @@
-// A user's own definitions, checked by themselves with every size a symbol: what fits here fits for all sizes, used or not.
+// A user's own definitions, checked by themselves with every size and setting a symbol, in every case that these leave open: what
+// fits here fits for all sizes, used or not.
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { type Amendment, amend, amendOne } from "./amend.ts";
+import { inEveryCase } from "./cases.ts";
 import { elaborate } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
 import { build, type Instance } from "./instantiate.ts";
@@ -10,7 +12,14 @@ import { findFace } from "./interfaces.ts";
 import { alone } from "./layers.ts";
 import { ops } from "./ops/index.ts";
 import type { Definition, Library } from "./resolve.ts";
-import { bool, number, size, type Value } from "./values.ts";
+import { number, size, type Value } from "./values.ts";
+
+/** One case of a definition. */
+interface Checking extends Context {
+  readonly library: Library;
+  /** What the case takes settings and sizes to be. */
+  readonly known: ReadonlyMap<string, Value>;
+}
 
 /** The definitions that hold a mistake: it was reported where it stands, and need not be again wherever they are used. */
 export const checkDefinitions = (own: readonly Definition[], library: Library, context: Context): ReadonlySet<Definition> => {
@@ -23,51 +32,65 @@ export const checkDefinitions = (own: readonly Definition[], library: Library, c
         context.report(diagnostic);
       },
     };
-    if (definition.kind === "module") checkForward(symbolic(definition, library, watched), [], watched);
-    if (definition.kind === "method") checkMethod(definition, library, watched);
+    if (definition.kind !== "module" && definition.kind !== "method") continue;
+    inEveryCase((cases, known, report) => {
+      const inner: Checking = { ...context, cases, report, library, known };
+      if (definition.kind === "module") checkForward(symbolic(definition, inner), [], inner);
+      else checkMethod(definition, inner);
+    }, watched.report);
   }
   return wrong;
 };
 
-/** Whole numbers become symbols of their own name, other numbers unknown, switches on. */
-const symbols = (parameters: readonly tree.Parameter[]): Map<string, Value> =>
-  new Map(
-    parameters.map(({ name, type }): [string, Value] => [
-      name.text,
-      type?.text === "int"
-        ? size(name.text)
-        : type?.text === "bool"
-          ? bool(true)
-          : type?.text === "op"
-            ? { kind: "op", op: ops.get("tanh")!, attrs: {} }
-            : type?.text === "string"
-              ? { kind: "text", value: "" }
-              : number(Number.NaN),
-    ]),
-  );
+/** Every setting by its own name, but for what a case has taken it to be; a method that asks for an op gets one like any other. */
+const symbols = (parameters: readonly tree.Parameter[], known: ReadonlyMap<string, Value>): Map<string, Value> =>
+  new Map(parameters.map((parameter) => [parameter.name.text, known.get(parameter.name.text) ?? symbolOf(parameter)]));
 
-const symbolic = (definition: tree.ModuleDef | tree.InterfaceDef, library: Library, context: Context): Instance =>
-  build(definition, symbols(definition.parameters), { path: definition.name.text, checkpoint: "", transposed: false }, library, context);
+const symbolOf = ({ name, type, value }: tree.Parameter): Value => {
+  switch (type?.text) {
+    case "bool":
+    case "list":
+      return { kind: "open", type: type.text, name: name.text };
+    case "string":
+    case "path":
+      return { kind: "open", type: "text", name: name.text };
+    case "op":
+      return { kind: "op", op: ops.get("tanh")!, attrs: {} };
+    case undefined:
+      if (value?.kind === "string") return { kind: "open", type: "text", name: name.text };
+  }
+  return size(name.text);
+};
+
+const symbolic = (definition: tree.ModuleDef | tree.InterfaceDef, context: Checking): Instance =>
+  build(
+    definition,
+    symbols(definition.parameters, context.known),
+    { path: definition.name.text, checkpoint: "", transposed: false },
+    context.library,
+    context,
+  );
 
 const checkForward = (module: Instance, adapters: readonly string[], context: Context): void => {
   // Something that declares no shape makes the rest unknown: that is no failure.
   elaborate(module, alone(adapters, true), { forwardOf: module }, context);
 };
 
-const checkMethod = (method: tree.MethodDef, library: Library, context: Context): void => {
+const checkMethod = (method: tree.MethodDef, context: Checking): void => {
+  const { library } = context;
   // A rule that combines adapters reads what two of them change; what is no rule has no use for it.
   const two = [0, 1].map(() => ({ layers: [], weight: 1 }));
   const applied = {
     adapter: "it",
     at: undefined,
     method,
-    settings: new Map([["members", number(2)] as const, ...symbols(method.parameters)]),
+    settings: new Map([["members", number(2)] as const, ...symbols(method.parameters, context.known)]),
     tied: false,
     combines: two,
   };
   const face = (name: tree.Name): Instance | undefined => {
     const definition = findFace(name.text, library);
-    if (definition) return symbolic(definition, library, context);
+    if (definition) return symbolic(definition, context);
     const known = [...library.names("interface"), ...library.names("module")].join(", ");
     context.report(diagnostics.unknown_module(name.at, { name: name.text }, { notes: [{ message: `interfaces and modules: ${known}` }] }));
     return undefined;

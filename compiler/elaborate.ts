@@ -51,7 +51,12 @@ export type Goal =
   | { readonly initOf: Amendment };
 
 /** Undefined after a report. */
-export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: Pick<Context, "report" | "through">): Model | undefined => {
+export const elaborate = (
+  root: Instance,
+  choice: Choice,
+  goal: Goal,
+  context: Pick<Context, "report" | "through" | "cases">,
+): Model | undefined => {
   const stages: Stage[] = [];
   const combines = typeof goal === "object" && "initOf" in goal ? (goal.initOf.combines ?? []) : [];
   const switchedOn = [...new Set([...adaptersIn(choice.layers), ...combines.flatMap(({ layers }) => adaptersIn(layers))])];
@@ -103,6 +108,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
 
   const contextFor = (through: Context["through"], gated = true): Context => ({
     report,
+    ...(context.cases && { cases: context.cases }),
     through,
     get stage() {
       return { graph: current().graph, index: stages.length - 1 };
@@ -372,7 +378,8 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
     const scope = forwardScope(instance, locals);
     for (const [i, input] of forward.inputs.entries()) {
       const value = args[i]!;
-      if (input.shape && value.kind === "tensor") checkShape(use(value), input.shape, scope, input.at, inner);
+      if (value.kind === "tensor" && input.shape && !checkShape(use(value), { ...input, shape: input.shape }, scope, at, inner))
+        return unknown;
       locals.set(input.name.text, value);
     }
     for (const member of forward.lets) {
@@ -391,7 +398,7 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
         );
       return unknown;
     }
-    if (forward.output) checkShape(use(result), forward.output, scope, forward.at, inner);
+    if (forward.output) checkShape(use(result), { shape: forward.output, at: forward.at }, scope, forward.at, inner);
     return result;
   };
 
@@ -448,9 +455,10 @@ export const elaborate = (root: Instance, choice: Choice, goal: Goal, context: P
   const declaredInputs = (instance: Instance): Value[] => {
     const forward = instance.definition.members.find((member) => member.kind === "forward");
     if (forward?.kind !== "forward") return [];
-    return forward.inputs.map(({ name, shape }): Value => {
+    return forward.inputs.map(({ name, type, shape }): Value => {
       if (!shape) return unknown;
-      return tensorOf(addInput(name.text, shapedType(shape, scopeOf(instance.sizes)), { kind: "batch", name: name.text }));
+      const shaped = { ...shapedType(shape, scopeOf(instance.sizes)), dtype: type ? "i32" : "f32" } as const;
+      return tensorOf(addInput(name.text, shaped, { kind: "batch", name: name.text }));
     });
   };
 

@@ -6,6 +6,7 @@ import type { Span } from "../grammar/tree.ts";
 import type { Details, Diagnostic } from "../spec/diagnostic.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { type Cases, compared, type Question } from "./cases.ts";
 import { add } from "./dims.ts";
 import { callFunction, functionNames } from "./functions.ts";
 import type { Attr, Attrs, Dim, Graph, Node, Origin } from "./graph.ts";
@@ -13,7 +14,20 @@ import type { Instance } from "./instantiate.ts";
 import type { Op } from "./op.ts";
 import { ops } from "./ops/index.ts";
 import { isWhole } from "./ops/shape.ts";
-import { arithmetic, asDim, bool, describe, none, number, type Scope, type TensorValue, unknown, type Value } from "./values.ts";
+import {
+  arithmetic,
+  asDim,
+  bool,
+  describe,
+  dimOf,
+  none,
+  number,
+  type Scope,
+  size,
+  type TensorValue,
+  unknown,
+  type Value,
+} from "./values.ts";
 
 /** What an expression may touch beyond its scope. */
 export interface Context {
@@ -27,6 +41,8 @@ export interface Context {
   readonly param?: (instance: Instance, name: string) => Value | undefined;
   /** Calls that are not ops: `branch(…)`, `prepend(…)`. */
   readonly special?: (name: string, call: tree.Call, scope: Scope) => Value | undefined;
+  /** While a definition is checked by itself: what nothing decides is tried both ways. */
+  readonly cases?: Cases;
   /** Where definitions were entered from, outermost first; prepended to every origin. */
   readonly through: Origin;
 }
@@ -89,6 +105,7 @@ export const evaluate = (expr: tree.Expr, scope: Scope, context: Context): Value
 
 const findName = (name: string, at: Span, scope: Scope, context: Context): Value => {
   const value = scope.find(name, at) ?? constants[name];
+  if (value?.kind === "open" && value.type === "bool") return bool(asked({ key: value.name }, value.name, context));
   if (value) return value;
   // An op by its name alone still waits for its tensor: `act: op = relu`.
   const op = ops.get(name);
@@ -103,13 +120,18 @@ const findName = (name: string, at: Span, scope: Scope, context: Context): Value
   });
 };
 
-/** A value as a node of the current stage; numbers become constants. */
+/** A truth value that nothing decides: each case of the definition has its own. */
+export const asked = (question: Question | boolean, as: string, { cases }: Context): boolean =>
+  typeof question === "boolean" ? question : (cases?.holds(question, as) ?? true);
+
+/** A value as a node of the current stage; numbers become constants, and those not known yet inputs. */
 export const toNode = (value: Value, context: Context, beside?: Value): Node | undefined => {
   if (value.kind === "tensor") return context.use ? context.use(value) : value.node;
   // Beside whole numbers a whole number is one of them: `positions + 4`.
   const dtype = beside?.kind === "tensor" && isWhole(beside.node.type) ? beside.node.type.dtype : "f32";
   if (value.kind === "number" && context.stage && (dtype === "f32" || Number.isInteger(value.value)))
     return context.stage.graph.constant(value.value, [], dtype);
+  if (value.kind === "size" && context.stage) return context.stage.graph.input(value.dim, { dtype, shape: [] });
   return undefined;
 };
 
@@ -153,6 +175,8 @@ const binary = (expr: tree.Binary, scope: Scope, context: Context): Value => {
   const left = evaluate(expr.left, scope, context);
   const right = evaluate(expr.right, scope, context);
   if (left.kind === "unknown" || right.kind === "unknown") return unknown;
+  const comparison = compared(expr.op, left, right);
+  if (comparison) return bool(asked(comparison.question, comparison.as, context) !== comparison.not);
   const scalar = arithmetic(expr.op, left, right);
   if (scalar) return scalar;
   if (expr.op === "and" || expr.op === "or") {
@@ -165,8 +189,6 @@ const binary = (expr: tree.Binary, scope: Scope, context: Context): Value => {
     if (expr.op === "==" || expr.op === "!=") return bool((left.value === right.value) === (expr.op === "=="));
   }
   if (left.kind === "bool" && right.kind === "bool" && (expr.op === "==" || expr.op === "!="))
-    return bool((left.value === right.value) === (expr.op === "=="));
-  if (left.kind === "text" && right.kind === "text" && (expr.op === "==" || expr.op === "!="))
     return bool((left.value === right.value) === (expr.op === "=="));
   if ((left.kind === "none" || right.kind === "none") && (expr.op === "==" || expr.op === "!="))
     return bool((left.kind === right.kind) === (expr.op === "=="));
@@ -190,7 +212,6 @@ const choose = (expr: tree.If, scope: Scope, context: Context): Value => {
   if (condition.kind === "bool") return evaluate(condition.value ? expr.then : expr.otherwise, scope, context);
   if (condition.kind === "unknown") return unknown;
   const [then, otherwise] = [evaluate(expr.then, scope, context), evaluate(expr.otherwise, scope, context)];
-  if (condition.kind === "number" && Number.isNaN(condition.value)) return then; // a size not known yet: check one side's shape
   const nodes = [condition, then, otherwise].map((value) => toNode(value, context));
   if (nodes.every((node) => node !== undefined)) return apply("select", nodes, {}, expr.at, context);
   return wrongKind(expr.condition.at, "if", condition, context);
@@ -236,7 +257,7 @@ const call = (expr: tree.Call, scope: Scope, context: Context): Value => {
 };
 
 const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value => {
-  const { tensors, optional = [], attrs: declared = {} } = op.call!;
+  const { tensors, optional = [], attrs: declared = {}, texts = [] } = op.call!;
   const attrNames = Object.keys(declared);
   const attrs: Record<string, Attr> = {};
   const values: Value[] = [];
@@ -266,6 +287,8 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
         },
       );
     }
+    if (value.kind === "text" && typeof declared[slot] !== "string" && !texts.includes(slot))
+      return wrongKind(argument.value.at, op.name, value, context);
     attrs[slot] = toAttr(value);
   }
   if (missing) return unknown;
@@ -302,7 +325,8 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
 
 /** An op on plain numbers is computed now, by its own reference meaning. */
 const constantOp = (op: Op, values: readonly Value[], attrs: Attrs): Value => {
-  const numbers = values.map((value) => (value.kind === "number" ? value.value : Number.NaN));
+  const numbers = values.flatMap((value) => (value.kind === "number" ? [value.value] : []));
+  if (numbers.length < values.length) return size(`${op.name}(${values.map(dimOf).join(",")})`);
   const scalar = { dtype: "f32", shape: [] } as const;
   const inputs = numbers.map((value) => ({ shape: [], data: Float64Array.of(value) }));
   return number(op.eval(inputs, attrs, [scalar])[0]!.data[0]!);
@@ -311,6 +335,7 @@ const constantOp = (op: Op, values: readonly Value[], attrs: Attrs): Value => {
 const toAttr = (value: Value): Attr => {
   if (value.kind === "number" || value.kind === "bool" || value.kind === "text") return value.value;
   if (value.kind === "size") return value.dim;
+  if (value.kind === "open") return value.name;
   if (value.kind === "list") return value.items.map(toAttr) as (number | string)[];
   return describe(value);
 };
@@ -395,7 +420,3 @@ const index = (expr: tree.Index, of: Value, scope: Scope, context: Context): Val
   if (shape.join() === current.type.shape.join() && context.stage) return { kind: "tensor", node: current, stage: context.stage.index };
   return apply("reshape", [current], { shape }, expr.at, context);
 };
-
-/** Numbers from a value that must be one; NaN for a size not known yet. */
-export const asNumber = (value: Value): number | undefined =>
-  value.kind === "number" ? value.value : value.kind === "size" ? Number.NaN : undefined;

@@ -3,7 +3,7 @@
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
-import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { type Context, evaluate, reportThrough, toNode } from "./expressions.ts";
 import type { Graph, Node } from "./graph.ts";
 import { describe, type Scope, type TensorValue, type Value } from "./values.ts";
 
@@ -26,16 +26,13 @@ export const firstValues = (
     const value = evaluate(member.value, scope, context);
     if (value.kind === "unknown") continue;
     for (const param of computed) {
-      const node = nodeOf(value, graph, context);
+      const node = toNode(value, context);
       const wide = node && widened(graph, node, param);
       if (wide) values.set(param.local, tensorOf(wide));
       else report(member.value.at, param, value, node, context);
     }
   }
 };
-
-const nodeOf = (value: Value, graph: Graph, context: Context): Node | undefined =>
-  value.kind === "tensor" ? context.use!(value) : value.kind === "number" ? graph.constant(value.value) : undefined;
 
 /** A first value in its parameter's shape: equal, or one number for all. */
 const widened = (graph: Graph, node: Node, { shape, dtype }: AdapterParam): Node | undefined => {

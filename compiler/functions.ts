@@ -1,7 +1,7 @@
 // Functions of sizes and settings, computed while a definition is unfolded: they name no tensor and no op. Of a size that is not
 // known yet the result is a size of its own name.
 
-import { asDim, number, size, type Value } from "./values.ts";
+import { dimOf, number, size, type Value } from "./values.ts";
 
 type Whole = (...args: readonly number[]) => number;
 
@@ -32,11 +32,11 @@ export const functionNames: readonly string[] = [...Object.keys(functions), "cou
 /** Undefined where the name is no function, or an argument no number. */
 export const callFunction = (name: string, args: readonly Value[]): Value | undefined => {
   const [only] = args;
+  if (name === "count" && args.length === 1 && only?.kind === "open" && only.type === "list") return size(`count(${only.name})`);
   if (name === "count") return args.length === 1 && only?.kind === "list" ? number(only.items.length) : undefined;
   const known = functions[name];
-  if (!known?.arity.includes(args.length) || !args.every((arg) => arg.kind === "number" || arg.kind === "size")) return undefined;
-  const numbers = args.map((arg) => (arg.kind === "number" && !arg.unit ? arg.value : Number.NaN));
-  if (!numbers.some(Number.isNaN)) return number(known.of(...numbers));
-  const dims = args.map(asDim);
-  return dims.every((dim) => dim !== undefined) ? size(`${name}(${dims.join(",")})`) : number(Number.NaN);
+  const dims = args.map(dimOf);
+  if (!known?.arity.includes(args.length) || dims.includes(undefined)) return undefined;
+  const numbers = dims.filter((dim) => typeof dim === "number");
+  return numbers.length === dims.length ? number(known.of(...numbers)) : size(`${name}(${dims.join(",")})`);
 };

@@ -7,11 +7,11 @@ import type { DType } from "../spec/job.ts";
 import type { Amendment } from "./amend.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Dim } from "./dims.ts";
-import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { asked, type Context, evaluate, reportThrough } from "./expressions.ts";
 import type { FormatPlan } from "./format.ts";
 import { type Face, readFaces } from "./interfaces.ts";
 import type { Library } from "./resolve.ts";
-import { asDim, describe, number, type Scope, scopeOf, type Value } from "./values.ts";
+import { asDim, describe, dimOf, number, type Scope, scopeOf, type Value } from "./values.ts";
 
 export interface Draw {
   readonly distribution: "zeros" | "ones" | "uniform" | "normal" | "constant" | "distinct";
@@ -124,7 +124,8 @@ const buildParam = (
 ): ParamSpec | undefined => {
   // `param bias?` exists when the setting of the same name says so.
   const present = sizes.get(name);
-  if (member.optional && !(present?.kind === "bool" && present.value)) return undefined;
+  const given = present?.kind === "open" ? asked({ key: present.name }, present.name, context) : present?.kind === "bool" && present.value;
+  if (member.optional && !given) return undefined;
   return {
     path: join(place.path, name),
     shape: evaluateShape(member.shape, scope, context),
@@ -140,7 +141,7 @@ export const evaluateShape = (shape: readonly tree.Expr[], scope: Scope, context
     const value = evaluate(expr, scope, context);
     const dim = asDim(value);
     if (dim !== undefined && (typeof dim !== "number" || dim > 0)) return dim;
-    if (value.kind !== "unknown" && !(value.kind === "number" && Number.isNaN(value.value)))
+    if (value.kind !== "unknown")
       reportThrough(context, expr.at, (at, details) => diagnostics.bad_size(at, { found: describe(value) }, details), {
         help: "a size is a whole number of at least 1",
       });
@@ -160,14 +161,22 @@ export const evaluateDraw = (expr: tree.Expr, scope: Scope, context: Context): D
   const name = expr.kind === "ref" ? expr.name : expr.kind === "call" && expr.callee.kind === "ref" ? expr.callee.name : "";
   const args = expr.kind === "call" ? expr.args.map((argument) => evaluate(argument.value, scope, context)) : [];
   const count = distributions[name as Draw["distribution"]];
-  const numbers = args.map((arg) => (arg.kind === "number" ? arg.value : Number.NaN));
+  const numbers = args.flatMap((arg) => (arg.kind === "number" && !arg.unit ? [arg.value] : []));
   if (count === undefined || count !== args.length) {
     reportThrough(context, expr.at, (at, details) => diagnostics.unknown_distribution(at, { name: name || "this" }, details), {
       help: "write zeros, ones, constant(value), uniform(low, high), normal(standard deviation) or, for whole numbers, distinct(below)",
     });
     return { distribution: "zeros", args: [] };
   }
-  return { distribution: name as Draw["distribution"], args: numbers };
+  for (const [i, arg] of args.entries())
+    if (dimOf(arg) === undefined && arg.kind !== "unknown")
+      reportThrough(context, (expr as tree.Call).args[i]!.at, (at, details) =>
+        diagnostics.wrong_operand(at, { op: name, what: describe(arg) }, details),
+      );
+  // While a definition is checked by itself nothing is drawn.
+  return numbers.length === args.length
+    ? { distribution: name as Draw["distribution"], args: numbers }
+    : { distribution: "zeros", args: [] };
 };
 
 /** Deeper than any model there is; a count above it is a slip, and would be unfolded one by one. */

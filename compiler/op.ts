@@ -37,6 +37,8 @@ export interface Op {
     readonly tensors: readonly string[];
     readonly optional?: readonly string[];
     readonly attrs?: Readonly<Record<string, number | string | boolean | undefined>>;
+    /** Required attributes that are text. */
+    readonly texts?: readonly string[];
   };
   /** For generation: inputs that persist over time ([b, t, …], kept as [b, s, …]) and the input that says each token's position (of several numbers, the last). */
   readonly cache?: { readonly inputs: readonly number[]; readonly positions: number };

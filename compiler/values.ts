@@ -16,8 +16,10 @@ export interface TensorValue {
 
 export type Value =
   | { readonly kind: "number"; readonly value: number; readonly unit?: string }
-  /** A whole number not known yet: a size of a definition that is checked without a checkpoint. */
+  /** A number not known yet: a size or a setting of a definition that is checked by itself, or what is computed from them. */
   | { readonly kind: "size"; readonly dim: string }
+  /** A setting that is no number and not known yet. */
+  | { readonly kind: "open"; readonly type: "bool" | "text" | "list"; readonly name: string }
   | { readonly kind: "text"; readonly value: string }
   | { readonly kind: "bool"; readonly value: boolean }
   | { readonly kind: "none" }
@@ -67,6 +69,8 @@ export const describe = (value: Value): string => {
       return "a repeated module";
     case "op":
       return `the op ${value.op.name}`;
+    case "open":
+      return `the setting ${value.name}`;
     case "unknown":
       return "something unknown";
   }
@@ -76,7 +80,7 @@ export const describe = (value: Value): string => {
 export const asDim = (value: Value): Dim | undefined =>
   value.kind === "size" ? value.dim : value.kind === "number" && Number.isInteger(value.value) && !value.unit ? value.value : undefined;
 
-/** Arithmetic on sizes and numbers. Undefined when either is something else, or a quotient of sizes is not whole. */
+/** Arithmetic on sizes and numbers; of sizes alone comparisons are questions (cases.ts). Undefined when either is something else. */
 export const arithmetic = (op: string, a: Value, b: Value): Value | undefined => {
   if (a.kind === "number" && b.kind === "number") {
     const [x, y] = [a.value, b.value];
@@ -106,10 +110,8 @@ export const arithmetic = (op: string, a: Value, b: Value): Value | undefined =>
     }
     return undefined;
   }
-  if ((a.kind !== "size" && a.kind !== "number") || (b.kind !== "size" && b.kind !== "number")) return undefined;
-  const [x, y] = [asDim(a), asDim(b)];
-  // A size with a fraction is a number that is not known yet.
-  if (x === undefined || y === undefined) return number(Number.NaN);
+  const [x, y] = [dimOf(a), dimOf(b)];
+  if (x === undefined || y === undefined) return undefined;
   switch (op) {
     case "+":
       return size(add(x, y));
@@ -121,12 +123,15 @@ export const arithmetic = (op: string, a: Value, b: Value): Value | undefined =>
       const quotient = divide(x, y);
       return quotient === undefined ? undefined : size(quotient);
     }
-    case "==":
-      return bool(x === y);
-    default:
-      return number(Number.NaN);
+    case "^":
+      return size(`pow(${x},${y})`);
   }
+  return undefined;
 };
+
+/** A number or a size without a unit, whole or not. */
+export const dimOf = (value: Value): Dim | undefined =>
+  value.kind === "size" ? value.dim : value.kind === "number" && !value.unit ? value.value : undefined;
 
 /** A chain of names to values, innermost first. */
 export interface Scope {

@@ -314,7 +314,10 @@ class Format extends ExpressionFormat {
   private forward({ at, inputs, output, lets, value }: ForwardMember): Doc {
     const elements = inputs.map((input) => ({
       at: input.at,
-      print: () => [this.name(input.name), input.shape ? [": ", this.shape(input.shape, input.name.at.end)] : ""],
+      print: () => {
+        const type = input.type ? [this.name(input.type), " "] : "";
+        return [this.name(input.name), input.shape ? [": ", type, this.shape(input.shape, (input.type ?? input.name).at.end)] : ""];
+      },
     }));
     const end = this.closing(")", inputs.at(-1)?.at.end ?? at.start);
     const head = ["forward", this.sequence("(", elements, ")", end), output ? [" -> ", this.shape(output, end)] : ""];

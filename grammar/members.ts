@@ -323,11 +323,12 @@ export abstract class MemberParser extends ExpressionParser {
   private readonly forwardInput = this.RULE("forwardInput", (): ForwardMember["inputs"][number] => {
     const start = this.start();
     const name = this.nameOf(this.CONSUME(Name));
-    const shape = this.OPTION(() => {
+    const declared = this.OPTION(() => {
       this.CONSUME(Colon);
-      return this.SUBRULE(this.list).items;
+      const type = this.OPTION1(() => this.nameOf(this.CONSUME1(Name)));
+      return { ...(type && { type }), shape: this.SUBRULE(this.list).items };
     });
-    return { name, ...(shape && { shape }), at: this.span(start) };
+    return { name, ...declared, at: this.span(start) };
   });
 
   /** `{ let … let … value }`. A `let` that cannot be read is left out and the rest still is. */

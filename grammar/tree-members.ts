@@ -109,11 +109,11 @@ export interface StateMember {
   readonly value: Expr;
 }
 
-/** `forward(x: [.., in]) -> [.., out] = expr` or `{ let …  expr }`. */
+/** `forward(x: [.., in], ids: int [..]) -> [.., out] = expr` or `{ let …  expr }`. */
 export interface ForwardMember {
   readonly kind: "forward";
   readonly at: Span;
-  readonly inputs: readonly { readonly name: Name; readonly shape?: readonly Expr[]; readonly at: Span }[];
+  readonly inputs: readonly { readonly name: Name; readonly type?: Name; readonly shape?: readonly Expr[]; readonly at: Span }[];
   readonly output?: readonly Expr[];
   readonly lets: readonly LetMember[];
   readonly value: Expr;

@@ -10,7 +10,7 @@ const known: readonly string[] = ["f32", "f16", "bf16", "i32", "u32", "u8"];
 export const cast: Op = {
   name: "cast",
   doc: "The same numbers in another dtype.",
-  call: { tensors: ["x"], attrs: { dtype: undefined } },
+  call: { tensors: ["x"], attrs: { dtype: undefined }, texts: ["dtype"] },
   type: ([x], attrs) => {
     const dtype = attrs.dtype;
     if (!x) return refuse("cast takes one tensor");

@@ -3,7 +3,7 @@
 import { multiply, product } from "../dims.ts";
 import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
-import { isFloat, refuse, sameShape, show } from "./shape.ts";
+import { isFloat, isScalar, refuse, sameShape, show } from "./shape.ts";
 import { gradientNode } from "./wanted.ts";
 
 export const layer_norm: Op = {
@@ -12,7 +12,7 @@ export const layer_norm: Op = {
   call: { tensors: ["x", "weight", "bias"], attrs: { eps: undefined } },
   type: ([x, weight, bias], attrs) => {
     if (!x || !weight || !bias || !isFloat(x)) return refuse("layer_norm takes a floating-point tensor, a weight and a bias");
-    if (typeof attrs.eps !== "number") return refuse("layer_norm needs eps, a small number");
+    if (!isScalar(attrs.eps)) return refuse("layer_norm needs eps, a small number");
     for (const side of [weight, bias])
       if (!sameShape(side.shape, x.shape.slice(-1)))
         return refuse(`layer_norm: ${show(side.shape)} is not the last axis of ${show(x.shape)}`);

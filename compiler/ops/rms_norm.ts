@@ -3,7 +3,7 @@
 import { multiply, product } from "../dims.ts";
 import { liftLast } from "../lift.ts";
 import type { Op } from "../op.ts";
-import { isFloat, refuse, sameShape, show } from "./shape.ts";
+import { isFloat, isScalar, refuse, sameShape, show } from "./shape.ts";
 import { gradientNode } from "./wanted.ts";
 
 export const rms_norm: Op = {
@@ -12,7 +12,7 @@ export const rms_norm: Op = {
   call: { tensors: ["x", "weight"], attrs: { eps: undefined } },
   type: ([x, weight], attrs) => {
     if (!x || !weight || !isFloat(x)) return refuse("rms_norm takes a floating-point tensor and a weight");
-    if (typeof attrs.eps !== "number") return refuse("rms_norm needs eps, a small number");
+    if (!isScalar(attrs.eps)) return refuse("rms_norm needs eps, a small number");
     if (!sameShape(weight.shape, x.shape.slice(-1)))
       return refuse(`rms_norm: the weight ${show(weight.shape)} is not the last axis of ${show(x.shape)}`);
     return x;

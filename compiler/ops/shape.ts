@@ -23,13 +23,19 @@ export const axesOf = (axes: Attr | undefined, rank: number): readonly number[] 
   return (found as number[]).sort((a, b) => a - b);
 };
 
+/** An attribute that is one number; while a definition is checked by itself it may be a symbol. */
+export const isScalar = (attr: Attr | undefined): boolean => typeof attr === "number" || typeof attr === "string";
+
 /** An attribute that holds a shape. */
 export const dimsOf = (attr: Attr | undefined): readonly Dim[] => (Array.isArray(attr) ? (attr as readonly Dim[]) : [attr as Dim]);
 
 export const sameShape = (a: readonly Dim[], b: readonly Dim[]): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
-/** Sizes that hold an unresolved quotient cannot be compared until a checkpoint's sizes are known. */
+/** Sizes that are no polynomials, such as `max(in, out)`, cannot be compared until numbers are known. */
 export const open = (...dims: readonly Dim[]): boolean => dims.some((dim) => typeof dim === "string" && dim.includes("("));
+
+/** Whether two sizes are equal, or may be for all that is known. */
+export const alike = (a: Dim, b: Dim): boolean => a === b || open(a, b);
 
 /** Whether two shapes hold the same number of elements, as far as their sizes can tell. */
 export const sameSize = (a: readonly Dim[], b: readonly Dim[]): boolean => product(a) === product(b) || open(...a, ...b);
@@ -43,8 +49,8 @@ export const broadcastShape = (...shapes: readonly (readonly Dim[])[]): Dim[] | 
     for (const shape of shapes) {
       const dim = shape[axis - rank + shape.length];
       if (dim === undefined || dim === 1 || dim === size) continue;
-      if (size !== 1) return undefined;
-      size = dim;
+      if (size !== 1 && !open(dim, size)) return undefined;
+      if (size === 1 || open(size)) size = dim;
     }
     result.push(size);
   }

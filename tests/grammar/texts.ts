@@ -113,7 +113,7 @@ interface Attention(hidden: int, heads: int) {
   point key, value: [.., heads, hidden / heads]
   point memory // a list
 }
-module Fused(width: int) is Attention(hidden: width, heads: 1), Norm { forward(x) = x }
+module Fused(width: int) is Attention(hidden: width, heads: 1), Norm { forward(x, ids: int [..]) = x }
 architecture other for "C" is Sequence(hidden: n) { config { n: int } forward(sequence) = sequence.ids }
 method deep(point: int, each: int) amends Sequence {
   positions = base.positions + point

@@ -287,7 +287,14 @@ export const lower = (
         specs[id] = {
           inputs: step.segment.inputs.map(({ name: port, node }) => ({ name: port, ...node.type })),
           outputs: step.segment.outputs.map(({ name: port, node }) => ({ name: port, ...node.type })),
-          onnx: `graphs/${id}.onnx`,
+          parts: [
+            {
+              onnx: `graphs/${id}.onnx`,
+              inputs: step.segment.inputs.map((one) => one.name),
+              outputs: step.segment.outputs.map((one) => one.name),
+            },
+          ],
+          between: {},
           wgsl: `kernels/${id}.wgsl`,
           kernels: [],
           scratch: {},

@@ -23,7 +23,7 @@ export const cut = ({ name, inputs, outputs }: Ends): SegmentGraph => {
     if (inputName !== undefined) {
       const copy = graph.input(inputName, node.type, node.origin);
       copies.set(node, copy);
-      used.push({ name: inputName, node: copy });
+      if (!used.some((one) => one.node === copy)) used.push({ name: inputName, node: copy });
     } else copies.set(node, copyNode(graph, node, copies));
   }
   return { name, inputs: used, outputs: outputs.map((output) => ({ name: output.name, node: copies.get(output.node)! })) };

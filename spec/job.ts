@@ -1,7 +1,7 @@
 // The job bundle: everything the runtime knows. The compiler writes it, the runtime reads it, neither imports the other.
 //
 //   DIR/job.json          this file's `Job`, checked against job.schema.json on both sides
-//   DIR/graphs/ID.onnx    one small graph per distinct segment, for the cpu device
+//   DIR/graphs/ID.onnx    one small graph per distinct segment, for the cpu device; or several, and ID.N.wasm between them
 //   DIR/kernels/ID.wgsl   the kernels of the same segments, for the webgpu device
 //   DIR/job.ts, job.js    a typed program that runs the job without the compiler
 //
@@ -39,8 +39,10 @@ export interface Port extends TensorType {
 export interface Segment {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  /** Path inside the bundle of the ONNX graph; its input and output names are the ports'. */
-  readonly onnx: string;
+  /** What the cpu device runs, in order. */
+  readonly parts: readonly SegmentPart[];
+  /** Values between the parts, placed in the arena "parts". */
+  readonly between: Readonly<Record<string, Value>>;
   /** Path inside the bundle of the WGSL module that holds every kernel of the segment as an entry point. */
   readonly wgsl: string;
   readonly kernels: readonly Kernel[];
@@ -48,6 +50,29 @@ export interface Segment {
   readonly scratch: Readonly<Record<string, Value>>;
   /** FLOPs of one call, as a Dim. */
   readonly flops: Dim;
+}
+
+/** A piece of a segment on the cpu device. Its ends are ports of the segment or values between parts. */
+export type SegmentPart = OnnxPart | WasmPart;
+
+export interface OnnxPart {
+  /** Path inside the bundle of an ONNX graph, whose inputs and outputs have the ends' names. */
+  readonly onnx: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+export interface WasmPart {
+  /**
+   * Path inside the bundle of a WebAssembly module over an imported shared memory `kernel.memory`. Every thread calls its `run` with
+   * the addresses of a counter that starts at 0 and of a scratch of its own, the sizes, then the address of each end.
+   */
+  readonly wasm: string;
+  /** Bytes of one thread's scratch. */
+  readonly scratch: number;
+  readonly sizes: readonly Dim[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
 }
 
 /** One dispatch. */

@@ -36,10 +36,15 @@ const jobOf = (segments: Record<string, SegmentGraph>): Job => {
     { segment: "layer", inputs: ["h", "w1"], outputs: ["y"] },
   ];
   const port = ({ name, node }: SegmentGraph["inputs"][number]) => ({ name, ...node.type });
+  const endsOf = ({ inputs, outputs }: SegmentGraph) => ({
+    inputs: inputs.map(({ name }) => name),
+    outputs: outputs.map(({ name }) => name),
+  });
   const segmentOf = (segment: SegmentGraph): Segment => ({
     inputs: segment.inputs.map(port),
     outputs: segment.outputs.map(port),
-    onnx: `graphs/${segment.name}.onnx`,
+    parts: [{ onnx: `graphs/${segment.name}.onnx`, ...endsOf(segment) }],
+    between: {},
     wgsl: "",
     kernels: [],
     scratch: {},

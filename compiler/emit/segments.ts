@@ -1,4 +1,4 @@
-// Programs of segments -> files: each distinct segment once as an ONNX graph and once as a WGSL module with its kernels. Loaded
+// Programs of segments -> files: each distinct segment once as parts for the CPU and once as a WGSL module with its kernels. Loaded
 // only to build, so that checking never pays for it.
 
 import type { Job, Kernel, Segment, TensorType, Value } from "../../spec/job.ts";
@@ -6,7 +6,7 @@ import { fuse } from "../fuse.ts";
 import { printKernels } from "../kernels.ts";
 import type { Lowered } from "../lower.ts";
 import { aligned, bytesOf, type Life, pack } from "../place.ts";
-import { emitOnnx } from "./onnx.ts";
+import { emitParts } from "./parts.ts";
 import { profiles } from "./profile.ts";
 import { emitWgsl } from "./wgsl.ts";
 
@@ -17,19 +17,26 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
   const prints: string[] = [];
   const profile = profiles[job.profile]!;
   let scratch = 0;
+  let mostBetween = 0;
   for (const [id, graph] of segments) {
     const spec = job.segments[id]!;
     const fused = fuse(graph, profile, job.dims);
-    const { wgsl, kernels, scratch: between } = emitWgsl(fused);
+    const { wgsl, kernels, scratch: inside } = emitWgsl(fused);
     prints.push(`segment ${id}\n${printKernels(fused)}`);
-    const laid = layScratch(kernels, between, job.dims);
+    const laid = layScratch(kernels, inside, job.dims);
     scratch = Math.max(scratch, laid.bytes);
-    specs[id] = { ...spec, kernels, scratch: laid.values };
+    const { parts, between, bytes, files: written } = emitParts(graph, id, job.dims);
+    mostBetween = Math.max(mostBetween, bytes);
+    specs[id] = { ...spec, kernels, scratch: laid.values, parts, between };
     files.set(spec.wgsl, wgsl);
-    files.set(spec.onnx, emitOnnx(graph));
+    for (const [path, content] of written) files.set(path, content);
   }
   return {
-    job: { ...job, segments: specs, arenas: { ...job.arenas, ...(scratch > 0 && { scratch }) } },
+    job: {
+      ...job,
+      segments: specs,
+      arenas: { ...job.arenas, ...(scratch > 0 && { scratch }), ...(mostBetween > 0 && { parts: mostBetween }) },
+    },
     files,
     kernels: prints.join("\n\n"),
   };

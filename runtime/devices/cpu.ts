@@ -1,4 +1,4 @@
-// The embedded device: segments as ONNX graphs on ONNX Runtime. Arenas are ArrayBuffers, and a value is a view at its place, so
+// The embedded device: segments as ONNX graphs on ONNX Runtime, with WebAssembly kernels where a segment has such parts. Arenas are ArrayBuffers, and a value is a view at its place, so
 // weights, activations and results are handed over without a copy. One session per distinct segment, made when first needed.
 // A run at sizes seen before allocates nothing: tensors are kept per program and sizes.
 //
@@ -7,9 +7,10 @@
 
 import { availableParallelism, cpus } from "node:os";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import type { Call, DType, Job, Program, Segment, Value } from "../../spec/job.ts";
+import type { Call, DType, Job, Program, Segment, SegmentPart, Value } from "../../spec/job.ts";
 import type { Data, Device, Session } from "./device.ts";
-import { bytesPer, elements, shapeAt } from "./sizes.ts";
+import { createWasmKernels, type WasmKernels } from "./node-wasm.ts";
+import { bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
 
 export interface CpuOptions {
   /** Threads of one operation; default: as many as the machine has cores. */
@@ -22,11 +23,9 @@ const onnxTypes = { f32: "float32", i32: "int32", u32: "uint32", u8: "uint8", f1
 const view = (buffer: ArrayBufferLike, offset: number, dtype: DType, length: number): Data =>
   new arrays[dtype](buffer as ArrayBuffer, offset, length);
 
-/** One call with everything bound. */
+/** One part of a call with everything bound. */
 interface Bound {
-  readonly session: InferenceSession;
-  readonly feeds: Record<string, Tensor>;
-  readonly fetches: Record<string, Tensor>;
+  readonly run: () => unknown;
   /** Results that were written beside their place: [from, to]. */
   readonly copies: readonly (readonly [Data, Data])[];
 }
@@ -40,6 +39,8 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
   const arenas = new Map<string, ArrayBuffer>();
   const own = new Map<string, Data>();
   const sessions = new Map<string, Promise<InferenceSession>>();
+  const modules = new Map<string, Promise<Uint8Array>>();
+  let kernels: WasmKernels | undefined;
   const bound = new Map<string, Promise<readonly Bound[]>>();
   const lastDims = new Map<string, Readonly<Record<string, number>>>();
   let scratch = new ArrayBuffer(0);
@@ -82,10 +83,9 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
     return length === whole.length ? whole : view(whole.buffer, whole.byteOffset, value.dtype, length);
   };
 
-  const sessionOf = (segment: string): Promise<InferenceSession> => {
-    const known = sessions.get(segment);
+  const sessionOf = (path: string): Promise<InferenceSession> => {
+    const known = sessions.get(path);
     if (known) return known;
-    const path = job.segments[segment]!.onnx;
     const made = read(path).then((bytes) =>
       onnx.InferenceSession.create(bytes, {
         executionProviders: ["cpu"],
@@ -97,37 +97,66 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         ...sessionSettings,
       }),
     );
-    sessions.set(segment, made);
+    sessions.set(path, made);
     return made;
   };
 
-  const bind = async (program: string, call: Call, dims: Readonly<Record<string, number>>): Promise<Bound> => {
-    const segment: Segment = job.segments[call.segment]!;
-    const session = await sessionOf(call.segment);
-    const feeds: Record<string, Tensor> = {};
-    const fetches: Record<string, Tensor> = {};
+  const moduleOf = (path: string): Promise<Uint8Array> => {
+    const known = modules.get(path) ?? read(path);
+    modules.set(path, known);
+    return known;
+  };
+
+  const bind = async (
+    part: SegmentPart,
+    segment: Segment,
+    call: Call,
+    program: string,
+    dims: Readonly<Record<string, number>>,
+  ): Promise<Bound> => {
+    /** What a port is bound to, or a value between parts. */
+    const endOf = (name: string): { readonly value: Value; readonly data: Data } => {
+      const input = segment.inputs.findIndex((port) => port.name === name);
+      const output = segment.outputs.findIndex((port) => port.name === name);
+      const outer = input >= 0 ? call.inputs[input] : call.outputs[output];
+      const found =
+        outer === undefined ? { value: segment.between[name]!, dims: job.dims, key: `${call.segment}/${name}` } : find(outer, program);
+      return { value: found.value, data: memory(found, dims) };
+    };
+    const inputs = part.inputs.map(endOf);
     const copies: [Data, Data][] = [];
-    const inputs = segment.inputs.map((port, i) => {
-      const found = find(call.inputs[i]!, program);
-      const data = memory(found, dims);
-      feeds[port.name] = new onnx.Tensor(onnxTypes[found.value.dtype], data as Float32Array, shapeAt(found.value.shape, dims)) as Tensor;
-      return data;
-    });
     let used = 0;
-    for (const [i, port] of segment.outputs.entries()) {
-      const found = find(call.outputs[i]!, program);
-      let data = memory(found, dims);
-      if (inputs.some((input) => overlap(input, data))) {
-        const start = used;
-        used = Math.ceil((used + data.byteLength) / 64) * 64;
-        if (scratch.byteLength < used) scratch = new ArrayBuffer(used);
-        const kept = view(scratch, start, found.value.dtype, data.length);
-        copies.push([kept, data]);
-        data = kept;
-      }
-      fetches[port.name] = new onnx.Tensor(onnxTypes[found.value.dtype], data as Float32Array, shapeAt(found.value.shape, dims)) as Tensor;
+    const outputs = part.outputs.map(endOf).map(({ value, data }) => {
+      if ("wasm" in part || !inputs.some((input) => overlap(input.data, data))) return { value, data };
+      const start = used;
+      used = Math.ceil((used + data.byteLength) / 64) * 64;
+      if (scratch.byteLength < used) scratch = new ArrayBuffer(used);
+      const kept = view(scratch, start, value.dtype, data.length);
+      copies.push([kept, data]);
+      return { value, data: kept };
+    });
+    if ("wasm" in part) {
+      kernels ??= createWasmKernels(threads);
+      const run = kernels.bind({
+        path: part.wasm,
+        bytes: await moduleOf(part.wasm),
+        scratch: part.scratch,
+        sizes: part.sizes.map((size) => sizeAt(size, dims)),
+        inputs: inputs.map(({ data }) => data),
+        outputs: outputs.map(({ data }) => data),
+      });
+      return { run, copies };
     }
-    return { session, feeds, fetches, copies };
+    const session = await sessionOf(part.onnx);
+    const tensors = (names: readonly string[], ends: typeof inputs): Record<string, Tensor> =>
+      Object.fromEntries(
+        names.map((name, i) => {
+          const { value, data } = ends[i]!;
+          return [name, new onnx.Tensor(onnxTypes[value.dtype], data as Float32Array, shapeAt(value.shape, dims)) as Tensor];
+        }),
+      );
+    const [feeds, fetches] = [tensors(part.inputs, inputs), tensors(part.outputs, outputs)];
+    return { run: () => session.run(feeds, fetches), copies };
   };
 
   const calls = (program: string, dims: Readonly<Record<string, number>>): Promise<readonly Bound[]> => {
@@ -137,7 +166,10 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
     if (known) return known;
     const made = (async () => {
       const list: Bound[] = [];
-      for (const call of programOf(program).calls) list.push(await bind(program, call, dims));
+      for (const call of programOf(program).calls) {
+        const segment = job.segments[call.segment]!;
+        for (const part of segment.parts) list.push(await bind(part, segment, call, program, dims));
+      }
       return list;
     })();
     bound.set(key, made);
@@ -164,8 +196,8 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
     },
     run: async (program, dims) => {
       lastDims.set(program, dims);
-      for (const { session, feeds, fetches, copies } of await calls(program, dims)) {
-        await session.run(feeds, fetches);
+      for (const { run, copies } of await calls(program, dims)) {
+        await run();
         for (const [from, to] of copies) to.set(from);
       }
     },
@@ -191,10 +223,11 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
       }
     },
     prepare: async (program) => {
-      await Promise.all([...new Set(programOf(program).calls.map((call) => call.segment))].map(sessionOf));
+      const parts = programOf(program).calls.flatMap((call) => job.segments[call.segment]!.parts);
+      await Promise.all(parts.map((part) => ("wasm" in part ? moduleOf(part.wasm) : sessionOf(part.onnx))));
     },
     bytes: () => {
-      let total = scratch.byteLength + beside.byteLength;
+      let total = scratch.byteLength + beside.byteLength + (kernels?.bytes() ?? 0);
       for (const buffer of arenas.values()) total += buffer.byteLength;
       for (const data of own.values()) total += data.byteLength;
       return total;
@@ -203,6 +236,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
       const open = await Promise.allSettled(sessions.values());
       sessions.clear();
       bound.clear();
+      await kernels?.close();
       for (const session of open) if (session.status === "fulfilled") await session.value.release();
     },
   };

@@ -1,9 +1,9 @@
 // A compiled pipeline opened on the interpreter or on the cpu device, a batch run through one of its programs, and what counts as near.
 
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import type { Session } from "../../runtime/devices/device.ts";
 import { assert } from "../harness.ts";
+import { bundle } from "./bundle.ts";
 import { type Built, type randomBatch, referenceDevice } from "./support.ts";
 
 export type Batch = ReturnType<typeof randomBatch>;
@@ -13,7 +13,8 @@ export const openReference = (built: Built): Promise<Session> =>
 
 export const openCpu = async (built: Built): Promise<Session> => {
   const device = await cpuDevice({ threads: 1 });
-  return device.open(built.job, async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!));
+  const { job, read } = bundle(built);
+  return device.open(job, read);
 };
 
 export const give = async (session: Session, batch: Batch, scale = 1 / batch.n): Promise<void> => {

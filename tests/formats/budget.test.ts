@@ -1,10 +1,9 @@
 // A memory budget is kept by computing activations again and by paging optimizer state, and neither changes a bit of what is trained.
 
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
-import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import { memoryHost as filesInMemory } from "../../runtime/memory-host.ts";
 import { openPaged } from "../../runtime/paged.ts";
-import { type Built, build, drawAll, llamaConfig, randomBatch, referenceDevice } from "../compiler/support.ts";
+import { openCpu, openReference } from "../compiler/sessions.ts";
+import { type Built, build, drawAll, llamaConfig, randomBatch } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 
 const pipeline = (settings: string, budget: string): string => `peft 1
@@ -18,13 +17,8 @@ const config = { ...llamaConfig, hidden_size: 32, intermediate_size: 48, num_hid
 
 /** Parameters after a few steps, as the training loop makes them. */
 const trained = async (built: Built, on: "cpu" | "reference"): Promise<Float32Array> => {
-  const { job, segments } = built;
-  const session =
-    on === "cpu"
-      ? await (await cpuDevice({ threads: 1 })).open(job, async (path) =>
-          emitOnnx(segments.get(path.slice("graphs/".length, -".onnx".length))!),
-        )
-      : await referenceDevice(segments).open(job, async () => new Uint8Array());
+  const { job } = built;
+  const session = on === "cpu" ? await openCpu(built) : await openReference(built);
   const train = job.train[0]!;
   await drawAll(job, (name, data) => session.write(name, data), { nonzero: true });
   const paged = await openPaged(job, train, session, filesInMemory(), "/state");

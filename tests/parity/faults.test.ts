@@ -5,7 +5,6 @@ import { readFileSync } from "node:fs";
 import { compileHost } from "../../cli/compile-host.ts";
 import { std } from "../../cli/embedded/std.ts";
 import { compile } from "../../compiler/compile.ts";
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import type { SegmentGraph } from "../../compiler/graph.ts";
 import { lower } from "../../compiler/lower.ts";
 import type { Op } from "../../compiler/op.ts";
@@ -14,6 +13,7 @@ import { loadParameters, openCheckpoint } from "../../runtime/checkpoint.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import type { Device } from "../../runtime/devices/device.ts";
 import { nodeHost } from "../../runtime/node-host.ts";
+import { bundle } from "../compiler/bundle.ts";
 import { referenceDevice } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 import { apart } from "./opened.ts";
@@ -40,8 +40,9 @@ const off = async (
   const host = { ...plain, std: library };
   const { checked, diagnostics } = await compile({ file, goal: "check" }, host);
   assert.equal(diagnostics, []);
-  const { job, segments } = lower(checked!, host, { report: () => {}, through: [] })!;
-  const session = await device(segments).open(job, async (path) => emitOnnx(segments.get(path.slice("graphs/".length, -".onnx".length))!));
+  const lowered = lower(checked!, host, { report: () => {}, through: [] })!;
+  const { job, read } = bundle(lowered);
+  const session = await device(lowered.segments).open(job, read);
   const checkpoint = await openCheckpoint(nodeHost, `${folder}base`);
   await loadParameters(job, checkpoint, (parameter, values) =>
     job.values[parameter.name] ? session.write(parameter.name, values) : undefined,

@@ -2,7 +2,6 @@
 // what is saved, and what a later command finds again. In a memory file system, on the cpu device.
 
 import { readFileSync } from "node:fs";
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
 import type { Host } from "../../runtime/host.ts";
@@ -10,6 +9,7 @@ import { memoryHost } from "../../runtime/memory-host.ts";
 import { runJob } from "../../runtime/run.ts";
 import type { Job } from "../../spec/job.ts";
 import type { Result } from "../../spec/result.ts";
+import { bundle } from "../compiler/bundle.ts";
 import { type Built, build, llamaConfig } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 
@@ -37,11 +37,12 @@ const freshHost = async (): Promise<Host> => {
 
 type Verb = "train" | "evaluate" | "merge";
 
-const run = async (built: Built, host: Host, verbs: readonly Verb[], choose: (job: Job) => Job = (job) => job): Promise<Result> =>
-  runJob(choose(built.job), {
+const run = async (built: Built, host: Host, verbs: readonly Verb[], choose: (job: Job) => Job = (job) => job): Promise<Result> => {
+  const { job, read } = bundle(built);
+  return runJob(choose(job), {
     host,
     choice: { device: await cpuDevice({ threads: 1 }), why: "a test" },
-    read: async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!),
+    read,
     folder: "/here",
     out: "/here/out",
     verbs: new Set(verbs),
@@ -50,6 +51,7 @@ const run = async (built: Built, host: Host, verbs: readonly Verb[], choose: (jo
     listen: () => {},
     peakMemory: () => 0,
   });
+};
 
 const losses = ({ evaluate }: Result): Record<string, number> =>
   Object.fromEntries(evaluate.map(({ subject, metrics }) => [subject, metrics.loss!]));

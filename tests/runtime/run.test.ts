@@ -2,7 +2,6 @@
 // with, and what is left on the disk when something goes wrong.
 
 import { readFileSync } from "node:fs";
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
 import type { RunEvent } from "../../runtime/events.ts";
@@ -10,6 +9,7 @@ import type { Host } from "../../runtime/host.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import { runJob } from "../../runtime/run.ts";
 import type { Result } from "../../spec/result.ts";
+import { bundle } from "../compiler/bundle.ts";
 import { type Built, build, llamaConfig } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 
@@ -58,12 +58,13 @@ const run = async (
   stopAt?: number,
   verbs: readonly ("train" | "evaluate" | "merge")[] = ["train", "evaluate", "merge"],
 ): Promise<Ran> => {
+  const { job, read } = bundle(built);
   const events: RunEvent[] = [];
   const stop = new AbortController();
-  const result = await runJob(built.job, {
+  const result = await runJob(job, {
     host,
     choice: { device: await cpuDevice({ threads: 1 }), why: "a test" },
-    read: async (path) => emitOnnx(built.segments.get(path.slice("graphs/".length, -".onnx".length))!),
+    read,
     folder: "/work",
     out: "/work/out",
     verbs: new Set(verbs),

@@ -2,12 +2,12 @@
 // nothing is gained, and a run that was stopped in between is the run that was not, bit for bit.
 
 import { readFileSync } from "node:fs";
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import type { Host } from "../../runtime/host.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import { runJob } from "../../runtime/run.ts";
 import type { Result } from "../../spec/result.ts";
+import { bundle } from "../compiler/bundle.ts";
 import { type Built, build, llamaConfig } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 
@@ -45,12 +45,13 @@ const fresh = async (held = lines(5, 40)): Promise<Host> => {
   return host;
 };
 
-const run = async ({ job, segments }: Built, host: Host, stopAt?: number): Promise<Result> => {
+const run = async (built: Built, host: Host, stopAt?: number): Promise<Result> => {
+  const { job, read } = bundle(built);
   const controller = new AbortController();
   return runJob(job, {
     host,
     choice: { device: await cpuDevice({ threads: 1 }), why: "asked for" },
-    read: async (path) => emitOnnx(segments.get(path.slice("graphs/".length, -".onnx".length))!),
+    read,
     folder: "/work",
     out: "/work/out",
     verbs: new Set(["train", "evaluate"]),

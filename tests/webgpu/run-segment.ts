@@ -76,7 +76,8 @@ export const openSegment = async (segment: SegmentGraph, largest: Sizes, options
       s: {
         inputs: segment.inputs.map(port),
         outputs: segment.outputs.map(port),
-        onnx: "",
+        parts: [],
+        between: {},
         wgsl: "s.wgsl",
         kernels: records,
         scratch: scratchValues,

@@ -1,0 +1,18 @@
+// A compiled pipeline as the cpu device takes it: the job with its parts, and how a file of the bundle is read.
+
+import { emitParts } from "../../compiler/emit/parts.ts";
+import type { Lowered } from "../../compiler/lower.ts";
+import type { Job, Segment } from "../../spec/job.ts";
+
+export const bundle = ({ job, segments }: Lowered): { readonly job: Job; readonly read: (path: string) => Promise<Uint8Array> } => {
+  const files = new Map<string, Uint8Array>();
+  const specs: Record<string, Segment> = {};
+  let most = 0;
+  for (const [id, graph] of segments) {
+    const { parts, between, bytes, files: written } = emitParts(graph, id, job.dims);
+    specs[id] = { ...job.segments[id]!, parts, between };
+    most = Math.max(most, bytes);
+    for (const [path, content] of written) files.set(path, content);
+  }
+  return { job: { ...job, segments: specs, arenas: { ...job.arenas, parts: most } }, read: async (path) => files.get(path)! };
+};

@@ -4,7 +4,7 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { AdapterFiles } from "../spec/job.ts";
+import type { AdapterFiles, Fold } from "../spec/job.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type AdapterPlan, hasViews, type InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
@@ -38,7 +38,24 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
       ),
     );
   const config = interop && one && !part ? configOf(interop, adapter, root, context) : undefined;
-  return interop && config ? { library: "peft", config, tensors: tensorsOf(interop, adapter, context) } : own(adapter);
+  const stack = config && adapter.targets.find(({ stack: count }) => count !== undefined);
+  const problem = stack && unfitForStack(interop!, config);
+  if (problem)
+    context.report(
+      diagnostics.stack_stays_here(
+        adapter.at,
+        { adapter: adapter.name, module: stack.path, problem },
+        { help: "leave the stack out, or the setting, to save it as that library does" },
+      ),
+    );
+  return interop && config && !problem ? { library: "peft", config, tensors: tensorsOf(interop, adapter, context) } : own(adapter);
+};
+
+/** Why the other library cannot hold such an adapter of a stack: there it is a parameter, and not a module that is called. */
+const unfitForStack = (interop: Interop, config: Readonly<Record<string, unknown>>): string | undefined => {
+  if (!interop.tensors.every(({ value }) => partsOf(value)?.[0]?.fold)) return "its method is not stored for a stack";
+  const dropout = Object.entries(config).find(([key, value]) => key.includes("dropout") && value !== 0);
+  return dropout && `there is no dropout in front of it there (\`${dropout[0]}: ${String(dropout[1])}\`)`;
 };
 
 const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
@@ -58,8 +75,9 @@ const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
   };
 };
 
-const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: Context): AdapterFiles["tensors"] =>
-  interop.tensors
+const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: Context): AdapterFiles["tensors"] => {
+  const places = wrappedPlaces(targets);
+  return interop.tensors
     .flatMap(({ key, value }) => {
       const [first, ...others] = partsOf(value) ?? [];
       if (!first) {
@@ -89,17 +107,49 @@ const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: 
             parameter: param.name,
             transposed: false,
           }));
-        const place = param.module.checkpoint;
+        const place = places.get(param.module) ?? param.module.checkpoint;
         const name = place === "" ? key : param.shared ? `base_model.${key}` : `base_model.model.${place}.${key}`;
-        if (others.length === 0 && first.sign === 1) return [{ key: name, parameter: param.name, transposed: false }];
+        const fold = param.stack === undefined ? undefined : first.fold;
+        if (others.length === 0 && first.sign === 1)
+          return [{ key: name, parameter: param.name, transposed: false, ...(fold && { fold }) }];
         return [{ key: name, parameter: param.name, transposed: false, joined: { axis, parts: partsIn(param.module) } }];
       });
     })
     .sort((a, b) => (a.key < b.key ? -1 : 1));
+};
 
-/** `a`, `-a` or `concat(a, -b, axis: 0)`: what can be read back as it was written. */
-const partsOf = (value: tree.Expr): { readonly name: string; readonly sign: 1 | -1 }[] | undefined => {
+/**
+ * Where the other library keeps what it adds to parameters that are no modules there: at the module that holds them, each wrapped by the
+ * next, so that all but the last stand under `base_layer`.
+ */
+export const wrappedPlaces = (targets: readonly Instance[]): ReadonlyMap<Instance, string> => {
+  const byHolder = new Map<string, Instance[]>();
+  for (const target of targets)
+    if (target.parameter) {
+      const holder = target.checkpoint.slice(0, target.checkpoint.lastIndexOf("."));
+      byHolder.set(holder, [...(byHolder.get(holder) ?? []), target]);
+    }
+  return new Map(
+    [...byHolder].flatMap(([holder, inside]) =>
+      inside.map((target, i) => [target, `${holder}${".base_layer".repeat(inside.length - 1 - i)}`] as const),
+    ),
+  );
+};
+
+interface Part {
+  readonly name: string;
+  readonly sign: 1 | -1;
+  /** How the tensors of a stack become one of as many axes as each has. */
+  readonly fold?: Fold;
+}
+
+/** `a`, `-a`, `concat(a, -b, axis: 0)`, and of a stack `stacked(a)` or `woven(a)`: what can be read back as it was written. */
+const partsOf = (value: tree.Expr): Part[] | undefined => {
   if (value.kind === "ref") return [{ name: value.name, sign: 1 }];
+  if (value.kind === "call" && value.callee.kind === "ref" && (value.callee.name === "stacked" || value.callee.name === "woven")) {
+    const [only, more] = value.args;
+    return only?.value.kind === "ref" && !more ? [{ name: only.value.name, sign: 1, fold: value.callee.name }] : undefined;
+  }
   if (value.kind === "unary" && value.op === "-" && value.value.kind === "ref") return [{ name: value.value.name, sign: -1 }];
   if (value.kind !== "call" || value.callee.kind !== "ref" || value.callee.name !== "concat") return undefined;
   const parts = value.args.filter((argument) => !argument.name).map((argument) => partsOf(argument.value));
@@ -144,7 +194,9 @@ const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, contex
         return undefined;
   // What goes into the whole model names no module.
   if (adapter.targets.some((target) => target.checkpoint === "")) return config;
-  config.target_modules = names(new Set(adapter.targets), modulesOf(root));
+  const parameters = adapter.targets.filter(({ parameter }) => parameter);
+  config.target_modules = names(new Set(adapter.targets.filter(({ parameter }) => !parameter)), modulesOf(root));
+  if (parameters.length > 0) config.target_parameters = names(new Set(parameters), modulesOf(root));
   if (interop.config.some(({ value }) => value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost"))
     return { ...config, target_modules: last(adapter.targets[0]!) };
   config.fan_in_fan_out = adapter.targets.some((target) => [...target.params.values()].some((param) => param?.transposed));
@@ -162,7 +214,11 @@ const exceptions = (adapter: AdapterPlan, usual: unknown, of: (injection: Inject
   return Object.fromEntries([...byValue].flatMap(([value, targets]) => names(targets, adapter.targets).map((name) => [name, value])));
 };
 
-const last = (module: Instance): string => module.checkpoint.split(".").at(-1)!;
+const last = ({ checkpoint, parameter }: Instance): string =>
+  checkpoint
+    .split(".")
+    .slice(parameter ? -2 : -1)
+    .join(".");
 
 /** The shortest names that select exactly these modules: last parts where no other module ends the same way, else whole names. */
 const names = (targets: ReadonlySet<Instance>, among: Iterable<Instance>): string[] => {

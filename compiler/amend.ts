@@ -18,6 +18,8 @@ export interface AdapterParam {
   /** "menu:layers.0.attn.q.a"; "menu:a" when all targets share it. */
   readonly name: string;
   readonly shape: readonly Dim[];
+  /** How many modules of a stack have theirs in it, along its first axis. */
+  readonly stack?: Dim;
   readonly dtype: DType;
   readonly trained: boolean;
   /** Drawn, copied from the base, stacked in a bank, given, or computed by the init graph. */
@@ -216,13 +218,21 @@ const declared = (
       label: "whole numbers are not trained",
       help: "write `frozen param`",
     });
+  const own = evaluateShape(member.shape, scope, inner);
+  const stack = member.modifiers.includes("shared") ? undefined : module.stack;
+  const copies = typeof stack === "number" ? stack : 1;
+  if (stack !== undefined && member.draw && evaluateDraw(member.draw, scope, { ...inner, report: () => {} }).distribution === "distinct")
+    reportThrough(context, member.draw.at, (at, details) =>
+      diagnostics.cannot_stack(at, { problem: "`distinct` draws the positions of one module" }, details),
+    );
   return {
     name,
-    shape: evaluateShape(member.shape, scope, inner),
+    shape: stack === undefined ? own : [stack, ...own],
+    ...(stack !== undefined && { stack }),
     dtype: whole ? "i32" : "f32",
     trained: !member.modifiers.includes("frozen"),
     source: member.value
-      ? (listed(member.value, scope, inner) ?? { init: member.value })
+      ? (listed(member.value, scope, inner, copies) ?? { init: member.value })
       : member.draw
         ? evaluateDraw(member.draw, scope, { ...inner, through: context.through })
         : { distribution: "zeros", args: [] },
@@ -233,13 +243,13 @@ const declared = (
 };
 
 /** First values that are written down: a list of numbers, by the name of a setting. */
-const listed = (value: tree.Expr, scope: Scope, context: Context): { readonly values: readonly number[] } | undefined => {
+const listed = (value: tree.Expr, scope: Scope, context: Context, copies: number): { readonly values: readonly number[] } | undefined => {
   const found =
     value.kind === "list" ? evaluate(value, scope, context) : value.kind === "ref" ? scope.find(value.name, value.at) : undefined;
   if (found?.kind === "open" && found.type === "list") return { values: [] };
   if (found?.kind !== "list") return undefined;
   const numbers = found.items.flatMap((item) => (item.kind === "number" ? [item.value] : []));
-  return numbers.length === found.items.length ? { values: numbers } : undefined;
+  return numbers.length === found.items.length ? { values: Array.from({ length: copies }, () => numbers).flat() } : undefined;
 };
 
 /** Sizes of a shared parameter: `max(in)`, `min(in)` and `sum(in)` range over the targets; a size by itself must be the same in all. */
@@ -333,6 +343,7 @@ export const take = (applied: Applied, { param, module }: Target & { kind: "para
   const taken: AdapterParam = {
     name: `${applied.adapter}:${param.path}`,
     shape: param.shape,
+    ...(param.stack !== undefined && { stack: param.stack }),
     dtype: "f32",
     trained: true,
     source: { copyOf: param.path },

@@ -1,9 +1,11 @@
-// x·E where every row of the batch has an E of its own: [b, t, n] · [b, n, m]. Sums are always taken apart, because a weight that is
+// x·E where every row of the batch, or every module of a stack, has an E of its own: [b, t, n] · [b, n, m], or [t, n] · [b, n, m] where
+// all of them meet the same x. Sums are always taken apart, because a weight that is
 // the same for all rows is then read once instead of once per row, and a chain is multiplied from x on when that is cheaper
 // than forming its product for each row: `x·(W + s·B·A)ᵀ` becomes `x·Wᵀ + s·(x·Aᵀ)·Bᵀ` with A and B one per row.
 
-import { at, product } from "./dims.ts";
+import { at } from "./dims.ts";
 import type { Graph, Node } from "./graph.ts";
+import { axisOf } from "./ops/shape.ts";
 
 export interface RowsOptions {
   readonly sizes: Readonly<Record<string, number>>;
@@ -19,9 +21,8 @@ export const isRowwise = (node: Node): boolean => {
   return (
     node.op === "matmul" &&
     node.attrs.transpose_a !== true &&
-    x!.type.shape.length === 3 &&
     weight!.type.shape.length === 3 &&
-    x!.type.shape[0] === weight!.type.shape[0]
+    (x!.type.shape.length === 2 || (x!.type.shape.length === 3 && x!.type.shape[0] === weight!.type.shape[0]))
   );
 };
 
@@ -45,6 +46,9 @@ const spread = (graph: Graph, x: Node, weight: Node, transposed: boolean, option
     const [first, second] = transposed ? [b!, a!] : [a!, b!];
     if (thin(x, first, second, transposed, options.sizes)) return again(again(x, first), second);
   }
+  // A product with a part of a fused weight is that part of the product with the whole, which other parts share.
+  if (weight.op === "slice" && axisOf(weight.attrs.axis ?? -1, 3) === (transposed ? 1 : 2))
+    return graph.add("slice", [again(x, a!)], { ...weight.attrs, axis: 2 }, weight.origin);
   return graph.add("matmul", [x, weight], { transpose_b: transposed }, weight.origin);
 };
 
@@ -56,7 +60,7 @@ const isScalar = (node: Node): boolean => node.type.shape.length === 0;
 /** Whether (x·P)·Q costs less than x·(P·Q), for each row. */
 const thin = (x: Node, p: Node, q: Node, transposed: boolean, sizes: Readonly<Record<string, number>>): boolean => {
   const last = (node: Node, axis: -1 | -2): number => at(node.type.shape.at(axis)!, sizes);
-  const [t, n] = [at(product(x.type.shape.slice(1, -1)), sizes), last(x, -1)];
+  const [t, n] = [last(x, -2), last(x, -1)];
   const [r, m] = transposed ? [last(p, -2), last(q, -2)] : [last(p, -1), last(q, -1)];
   return t * n * r + t * r * m <= n * r * m + t * n * m;
 };

@@ -66,6 +66,8 @@ const within = (param: AdapterParam): string => param.name.slice(param.name.inde
 const differs = (first: AdapterPlan, other: AdapterPlan): string | undefined => {
   if (first.made || other.made) return `\`${first.made ? first.name : other.name}\` is made of adapters`;
   if (first.under !== other.under) return "they stand on different models";
+  const stacked = first.params.find(({ stack }) => stack !== undefined);
+  if (stacked) return `\`${within(stacked)}\` belongs to a stack of modules, which a bank cannot hold`;
   const listed = ({ params }: AdapterPlan): string =>
     params.map((param) => `${within(param)} ${param.shape.join()} ${param.trained}`).join("\n");
   if (listed(first) !== listed(other)) {

@@ -4,6 +4,7 @@ import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { bindArguments } from "./arguments.ts";
+import type { Dim } from "./dims.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost, StoredTensor } from "./host.ts";
 import { type Instance, instantiate, parametersOf } from "./instantiate.ts";
@@ -278,6 +279,15 @@ const misfit = (key: tree.ConfigKey, value: Value, sizes: ReadonlyMap<string, Va
   }
 };
 
+/** What is wrong with one stored tensor: a line, or none. */
+const misplaced = (name: string, wanted: readonly Dim[], tensors: ReadonlyMap<string, StoredTensor>): string[] => {
+  const found = tensors.get(name);
+  const near = found ? undefined : nearest(name, tensors.keys());
+  if (!found) return [`${name}: missing${near ? ` (there is ${near})` : ""}`];
+  if (found.shape.join() === wanted.join()) return [];
+  return [`${name}: config.json says [${wanted.join(", ")}], the file has [${found.shape.join(", ")}]`];
+};
+
 /** Every parameter is there with its shape; what the checkpoint has beyond that is said. */
 const checkHeader = (
   root: Instance,
@@ -293,6 +303,15 @@ const checkHeader = (
   const packed = packedReader(tensors, library, context, at);
   const used = new Set<string>();
   for (const param of parametersOf(root)) {
+    if (param.parts) {
+      const { names, shape } = param.parts;
+      for (const name of names) used.add(name);
+      problems.push(...names.flatMap((name) => misplaced(name, shape, tensors)));
+      const [dtype, another] = new Set(names.map((name) => tensors.get(name)?.dtype));
+      if (another) problems.push(`${names[0]} and the other parts of ${param.tensor} are of different dtypes`);
+      else if (dtype) param.stored = dtype;
+      continue;
+    }
     const found = tensors.get(param.tensor);
     const wanted = param.transposed ? [...param.shape].reverse() : param.shape;
     used.add(param.tensor);
@@ -302,8 +321,7 @@ const checkHeader = (
         param.fresh = true;
         continue;
       }
-      const near = nearest(param.tensor, tensors.keys());
-      problems.push(`${param.tensor}: missing${near ? ` (there is ${near})` : ""}`);
+      problems.push(...misplaced(param.tensor, wanted, tensors));
       continue;
     }
     const inPieces = found.raw === "U8" || found.raw === "I8" ? packed(param) : undefined;
@@ -313,8 +331,7 @@ const checkHeader = (
         problems.push(`${param.tensor}: the file holds it as ${inPieces.format.label}, \`store\` asks for ${param.format.label}`);
       param.format = inPieces.format;
       param.packed = true;
-    } else if (found.shape.join() !== wanted.join())
-      problems.push(`${param.tensor}: config.json says [${wanted.join(", ")}], the file has [${found.shape.join(", ")}]`);
+    } else if (found.shape.join() !== wanted.join()) problems.push(...misplaced(param.tensor, wanted, tensors));
     else param.stored = found.dtype;
   }
   if (problems.length > 0) {

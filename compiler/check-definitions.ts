@@ -66,7 +66,7 @@ const symbolic = (definition: tree.ModuleDef | tree.InterfaceDef, context: Check
   build(
     definition,
     symbols(definition.parameters, context.known),
-    { path: definition.name.text, checkpoint: "", transposed: false },
+    { path: definition.name.text, checkpoint: "", stored: [""], transposed: false },
     context.library,
     context,
   );

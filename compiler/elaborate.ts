@@ -6,7 +6,9 @@
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
+import { branch, merged } from "./branches.ts";
 import { checkShape } from "./check-shapes.ts";
+import { declaredInputs, shapedType } from "./declared-inputs.ts";
 import { differentiate } from "./differentiate.ts";
 import { add } from "./dims.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
@@ -14,18 +16,18 @@ import { apply, type Context, evaluate, reportThrough } from "./expressions.ts";
 import { firstValues } from "./first-values.ts";
 import { decoded } from "./format.ts";
 import { createGraph, type Dim, type Node, type TensorType } from "./graph.ts";
-import { type Instance, modulesOf } from "./instantiate.ts";
+import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
 import { checkPoint, pointsOf } from "./interfaces.ts";
 import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { recall, withMemory } from "./memory.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "./method-scope.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
-import { substitute } from "./segments.ts";
 import { perToken, sequenceRecord } from "./sequence.ts";
+import { forAll, routed, type Stacking } from "./stacked.ts";
 import { stacked } from "./stacked-changes.ts";
 import type { Stage, StageInput } from "./stage.ts";
 import { tiedAmendments } from "./ties.ts";
-import { asDim, describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
+import { describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { type Extent, shiftOf } from "./virtual.ts";
 import { weightedChange } from "./weighted-change.ts";
 
@@ -120,41 +122,45 @@ export const elaborate = (
     special: (name, call, scope) => specials.get(name)?.(call, scope, contextFor(through, name !== "merged"), gated),
   });
 
-  // branch(D, g): D itself, with a gate on the way in. See associate.ts for what becomes of it.
-  const branch = (call: tree.Call, scope: Scope, inner: Context, gated: boolean): Value => {
-    const [first, second, more] = call.args.map((argument) => evaluate(argument.value, scope, inner));
-    if (first?.kind === "unknown" || second?.kind === "unknown") return unknown;
-    if (first?.kind !== "tensor" || second?.kind !== "op" || more)
-      return reportThrough(inner, call.at, (at, details) => diagnostics.bad_branch(at, details), {
-        help: "write `branch(delta, dropout(p: …))`: a tensor, and an op that still waits for its tensor",
-      });
-    if (!choice.training || !gated || second.attrs.p === 0) return first;
-    const { graph } = current();
-    const sites = graph.nodes.filter((node) => node.op === "branch").length;
-    return tensorOf(graph.add("branch", [use(first)], { ...second.attrs, gate: second.op.name, site: sites }, [...inner.through, call.at]));
-  };
-
-  // merged(v): what v is once nothing is gated. A `let` that was unfolded with its gates is taken without them.
-  const merged = (call: tree.Call, scope: Scope, inner: Context): Value => {
-    const [argument, more] = call.args;
-    if (!argument || more)
-      return reportThrough(inner, call.at, (at, details) =>
-        diagnostics.wrong_argument_count(at, { module: "merged", wanted: 1, given: call.args.length }, details),
-      );
-    const value = evaluate(argument.value, scope, inner);
-    if (value.kind !== "tensor") return value;
-    const ungated = (one: Node, inputs: readonly Node[]): Node | undefined => (one.op === "branch" ? inputs[0] : undefined);
-    return tensorOf(substitute(current().graph, [use(value)], new Map(), ungated)![0]!);
-  };
-
   /** Calls that are no ops: what they do depends on the model around them. */
   const specials = new Map<string, (call: tree.Call, scope: Scope, inner: Context, gated: boolean) => Value | undefined>([
-    ["branch", (...call) => branch(...call)],
-    ["merged", (call, scope, inner) => merged(call, scope, inner)],
+    ["branch", (call, scope, inner, gated) => branch(call, scope, inner, stages, use, choice.training && gated)],
+    ["merged", (call, scope, inner) => merged(call, scope, inner, use)],
     ["prepend", (call, scope, inner) => prepend(call, scope, inner)],
     ["attention", withMemory],
     ["recall", recall],
+    [
+      "routed",
+      (call, scope, inner) =>
+        routed(call, scope, inner, stacking(inner.through), (one, x) => inStack(() => callModule(one, [x], call.at, inner.through))),
+    ],
   ]);
+
+  /** Whether one module of a stack is being unfolded: its parameters are then its own, without the axis of the stack. */
+  let single = false;
+  const inStack = <T>(unfold: () => T): T => {
+    const before = single;
+    single = true;
+    try {
+      return unfold();
+    } finally {
+      single = before;
+    }
+  };
+  const stacking = (through: Context["through"]): Stacking => ({ report, stages, addInput, use, through, local, isMerged });
+  const isMerged = (param: ParamSpec): boolean =>
+    typeof goal === "object" && "param" in goal && goal.module.params.get(goal.param) === param;
+  /** What is computed at a module that may stand for a stack: nodes of the open stage, with the stack's axis in front. */
+  const atModule = (
+    module: Instance,
+    through: Context["through"],
+    compute: () => readonly TensorValue[] | undefined,
+  ): readonly Node[] | undefined =>
+    module.stack === undefined
+      ? compute()?.map((value) => use(value))
+      : forAll(stacking(through), module.stack, module.definition.at, [], () => inStack(compute));
+  const ownShape = ({ shape, stack }: { readonly shape: readonly Dim[]; readonly stack?: Dim }): readonly Dim[] =>
+    single && stack !== undefined ? shape.slice(1) : shape;
 
   // By path, since amended copies of an instance are other objects.
   const parents = new Map<string, Instance>();
@@ -231,7 +237,7 @@ export const elaborate = (
     const above = /\.\d+$/.test(current().name) && local(path) === path;
     // What all targets share keeps one name wherever it is read.
     const port = portOf(switchedOn, adapter, param.shared ? `*.${path}` : above ? `/${path}` : local(path));
-    const shape = adapter === oneRow ? param.shape.slice(1) : param.shape;
+    const shape = adapter === oneRow ? param.shape.slice(1) : ownShape(param);
     return tensorOf(addInput(port, { dtype: param.dtype, shape }, { kind: "adapter", param: held(choice, param) }));
   };
 
@@ -263,21 +269,21 @@ export const elaborate = (
     if (!param) return none;
     if (param.view) return viewed(instance, name, param.view.expr);
     const own = param.tiedTo ?? param;
-    // Merging reads the whole tensor back first: it goes through one at a time.
-    if (own.format && !(typeof goal === "object" && "param" in goal && goal.module.params.get(goal.param) === param))
+    // Merging reads the whole tensor back first: it goes through one at a time. A stack is read back where it is lifted.
+    if (own.format && !(single && own.stack !== undefined) && !isMerged(param))
       return tensorOf(
         decoded(current().graph, own.format, own.shape.map(Number), (piece, type) =>
           addInput(`${local(own.path)}${piece}`, type, { kind: "param", param: own, piece }),
         ),
       );
-    return tensorOf(addInput(local(own.path), { dtype: "f32", shape: own.shape }, { kind: "param", param: own }));
+    return tensorOf(addInput(local(own.path), { dtype: "f32", shape: ownShape(own) }, { kind: "param", param: own }));
   };
 
   /** A part of another parameter, as that one's amendments leave it; the expression is read where the child is declared. */
   const viewed = (instance: Instance, name: string, expr: tree.Expr): Value => {
     const parent = parents.get(instance.path)!;
     const value = evaluate(expr, forwardScope(parent, new Map()), contextFor(context.through));
-    const wanted = instance.params.get(name)!.shape;
+    const wanted = ownShape(instance.params.get(name)!);
     if (value.kind !== "tensor" || use(value).type.shape.join() === wanted.join()) return value;
     return reportThrough(contextFor(context.through), expr.at, (at, details) =>
       diagnostics.shapes_do_not_fit(
@@ -355,6 +361,13 @@ export const elaborate = (
     }
     const forward = instance.definition.members.find((member) => member.kind === "forward");
     const inner = contextFor(through);
+    if (instance.stack !== undefined && !single)
+      return reportThrough(
+        inner,
+        at,
+        (place, details) => diagnostics.cannot_stack(place, { problem: "its modules are called together" }, details),
+        { help: "write `routed(experts, x, gates)`, with a gate for each of them" },
+      );
     if (forward?.kind !== "forward")
       return reportThrough(inner, at, (place, details) =>
         diagnostics.no_forward(place, { module: instance.definition.name.text }, details),
@@ -430,12 +443,21 @@ export const elaborate = (
   };
 
   /** Every point of an interface as a tensor of its declared shape, and what the active methods make of it. */
+  const mergedParam = (module: Instance, name: string): Value => {
+    const [node] =
+      atModule(module, context.through, () => {
+        const value = withParts(module, name, paramOf(module, name)!);
+        return value.kind === "tensor" ? [value] : undefined;
+      }) ?? [];
+    return node ? tensorOf(node) : unknown;
+  };
+
   const callPoints = (instance: Instance): Value => {
     const frame = noFrame();
     const sizes = scopeOf(instance.sizes);
     const points = [...pointsOf(instance.definition)].map(([name, shape]): [string, Value] => [
       name,
-      shape ? tensorOf(addInput(name, shapedType(shape, sizes), { kind: "batch", name })) : unknown,
+      shape ? tensorOf(addInput(name, shapedType(shape, sizes, contextFor(context.through)), { kind: "batch", name })) : unknown,
     ]);
     // A method may read any point when it rebinds one: whether it is known by then follows from the module.
     for (const [name, value] of points) frame.locals.set(name, value);
@@ -444,35 +466,18 @@ export const elaborate = (
     return unknown;
   };
 
-  const shapedType = (shape: readonly tree.Expr[], sizes: Scope): TensorType => ({
-    dtype: "f32",
-    shape: shape.flatMap((expr): Dim[] =>
-      expr.kind === "ellipsis" ? ["b", "t"] : [asDim(evaluate(expr, sizes, contextFor(context.through))) ?? 1],
-    ),
-  });
-
-  /** A tensor per declared shape, `..` as [b, t]; what declares none stays unknown, and what depends on it unchecked. */
-  const declaredInputs = (instance: Instance): Value[] => {
-    const forward = instance.definition.members.find((member) => member.kind === "forward");
-    if (forward?.kind !== "forward") return [];
-    return forward.inputs.map(({ name, type, shape }): Value => {
-      if (!shape) return unknown;
-      const shaped = { ...shapedType(shape, scopeOf(instance.sizes)), dtype: type ? "i32" : "f32" } as const;
-      return tensorOf(addInput(name.text, shaped, { kind: "batch", name: name.text }));
-    });
-  };
-
   open(
     goal === "forward" ? "before" : "module" in goal ? goal.module.path : "initOf" in goal ? goal.initOf.module.path : goal.forwardOf.path,
   );
   if (typeof goal === "object" && "initOf" in goal) {
     const { at, module } = goal.initOf;
     const inner = contextFor(at ? [at] : context.through, false);
-    firstValues(goal.initOf, methodScope(tools, module, goal.initOf, noFrame()), inner, initial, tensorOf);
-    const results = new Map([...initial].map(([name, value]) => [name, use(value)]));
-    return failed || results.size === 0
-      ? undefined
-      : { stages, result: [...results.values()][0]!, results, extent: { virtual: 0, ahead: 0 } };
+    const nodes = atModule(module, inner.through, () => {
+      firstValues(goal.initOf, methodScope(tools, module, goal.initOf, noFrame()), inner, initial, tensorOf);
+      return [...initial.values()];
+    });
+    const results = new Map([...initial.keys()].flatMap((name, i) => (nodes?.[i] ? [[name, nodes[i]] as const] : [])));
+    return failed || !nodes?.[0] ? undefined : { stages, result: nodes[0], results, extent: { virtual: 0, ahead: 0 } };
   }
   const result =
     goal === "forward"
@@ -480,8 +485,13 @@ export const elaborate = (
       : "forwardOf" in goal
         ? goal.forwardOf.definition.kind === "interface"
           ? callPoints(goal.forwardOf)
-          : callModule(goal.forwardOf, declaredInputs(goal.forwardOf), goal.forwardOf.definition.at, context.through)
-        : withParts(goal.module, goal.param, paramOf(goal.module, goal.param)!);
+          : callModule(
+              goal.forwardOf,
+              declaredInputs(goal.forwardOf, batch, contextFor(context.through)),
+              goal.forwardOf.definition.at,
+              context.through,
+            )
+        : mergedParam(goal.module, goal.param);
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result), extent: { virtual: Number(virtual), ahead } };
 };

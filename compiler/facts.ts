@@ -1,5 +1,6 @@
 // What an adapter's file weighs, from the names and shapes it will hold.
 
+import { foldedShape } from "../spec/folded.ts";
 import type { AdapterFiles } from "../spec/job.ts";
 import { factTable } from "./fact-table.ts";
 
@@ -8,13 +9,14 @@ export const knownFacts = Object.keys(factTable);
 
 /** The shape a tensor has in the file. */
 export const storedShape = (
-  { parameter, transposed, joined }: AdapterFiles["tensors"][number],
+  { parameter, transposed, joined, fold }: AdapterFiles["tensors"][number],
   shapes: ReadonlyMap<string, readonly number[]>,
 ): readonly number[] => {
   const one = shapes.get(parameter)!;
   const shape = joined
     ? one.map((dim, axis) => (axis === joined.axis ? joined.parts.reduce((sum, part) => sum + shapes.get(part.parameter)![axis]!, 0) : dim))
     : one;
+  if (fold) return foldedShape(shape, fold);
   return transposed ? [...shape].reverse() : shape;
 };
 

@@ -35,7 +35,8 @@ export const firstValues = (
 };
 
 /** A first value in its parameter's shape: equal, or one number for all. */
-const widened = (graph: Graph, node: Node, { shape, dtype }: AdapterParam): Node | undefined => {
+const widened = (graph: Graph, node: Node, { shape: whole, dtype, stack }: AdapterParam): Node | undefined => {
+  const shape = stack === undefined ? whole : whole.slice(1);
   if (node.type.dtype !== dtype) return undefined;
   if (node.type.shape.join() === shape.join()) return node;
   return node.type.shape.length === 0 ? graph.add("broadcast", [node], { shape }) : undefined;

@@ -23,8 +23,12 @@ export interface ParamSpec {
   readonly path: string;
   readonly shape: readonly Dim[];
   readonly draw: Draw;
-  /** Tensor name in the checkpoint. */
+  /** How many alike modules have their parameter in this one, along its first axis: one per expert. */
+  readonly stack?: Dim;
+  /** Tensor name in the checkpoint; of one that lies there in parts, what the running model calls it. */
   readonly tensor: string;
+  /** The equal tensors that it lies in, one after the other in row-major order, where they are several. */
+  readonly parts?: { readonly names: readonly string[]; readonly shape: readonly Dim[] };
   readonly transposed: boolean;
   /** Set when the value is another parameter's: the tied weight of a head. */
   readonly tiedTo?: ParamSpec;
@@ -46,7 +50,12 @@ export interface Instance {
   readonly path: string;
   readonly definition: tree.ModuleDef | tree.ArchitectureDef | tree.InterfaceDef;
   readonly sizes: ReadonlyMap<string, Value>;
+  /** Its name in the running model: the checkpoint's, unless the text says otherwise. */
   readonly checkpoint: string;
+  /** Whether that is the name of a parameter, with no module of its own there. */
+  readonly parameter: boolean;
+  /** How many alike modules it stands for. */
+  readonly stack?: Dim;
   /** undefined: an optional parameter that is absent. */
   readonly params: ReadonlyMap<string, ParamSpec | undefined>;
   readonly children: ReadonlyMap<string, Instance | readonly Instance[]>;
@@ -56,9 +65,14 @@ export interface Instance {
   readonly amendments: Amendment[];
 }
 
-interface Place {
+export interface Place {
   readonly path: string;
+  /** In the running model. */
   readonly checkpoint: string;
+  /** In the file: several where parameters lie in parts; `{index}` stands for the place in a stack. */
+  readonly stored: readonly string[];
+  readonly parameter?: boolean;
+  readonly stack?: { readonly count: Dim; readonly index: string };
   readonly transposed: boolean;
   /** Definitions that are being unfolded, outermost first: none may come again. */
   readonly within?: readonly (tree.ModuleDef | tree.ArchitectureDef | tree.InterfaceDef)[];
@@ -71,7 +85,7 @@ export const instantiate = (
   library: Library,
   context: Context,
 ): Instance => {
-  const root: Place = { path: "", checkpoint: "", transposed: false };
+  const root: Place = { path: "", checkpoint: "", stored: [""], transposed: false };
   return build(architecture, config, root, library, context);
 };
 
@@ -104,7 +118,17 @@ export const build = (
       if (child) children.set(member.name.text, child);
     }
   }
-  const instance = { path: place.path, definition, sizes, checkpoint: place.checkpoint, params, children, amendments: [] };
+  const instance = {
+    path: place.path,
+    definition,
+    sizes,
+    checkpoint: place.checkpoint,
+    parameter: place.parameter === true,
+    ...(place.stack && { stack: place.stack.count }),
+    params,
+    children,
+    amendments: [],
+  };
   return { ...instance, faces: readFaces((definition.kind !== "interface" && definition.is) || [], instance, library, context) };
 };
 
@@ -126,13 +150,36 @@ const buildParam = (
   const present = sizes.get(name);
   const given = present?.kind === "open" ? asked({ key: present.name }, present.name, context) : present?.kind === "bool" && present.value;
   if (member.optional && !given) return undefined;
+  const own = evaluateShape(member.shape, scope, context);
+  const { stack } = place;
+  const where = storedUnder(place, name, own);
+  if ((where.parts ?? stack) && place.transposed)
+    reportThrough(context, member.at, (at, details) =>
+      diagnostics.cannot_stack(at, { problem: "it is stored transposed, and in parts or in a stack" }, details),
+    );
   return {
     path: join(place.path, name),
-    shape: evaluateShape(member.shape, scope, context),
+    shape: stack ? [stack.count, ...own] : own,
+    ...(stack && { stack: stack.count }),
     draw: member.draw ? evaluateDraw(member.draw, scope, context) : { distribution: "zeros", args: [] },
-    tensor: join(place.checkpoint, name),
+    ...where,
     transposed: place.transposed && member.shape.length === 2,
   };
+};
+
+/** Where a parameter lies: one tensor, or parts in the order they follow each other. */
+const storedUnder = (
+  { checkpoint, stored, parameter, stack }: Place,
+  name: string,
+  own: readonly Dim[],
+): Pick<ParamSpec, "tensor" | "parts"> => {
+  const mark = stack && `{${stack.index}}`;
+  const apart = mark !== undefined && stored.some((one) => one.includes(mark));
+  if (!apart && stored.length === 1) return { tensor: join(stored[0]!, name) };
+  const count = apart && typeof stack!.count === "number" ? stack!.count : 1;
+  const names = Array.from({ length: count }, (_, i) => stored.map((one) => join(mark ? one.replaceAll(mark, String(i)) : one, name)));
+  const shape = own.map((dim, axis) => (axis === 0 && typeof dim === "number" ? dim / stored.length : dim));
+  return { tensor: parameter ? checkpoint : join(checkpoint, name), parts: { names: names.flat(), shape } };
 };
 
 /** Sizes of a declared shape; 1 where one could not be computed, which was reported. */
@@ -215,19 +262,34 @@ const buildChild = (
       indexed,
       context,
     );
-    const own = (member.checkpoint?.text ?? member.name.text).replaceAll(/\{\w+\}/g, String(index ?? ""));
-    const path = join(place.path, member.name.text, index === undefined ? "" : String(index));
-    const instance = build(
-      definition,
-      sizes,
-      { path, checkpoint: join(place.checkpoint, own), transposed: member.transposed, within },
-      library,
-      context,
+    const names = (member.checkpoint ?? [member.name]).map(({ text }) =>
+      index === undefined ? text : text.replaceAll(`{${member.repeat!.index.text}}`, String(index)),
     );
-    return tie(member, instance, indexed, siblings, context);
+    const own: Place = {
+      path: join(place.path, member.name.text, index === undefined ? "" : String(index)),
+      checkpoint: join(place.checkpoint, runningName(member, names)),
+      stored: place.stored.flatMap((outer) => names.map((name) => join(outer, name))),
+      transposed: member.transposed,
+      within,
+      ...(member.named?.kind === "parameter" && { parameter: true }),
+      ...(stack ? { stack } : place.stack && { stack: place.stack }),
+    };
+    return tie(member, build(definition, sizes, own, library, context), indexed, siblings, context);
   };
+  let stack: Place["stack"];
   if (!member.repeat) return one();
   const count = evaluate(member.repeat.count, scope, context);
+  if (member.repeat.stacked) {
+    if (place.stack) {
+      reportThrough(context, member.at, (at, details) => diagnostics.cannot_stack(at, { problem: "it is in a stack already" }, details));
+      return undefined;
+    }
+    const dim = asDim(count);
+    if (dim !== undefined && (typeof dim !== "number" || dim > 0)) {
+      stack = { count: dim, index: member.repeat.index.text };
+      return one();
+    }
+  }
   if (count.kind === "number" && count.value > mostRepeats) {
     reportThrough(context, member.repeat.count.at, (at, details) =>
       diagnostics.too_many_repeats(at, { count: count.value, limit: mostRepeats }, details),
@@ -241,6 +303,10 @@ const buildChild = (
     reportThrough(context, member.repeat.count.at, (at, details) => diagnostics.bad_size(at, { found: describe(count) }, details));
   return undefined;
 };
+
+/** What the running model calls a child: a stack is one module there, without the index. */
+const runningName = ({ named, repeat }: tree.ChildMember, stored: readonly string[]): string =>
+  named?.text ?? (repeat?.stacked ? stored[0]!.replace(`.{${repeat.index.text}}`, "") : stored[0]!);
 
 /** `tied weight = embed.weight when cond`: the parameter is the sibling's. Any other expression is a view of the one it reads. */
 const tie = (

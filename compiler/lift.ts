@@ -5,7 +5,7 @@
 
 import { product } from "./dims.ts";
 import type { Dim, Graph, Node } from "./graph.ts";
-import { reachable } from "./graph.ts";
+import { createGraph, reachable } from "./graph.ts";
 import { ops } from "./ops/index.ts";
 
 export interface Lifted {
@@ -48,6 +48,16 @@ export const liftLast = ({ graph, node, inputs }: LiftContext): Node | undefined
         node.origin,
       );
 
+/** A composed op is lifted as what it is made of. */
+const liftExpanded = (graph: Graph, node: Node, inputs: readonly Lifted[], rows: Dim): Lifted | undefined => {
+  const expand = ops.get(node.op)?.expand;
+  if (!expand) return undefined;
+  const scratch = createGraph();
+  const own = node.inputs.map((input, i) => scratch.input(`x${i}`, input.type));
+  const lifted = lift(graph, expand(scratch, own, node), new Map(own.map((input, i) => [input, inputs[i]!])), rows);
+  return "stuck" in lifted ? undefined : lifted;
+};
+
 /** Lifts `root`. `ends` stand for its inputs, in `graph`. A node that cannot be lifted is given back instead. */
 export const lift = (graph: Graph, root: Node, ends: ReadonlyMap<Node, Lifted>, rows: Dim): Lifted | { readonly stuck: Node } => {
   const done = new Map<Node, Lifted>(ends);
@@ -65,10 +75,10 @@ export const lift = (graph: Graph, root: Node, ends: ReadonlyMap<Node, Lifted>, 
       done.set(node, { node: same, lifted: false });
       continue;
     }
-    const how = ops.get(node.op)?.lift;
-    const lifted = how?.({ graph, node, inputs, rows });
+    const own = ops.get(node.op)?.lift?.({ graph, node, inputs, rows });
+    const lifted = own ? { node: own, lifted: true } : liftExpanded(graph, node, inputs, rows);
     if (!lifted) return { stuck: node };
-    done.set(node, { node: lifted, lifted: true });
+    done.set(node, lifted);
   }
   return done.get(root)!;
 };

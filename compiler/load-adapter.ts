@@ -4,7 +4,7 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import { adapterFiles } from "./adapter-files.ts";
+import { adapterFiles, wrappedPlaces } from "./adapter-files.ts";
 import { type Applied, amend, take } from "./amend.ts";
 import { bindArguments, typed } from "./arguments.ts";
 import { product } from "./dims.ts";
@@ -83,9 +83,9 @@ export const planLoaded = (
   const found = "format" in folder.config ? ownMethods(folder.config, library) : methodFor(folder.config, library);
   if ("problem" in found) return wrong(found.problem, found.help);
 
-  const checkpoints = new Map(
-    [...modulesOf(model.root)].filter(({ checkpoint }) => checkpoint !== "").map((module) => [module.checkpoint, module]),
-  );
+  const named = [...modulesOf(model.root)].filter(({ checkpoint }) => checkpoint !== "");
+  const wrapped = wrappedPlaces(named.filter((module) => module.parameter && isNamed(folder.config.target_parameters, module.checkpoint)));
+  const checkpoints = new Map(named.map((module) => [wrapped.get(module) ?? module.checkpoint, module]));
   const strangers: string[] = [];
   const places = new Set<Instance>();
   const suffixes = suffixesOf(found);
@@ -134,6 +134,10 @@ export const planLoaded = (
     return wrong("none of its tensors belongs to a place of the base", "check that it was made for this base");
   return fits(plan, folder, model.root, call, context) ? plan : undefined;
 };
+
+/** Whether a list of names holds a parameter's, whole or its end, as the other library looks them up. */
+const isNamed = (names: unknown, checkpoint: string): boolean =>
+  Array.isArray(names) && names.some((name) => checkpoint === name || checkpoint.endsWith(`.${String(name)}`));
 
 /** Settings that the folder does not say are the method's own. */
 const withDefaults = ({ method, settings }: Line, context: Context): ReadonlyMap<string, Value> => {

@@ -364,13 +364,12 @@ export const lower = (
           trained: false,
           source:
             base.weights === "checkpoint" && !param.fresh
-              ? { kind: "checkpoint", tensor: param.tensor, transposed: param.transposed, ...(param.packed && { packed: true }) }
+              ? { kind: "checkpoint", ...storedAs(param), ...(param.packed && { packed: true }) }
               : {
                   kind: "draw",
                   distribution: param.draw.distribution,
                   args: param.draw.args,
-                  tensor: param.tensor,
-                  transposed: param.transposed,
+                  ...storedAs(param),
                 },
         }),
       )
@@ -400,6 +399,13 @@ const movedBy = (name: string, adapters: ReadonlyMap<string, AdapterPlan>): read
   return made?.kind === "mix" ? [name, ...made.of] : [name];
 };
 
+/** Where a checkpoint holds a parameter of the base. */
+const storedAs = ({ tensor, transposed, parts }: ParamSpec) => ({
+  tensor,
+  transposed,
+  ...(parts && { parts: { names: parts.names, shape: parts.shape.map(Number) } }),
+});
+
 const adapterParameter = (param: AdapterParam): Parameter => ({
   name: param.name,
   shape: param.shape.map(Number),
@@ -427,7 +433,7 @@ const mergeTensors = (
   const { computed, copied } = changedPlaces(adapter, checked.adapters);
   for (const param of copied) {
     const own = param.module.params.get(param.local)!;
-    tensors.push({ tensor: own.tensor, transposed: own.transposed, shape: param.shape.map(Number), output: param.name });
+    tensors.push({ ...storedAs(own), shape: param.shape.map(Number), output: param.name });
   }
   const layers = layersOf(adapter.name, checked.adapters);
   const done = new Set<string>();
@@ -446,8 +452,7 @@ const mergeTensors = (
       const graph = mergeProgram(model, own.path);
       programs.set(program, { graph, dims: {} });
       tensors.push({
-        tensor: own.tensor,
-        transposed: own.transposed,
+        ...storedAs(own),
         shape: own.shape.map(Number),
         program,
         ...(graph.inputs.includes("base") && { base: "base" }),

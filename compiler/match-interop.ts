@@ -99,13 +99,7 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, config: Config)
 };
 
 /** Settings beyond the usual ones that change what is computed when they are set. */
-const special = new Set([
-  "layer_replication",
-  "alora_invocation_tokens",
-  "modules_to_save",
-  "trainable_token_indices",
-  "target_parameters",
-]);
+const special = new Set(["layer_replication", "alora_invocation_tokens", "modules_to_save", "trainable_token_indices"]);
 
 const saysMore = (key: string, value: unknown): boolean => {
   const empty = value === null || value === false || value === undefined || (typeof value === "object" && Object.keys(value).length === 0);

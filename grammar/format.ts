@@ -19,6 +19,7 @@ import type {
   Member,
   Parameter,
   Path,
+  StoredName,
 } from "./tree.ts";
 
 const WIDTH = 120;
@@ -293,11 +294,16 @@ class Format extends ExpressionFormat {
     }
   }
 
-  private child({ name, optional, repeat, module, checkpoint, transposed, when, ties }: Extract<Member, { kind: "child" }>): Doc {
+  private child(member: Extract<Member, { kind: "child" }>): Doc {
+    const { name, optional, repeat, module, checkpoint, named, transposed, when, ties } = member;
     const head = [this.name(name), optional ? "? = " : " = "];
-    const repeated = repeat ? ["repeat ", this.expr(repeat.count), " as ", this.name(repeat.index), ":", line] : "";
+    const repeated = repeat
+      ? [repeat.stacked ? "stacked " : "", "repeat ", this.expr(repeat.count), " as ", this.name(repeat.index), ":", line]
+      : "";
     const call = this.expr(module);
-    const where = checkpoint ? [line, "@ ", this.amid(checkpoint.at.start), quoted(checkpoint.text)] : "";
+    const label = ({ at, text }: StoredName): Doc => [this.amid(at.start), quoted(text)];
+    const where = checkpoint ? [line, "@ ", ...checkpoint.flatMap((one, i) => [i > 0 ? " ++ " : "", label(one)])] : "";
+    const running = named ? [line, named.kind === "module" ? "named " : "parameter ", label(named)] : "";
     const flipped = transposed ? [line, "transposed"] : "";
     const there = when ? [line, "when ", this.expr(when)] : "";
     const tied = ties.map((tie) => [
@@ -308,7 +314,10 @@ class Format extends ExpressionFormat {
       this.expr(tie.to),
       tie.when ? [" when ", this.expr(tie.when)] : "",
     ]);
-    return group(head, repeat ? indent(repeated, call, where, flipped, there, tied) : [call, indent(where, flipped, there, tied)]);
+    return group(
+      head,
+      repeat ? indent(repeated, call, where, running, flipped, there, tied) : [call, indent(where, running, flipped, there, tied)],
+    );
   }
 
   private forward({ at, inputs, output, lets, value }: ForwardMember): Doc {

@@ -16,16 +16,20 @@ import {
   Forward,
   Frozen,
   Interop,
+  Joins,
   LeftParen,
   Let,
   Name,
+  Named,
   Needs,
   Param,
+  Parameter,
   Point,
   Question,
   Repeat,
   RightParen,
   Shared,
+  Stacked,
   State,
   Tied,
   Tilde,
@@ -48,6 +52,7 @@ import type {
   PointMember,
   Span,
   StateMember,
+  StoredName,
   Tie,
 } from "./tree.ts";
 
@@ -234,21 +239,29 @@ export abstract class MemberParser extends ExpressionParser {
     const optional = this.OPTION4(() => this.CONSUME(Question)) !== undefined;
     this.CONSUME(Equals);
     const repeat = this.OPTION({
-      GATE: () => this.next(Repeat),
+      GATE: () => this.next(Repeat) || (this.next(Stacked) && this.next(Repeat, 2)),
       DEF: () => {
+        const stacked = this.OPTION5(() => this.CONSUME(Stacked)) !== undefined;
         this.CONSUME(Repeat);
         const count = this.SUBRULE(this.expression);
         this.word(1, As);
         const index = this.nameOf(this.CONSUME1(Name));
         this.CONSUME(Colon);
-        return { count, index };
+        return { count, index, stacked };
       },
     });
     const module = this.SUBRULE(this.moduleCall);
     const checkpoint = this.OPTION1(() => {
       this.CONSUME(At);
-      return this.SUBRULE(this.label);
+      const names: StoredName[] = [this.SUBRULE(this.label)];
+      this.MANY1(() => {
+        this.CONSUME(Joins);
+        names.push(this.SUBRULE1(this.label));
+      });
+      return names;
     });
+    this.slip(Named, Parameter, Transposed, When, Tied);
+    const named = this.OPTION6({ GATE: () => this.asWord(), DEF: () => this.SUBRULE(this.runningName) });
     this.slip(Transposed, When, Tied);
     const transposed = this.OPTION2({ GATE: () => this.asWord(), DEF: () => this.CONSUME(Transposed) }) !== undefined;
     this.slip(When, Tied);
@@ -264,10 +277,29 @@ export abstract class MemberParser extends ExpressionParser {
       ...(repeat && { repeat }),
       module,
       ...(checkpoint && { checkpoint }),
+      ...(named && { named }),
       transposed,
       ...(when && { when }),
       ties,
     };
+  });
+
+  private readonly runningName = this.RULE("runningName", (): NonNullable<ChildMember["named"]> => {
+    const kind = this.choose<"module" | "parameter">("`named` or `parameter`", [
+      {
+        ALT: () => {
+          this.CONSUME(Named);
+          return "module";
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(Parameter);
+          return "parameter";
+        },
+      },
+    ]);
+    return { ...this.SUBRULE(this.label), kind };
   });
 
   private readonly tied = this.RULE("tied", (): Tie => {

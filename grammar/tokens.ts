@@ -65,6 +65,9 @@ export const Needs = word("needs", Name);
 export const Forward = word("forward", Name);
 export const Interop = word("interop", Name);
 export const Repeat = word("repeat", Name);
+export const Stacked = word("stacked", Name);
+export const Named = word("named", Name);
+export const Parameter = word("parameter", Name);
 export const Transposed = word("transposed", Name);
 export const Tied = word("tied", Name);
 export const When = word("when", Name);
@@ -100,7 +103,8 @@ export const Star = sign("Star", "*", Operator);
 export const Minus = sign("Minus", "-", Operator, Prefix);
 export const At = sign("At", "@", Operator);
 export const Caret = sign("Caret", "^", Operator);
-const operators = ["+", "++", "/", "<", "<=", ">", ">=", "==", "!="].map((text, i) => sign(`Operator${i}`, text, Operator));
+export const Joins = sign("Joins", "++", Operator);
+const operators = ["+", "/", "<", "<=", ">", ">=", "==", "!="].map((text, i) => sign(`Operator${i}`, text, Operator));
 
 const unitNames =
   "KB MB GB TB KiB MiB GiB TiB step steps epoch epochs token tokens row rows second seconds minute minutes hour hours".split(" ");
@@ -172,6 +176,9 @@ const otherWords = [
   Forward,
   Interop,
   Repeat,
+  Stacked,
+  Named,
+  Parameter,
   Transposed,
   Tied,
   When,
@@ -201,6 +208,7 @@ const signs = [
   Minus,
   At,
   Caret,
+  Joins,
   ...operators,
 ];
 /** The text a fixed token is written as. */

@@ -57,16 +57,24 @@ export interface ChildMember {
   readonly name: Name;
   /** `k? = Linear(…)` in an interface: a child that not every module has. */
   readonly optional?: true;
-  readonly repeat?: { readonly count: Expr; readonly index: Name };
+  /** `stacked`: what the modules have lies in one tensor each. */
+  readonly repeat?: { readonly count: Expr; readonly index: Name; readonly stacked: boolean };
   readonly module: Call;
-  /** The checkpoint's name for it; `{i}` is replaced by the repeat's index. Default: its own name. */
-  readonly checkpoint?: { readonly text: string; readonly at: Span };
+  /** The checkpoint's name for it; `{i}` is replaced by the repeat's index. Default: its own name. Several: its parameters lie in as many parts. */
+  readonly checkpoint?: readonly StoredName[];
+  /** What the running model calls it where the checkpoint has another name: a module, or a parameter by itself. */
+  readonly named?: StoredName & { readonly kind: "module" | "parameter" };
   /** Two-dimensional parameters are stored [in, out] in the checkpoint. */
   readonly transposed: boolean;
   /** `when qk_norm`: the child is there only then. */
   readonly when?: Expr;
   /** `tied weight = embed.weight when tie_word_embeddings`, and views: `tied weight = slice(qkv.weight, 0, hidden, axis: 0)`. */
   readonly ties: readonly Tie[];
+}
+
+export interface StoredName {
+  readonly text: string;
+  readonly at: Span;
 }
 
 /** A parameter that is another's, or computed from it. */

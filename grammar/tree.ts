@@ -13,6 +13,7 @@ import type {
   ParamMember,
   PointMember,
   StateMember,
+  StoredName,
   Tie,
 } from "./tree-members.ts";
 import type { Path, PathSegment } from "./tree-paths.ts";
@@ -31,6 +32,7 @@ export type {
   PathSegment,
   PointMember,
   StateMember,
+  StoredName,
   Tie,
 };
 

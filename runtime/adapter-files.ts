@@ -3,7 +3,8 @@
 // may be left over, every shape must fit, and what the configuration says about the computation must be what the job says.
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Adapter, Parameter } from "../spec/job.ts";
+import { foldedShape, refold } from "../spec/folded.ts";
+import type { Adapter, Fold, Parameter } from "../spec/job.ts";
 import { checkThere } from "./adapter-header.ts";
 import { adapterConfigFile, adapterWeightsFile } from "./adapter-names.ts";
 import { readJsonObject } from "./checkpoint.ts";
@@ -21,6 +22,7 @@ interface Stored {
   readonly parts: readonly { readonly parameter: Parameter; readonly sign: number }[];
   readonly axis: number;
   readonly transposed: boolean;
+  readonly fold: Fold | undefined;
   /** As stored. */
   readonly shape: readonly number[];
   /** Whole numbers. */
@@ -34,19 +36,21 @@ const storedTensors = (adapter: Adapter, parameters: readonly Parameter[]): Stor
     if (!parameter) throw new Error(`adapter ${adapter.name} stores ${name}, which the job does not have`);
     return parameter;
   };
-  return adapter.files.tensors.map(({ key, parameter: name, transposed, joined }) => {
+  return adapter.files.tensors.map(({ key, parameter: name, transposed, joined, fold }) => {
     const parameter = find(name);
     const parts = joined?.parts.map((part) => ({ parameter: find(part.parameter), sign: part.sign })) ?? [{ parameter, sign: 1 }];
     const axis = joined?.axis ?? 0;
     const whole = parts.reduce((sum, part) => sum + part.parameter.shape[axis]!, 0);
-    const shape = joined ? parameter.shape.map((dim, i) => (i === axis ? whole : dim)) : parameter.shape;
-    return { key, parts, axis, transposed, shape: transposed ? [...shape].reverse() : shape, whole: parameter.dtype === "i32" };
+    const own = joined ? parameter.shape.map((dim, i) => (i === axis ? whole : dim)) : parameter.shape;
+    const shape = fold ? foldedShape(own, fold) : transposed ? [...own].reverse() : own;
+    return { key, parts, axis, transposed, fold, shape, whole: parameter.dtype === "i32" };
   });
 };
 
 /** Parts of a tensor as it is stored, one after another along an axis. */
-const join = ({ parts, axis, shape }: Stored, values: readonly Values[]): Values => {
-  if (parts.length === 1) return values[0]!;
+const join = ({ parts, axis, shape, fold }: Stored, values: readonly Values[]): Values => {
+  const [first, ...others] = parts;
+  if (others.length === 0) return fold ? refold(values[0]!, first!.parameter.shape, fold, false) : values[0]!;
   const out = new Float32Array(shape.reduce((a, b) => a * b, 1));
   let from = 0;
   for (const [k, { parameter, sign }] of parts.entries()) {
@@ -59,8 +63,9 @@ const join = ({ parts, axis, shape }: Stored, values: readonly Values[]): Values
 };
 
 /** A stored tensor's parts. */
-const apart = ({ parts, axis, shape }: Stored, values: Values): Values[] => {
-  if (parts.length === 1) return [values];
+const apart = ({ parts, axis, shape, fold }: Stored, values: Values): Values[] => {
+  const [first, ...others] = parts;
+  if (others.length === 0) return [fold ? refold(values, first!.parameter.shape, fold, true) : values];
   let from = 0;
   return parts.map(({ parameter, sign }) => {
     const out = new Float32Array(parameter.shape.reduce((a, b) => a * b, 1));

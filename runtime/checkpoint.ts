@@ -10,6 +10,7 @@ import { readPacked } from "./formats/packed.ts";
 import { type Headers, readHeaders, type StoredTensor, summed } from "./headers.ts";
 import { type Host, joinPath, type ReadableFile, readNamed } from "./host.ts";
 import { isRecord, parseJson } from "./json.ts";
+import { readStored } from "./parts.ts";
 
 export interface Checkpoint extends Headers {
   /** config.json as it stands. */
@@ -105,17 +106,19 @@ export const differences = (parameters: readonly Parameter[], headers: Headers):
   const lines: string[] = [];
   for (const { source, shape, stored } of parameters) {
     if (source.kind !== "checkpoint" || source.packed) continue;
-    const expected = source.transposed ? [...shape].reverse() : shape;
-    const tensor = headers.tensors.get(source.tensor);
+    const expected = source.parts?.shape ?? (source.transposed ? [...shape].reverse() : shape);
     const dtype = stored && toStored(stored);
     const wanted = `${dtype ? `${dtype} ` : ""}[${expected.join(", ")}]`;
-    if (!tensor) lines.push(`${source.tensor}: expected ${wanted}, it is not there`);
-    else if (
-      tensor.shape.length !== expected.length ||
-      tensor.shape.some((size, i) => size !== expected[i]) ||
-      (dtype && dtype !== tensor.dtype)
-    )
-      lines.push(`${source.tensor}: expected ${wanted}, found ${dtype ? `${tensor.dtype} ` : ""}[${tensor.shape.join(", ")}]`);
+    for (const name of source.parts?.names ?? [source.tensor]) {
+      const tensor = headers.tensors.get(name);
+      if (!tensor) lines.push(`${name}: expected ${wanted}, it is not there`);
+      else if (
+        tensor.shape.length !== expected.length ||
+        tensor.shape.some((size, i) => size !== expected[i]) ||
+        (dtype && dtype !== tensor.dtype)
+      )
+        lines.push(`${name}: expected ${wanted}, found ${dtype ? `${tensor.dtype} ` : ""}[${tensor.shape.join(", ")}]`);
+    }
   }
   return lines;
 };
@@ -151,7 +154,7 @@ export const loadParameters = async (
   const first = async (parameter: Parameter): Promise<Float32Array | Int32Array> => {
     const { source, shape, name } = parameter;
     if (source.kind === "checkpoint") {
-      if (!source.packed) return checkpoint!.read(source.tensor, source);
+      if (!source.packed) return readStored(checkpoint!, source);
       const format = job.formats[parameter.format!]!;
       return decode(format, await readPacked(checkpoint!, format, source.tensor), shape);
     }

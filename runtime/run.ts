@@ -21,6 +21,7 @@ import { type Host, joinPath, writeWhole } from "./host.ts";
 import { initAdapter } from "./init.ts";
 import { measureInference } from "./measure.ts";
 import { openPaged } from "./paged.ts";
+import { inParts, readStored } from "./parts.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { stateOf, totalSteps, trainAdapter } from "./train.ts";
@@ -213,7 +214,7 @@ const prepare = async (
     const originals: Float32Array[] = [];
     for (const { tensor, name } of places) {
       originals.push(await read(name));
-      await session.write(name, await written.read(tensor.tensor, tensor));
+      await session.write(name, await readStored(written, tensor));
     }
     await written.close();
     const merged = await lossOf(plain);
@@ -388,6 +389,7 @@ const prepare = async (
       if (into.startsWith(`${await host.resolve(out, ".")}/`)) await host.remove(into);
       const base = checkpoint ? checkpointBase(checkpoint) : drawnBase(job, baseFolder);
       const compute = (tensor: Merge["tensors"][number]): Promise<Float32Array> => mergedValue(job, tensor, session, checkpoint);
+      const whole = inParts(item.tensors, compute);
       const inFormats = item.format !== undefined || job.parameters.some(({ format }) => format !== undefined);
       const stored = inFormats
         ? storedBase(base, job, item, (parameter) => {
@@ -397,7 +399,7 @@ const prepare = async (
         : undefined;
       const report = stored
         ? await writeMerged(host, stored.base, into, [], compute, undefined, stored.config)
-        : await writeMerged(host, base, into, item.tensors, compute, item.as);
+        : await writeMerged(host, base, into, whole.merged, whole.compute, item.as);
       const rounding = stored?.rounding() ?? { most: report.rounding.most };
       const check = await compareMerged(item, into);
       listen({ kind: "merged", adapter: item.adapter, path: into, rounding: rounding.most, ...(check && { check }) });
@@ -441,9 +443,7 @@ const mergedValue = async (
     const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor)!;
     // A delta was trained against what the model sees, which for a stored parameter is what reads back from its codes.
     const base =
-      checkpoint && parameter.format === undefined
-        ? await checkpoint.read(tensor.tensor, tensor)
-        : await readParameter(job, parameter, session);
+      checkpoint && parameter.format === undefined ? await readStored(checkpoint, tensor) : await readParameter(job, parameter, session);
     await session.write(tensor.base, base, tensor.program);
   }
   await session.run(tensor.program, {});

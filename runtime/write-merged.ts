@@ -11,6 +11,7 @@ import { type FloatDType, fromBytes, isFloat, type StoredDType, toBytes, toStore
 import { indexFile, summed, weightsFile } from "./headers.ts";
 import { fileError, type Host, joinPath, nameOf, parentOf, writeWhole } from "./host.ts";
 import { isRecord, parseJson } from "./json.ts";
+import { partOf } from "./parts.ts";
 import { bytesOf, type Chunks, writeSafetensors } from "./safetensors.ts";
 
 /** A tensor of the base, as stored. */
@@ -59,13 +60,16 @@ export const drawnBase = (job: Job, folder: string): MergeBase => {
   const tensors = new Map<string, BaseTensor>();
   for (const { name, shape, source } of job.parameters) {
     if (source.kind !== "draw" || source.tensor === undefined) continue;
-    const { tensor, transposed = false } = source;
-    const bytes = () => {
-      const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      draw(source, seeds.get(name) ?? job.base.seed, name, values);
-      return toBytes(transposed ? transpose(values, shape[0]!, shape[1]!) : values, "F32");
+    const { tensor, transposed = false, parts } = source;
+    const values = (): Float32Array => {
+      const drawn = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      draw(source, seeds.get(name) ?? job.base.seed, name, drawn);
+      return transposed ? transpose(drawn, shape[0]!, shape[1]!) : drawn;
     };
-    tensors.set(tensor, { name: tensor, dtype: "F32", shape: transposed ? [...shape].reverse() : shape, bytes });
+    const add = (own: string, stored: readonly number[], numbers: () => Float32Array): void =>
+      void tensors.set(own, { name: own, dtype: "F32", shape: stored, bytes: () => toBytes(numbers(), "F32") });
+    if (parts) for (const [i, part] of parts.names.entries()) add(part, parts.shape, () => partOf(values(), parts, i));
+    else add(tensor, transposed ? [...shape].reverse() : shape, values);
   }
   return { folder, files: [{ name: weightsFile, metadata: {}, tensors: [...tensors.values()] }] };
 };

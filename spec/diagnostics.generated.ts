@@ -348,6 +348,10 @@ export const diagnostics = {
   adapter_config: (at: Span | undefined, { file, adapter, problem }: { readonly file: string | number; readonly adapter: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0581", "error", `\`${file}\` is not the configuration of the adapter \`${adapter}\`: ${problem}`, at, details),
   /** the folder `{folder}` has no adapter */
   adapter_absent: (at: Span | undefined, { folder }: { readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0582", "error", `the folder \`${folder}\` has no adapter`, at, details),
+  /** this cannot be done for a stack of modules: {problem} */
+  cannot_stack: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0583", "error", `this cannot be done for a stack of modules: ${problem}`, at, details),
+  /** `{adapter}` amends {module}, a stack of modules, and is saved in this project's own layout: {problem} */
+  stack_stays_here: (at: Span | undefined, { adapter, module, problem }: { readonly adapter: string | number; readonly module: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0584", "warning", `\`${adapter}\` amends ${module}, a stack of modules, and is saved in this project's own layout: ${problem}`, at, details),
   /** the training checkpoint `{folder}` is passed over: {problem} */
   state_incomplete: (at: Span | undefined, { folder, problem }: { readonly folder: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0590", "warning", `the training checkpoint \`${folder}\` is passed over: ${problem}`, at, details),
   /** the training checkpoint `{folder}` belongs to another run: {problem} */

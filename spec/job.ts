@@ -112,14 +112,21 @@ export interface Program {
   readonly flops: Dim;
 }
 
+/** Tensors of one shape whose elements follow each other in a parameter: how a checkpoint may hold it. */
+export interface Parts {
+  readonly names: readonly string[];
+  readonly shape: readonly number[];
+}
+
 /** Where a parameter's first value comes from. */
 export type Source =
   | {
       readonly kind: "checkpoint";
-      /** Tensor name in the checkpoint. */
+      /** Tensor name in the checkpoint; of one that lies there in parts, what the running model calls it. */
       readonly tensor: string;
       /** Stored [in, out] there and [out, in] here. */
       readonly transposed: boolean;
+      readonly parts?: Parts;
       /** It lies in the checkpoint in its own format already, as the format's `files` say. */
       readonly packed?: boolean;
     }
@@ -132,6 +139,7 @@ export type Source =
       /** Of a base's parameter: its name and orientation in a checkpoint that is written. */
       readonly tensor?: string;
       readonly transposed?: boolean;
+      readonly parts?: Parts;
     }
   /** A copy of another parameter's first value: trained copies of a base's parameter. */
   | { readonly kind: "copy"; readonly of: string }
@@ -217,12 +225,20 @@ export interface Parameter {
   readonly source: Source;
 }
 
+/**
+ * How a stack's tensor [n, p, q] is stored with as many axes as each of its modules has: [n·p, q], one after the other, or [p, q·n], side by
+ * side with the place in the stack running fastest. See folded.ts.
+ */
+export type Fold = "stacked" | "woven";
+
 /** A tensor of adapter_model.safetensors: one parameter, or several one after another along an axis, each times its sign (1 or -1). */
 export interface StoredTensor {
   readonly key: string;
   /** The parameter, or the first of several. */
   readonly parameter: string;
   readonly transposed: boolean;
+  /** Of a stack: its tensors one after the other, or side by side with the place in the stack running fastest. */
+  readonly fold?: Fold;
   readonly joined?: { readonly axis: 0 | 1; readonly parts: readonly { readonly parameter: string; readonly sign: number }[] };
 }
 
@@ -427,9 +443,10 @@ export interface Generation {
 
 /** One merged tensor: run `program` with the base's tensor written to `base`, read `output`. Without a program, `output` is read as it is. */
 export interface MergedTensor {
-  /** Name in the checkpoint. */
+  /** Name in the checkpoint; of one that lies there in parts, what the running model calls it. */
   readonly tensor: string;
   readonly transposed: boolean;
+  readonly parts?: Parts;
   readonly shape: readonly number[];
   readonly program?: string;
   /** Value name in the program; absent where the merged tensor does not depend on the base's. */

@@ -44,7 +44,7 @@ const apart = (name: string, sample: Sample, own: readonly number[], sizes: Size
 const choices = (count: number): number[][] =>
   Array.from({ length: 2 ** count - 1 }, (_, mask) => Array.from({ length: count }, (__, i) => i).filter((i) => (mask + 1) & (1 << i)));
 
-const liftable = [...ops].filter(([name, op]) => op.lift && samples[name]?.some((sample) => sample.inputs.length > 0));
+const liftable = [...ops].filter(([name, op]) => (op.lift || op.expand) && samples[name]?.some((sample) => sample.inputs.length > 0));
 
 group("lift", (test) => {
   for (const [name] of liftable)

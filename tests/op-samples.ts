@@ -126,6 +126,11 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     { inputs: [x("b", "t", 5)], attrs: { axes: [-1], keep: true } },
     { inputs: [x("b", 3)], attrs: { axes: [0, 1], keep: false } },
   ],
+  among_largest: [
+    { inputs: [filled("apart", "b", "t", 5)], attrs: { count: 2 } },
+    { inputs: [filled("flag", "n", 4)], attrs: { count: 3 } },
+    { inputs: [x(3, 6)], attrs: { count: 6 } },
+  ],
   norm: [
     { inputs: [x("b", "t", 4)], attrs: { axis: -1, keep: false }, smooth: [0] },
     { inputs: [x(5, "t")], attrs: { axis: 0, keep: true }, smooth: [0] },
@@ -240,6 +245,8 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     { inputs: [x(4, "t"), x(4, 5)], attrs: { transpose_a: true, transpose_b: false }, smooth: [0, 1] },
     { inputs: [x("b", 2, "t", 4), x("b", 1, 4, "t")], smooth: [0, 1] },
     { inputs: [x(3, 4), x("b", 4, "t")], smooth: [0, 1] },
+    { inputs: [x("t", 4), x(3, "t", 5)], attrs: { transpose_a: true, transpose_b: false }, smooth: [0, 1] },
+    { inputs: [x("t", 4), x(3, 5, 4)], attrs: { transpose_a: false, transpose_b: true }, smooth: [0, 1] },
     { inputs: [x(3, 4), x(4, 2)], attrs: { transpose_a: false, transpose_b: false }, smooth: [0, 1] },
   ],
   contract: [

@@ -3,6 +3,7 @@
 import type { Op } from "../op.ts";
 import { abs } from "./abs.ts";
 import { add } from "./add.ts";
+import { among_largest } from "./among_largest.ts";
 import { attention } from "./attention.ts";
 import { attention_gradient } from "./attention_gradient.ts";
 import { block_diagonal } from "./block_diagonal.ts";
@@ -152,6 +153,7 @@ const all: readonly Op[] = [
   mean,
   sum_to,
   largest,
+  among_largest,
   norm,
   inverse,
   matmul,

@@ -23,6 +23,10 @@ export const norm = composedOp({
     const length = graph.add("max", [kept(node), graph.constant(1e-30)]);
     return [graph.add("mul", [x, graph.add("div", [kept(d[0]), length])])];
   },
+  lift: ({ graph, node, inputs: [x] }) => {
+    const axis = axisOf(node.attrs.axis ?? -1, node.inputs[0]!.type.shape.length)! + 1;
+    return graph.add("norm", [x!.node], { ...node.attrs, axis }, node.origin);
+  },
   eval: ([x], attrs, types) => {
     const data: number[] = [];
     lines(x!.shape, axisOf(attrs.axis ?? -1, x!.shape.length)!, (places) =>

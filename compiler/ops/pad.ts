@@ -21,6 +21,8 @@ export const pad: Op = {
     const from = node.attrs.before as Dim;
     return [wants[0] && d[0] ? graph.add("slice", [d[0]], { axis, from, to: add(from, shape[axis]!) }) : undefined];
   },
+  lift: ({ graph, node, inputs: [x] }) =>
+    graph.add("pad", [x!.node], { ...node.attrs, axis: axisOf(node.attrs.axis, node.type.shape.length)! + 1 }, node.origin),
   eval: ([x], attrs, types) => {
     const out = zeros(types[0]!);
     const strides = stridesOf(numbers(types[0]!.shape));

@@ -1,5 +1,6 @@
 // The same numbers, from which no gradient flows back.
 
+import { liftLast } from "../lift.ts";
 import { composedOp } from "./compose.ts";
 import { refuse } from "./shape.ts";
 
@@ -9,6 +10,7 @@ export const stop_gradient = composedOp({
   call: { tensors: ["x"] },
   type: ([x]) => x ?? refuse("stop_gradient takes one tensor"),
   gradient: () => [undefined],
+  lift: liftLast,
   eval: ([x]) => [x!],
   flops: () => 0,
   expand: (_graph, [x]) => x!,

@@ -27,6 +27,10 @@ export const tile = composedOp({
     const copies = graph.add("reshape", [d[0]], { shape: apart(shape, axis, node.attrs.count as Dim) });
     return [graph.add("sum", [copies], { axes: [axis], keep: false })];
   },
+  lift: ({ graph, node, inputs: [x] }) => {
+    const axis = axisOf(node.attrs.axis ?? -1, node.type.shape.length)! + 1;
+    return graph.add("tile", [x!.node], { ...node.attrs, axis }, node.origin);
+  },
   eval: ([x], attrs, types) => {
     const shape = numbers(types[0]!.shape);
     const axis = axisOf(attrs.axis ?? -1, shape.length)!;

@@ -2,9 +2,10 @@
 // (read back, the delta added) and written as asked, in 16 or 32 bits or packed in a format again. Everything else is copied. One
 // tensor is in memory at a time; what writing changed is measured.
 
-import type { DType, Format, Job, Merge, Parameter } from "../../spec/job.ts";
+import type { DType, Format, Job, Merge, Parameter, Parts } from "../../spec/job.ts";
 import { type FloatDType, fromBytes, type StoredDType, toBytes, toStored, transpose } from "../dtype.ts";
 import { isRecord } from "../json.ts";
+import { onceFor, partOf } from "../parts.ts";
 import type { BaseTensor, MergeBase } from "../write-merged.ts";
 import { decode, encode } from "./encode.ts";
 import { packedNames, packedPlans, packedTensors } from "./packed.ts";
@@ -17,6 +18,12 @@ export interface StoredBase {
   readonly config: (config: Record<string, unknown>) => Record<string, unknown>;
 }
 
+/** A tensor of the file that is written anew: a parameter, or a part of one. */
+interface Changed {
+  readonly parameter: Parameter;
+  readonly part?: { readonly parts: Parts; readonly place: number };
+}
+
 /** `compute` computes a parameter in f32, row-major in the job's orientation. */
 export const storedBase = (
   base: MergeBase,
@@ -26,13 +33,15 @@ export const storedBase = (
 ): StoredBase => {
   const format = item.format === undefined ? undefined : job.formats[item.format]!;
   const merged = new Set(item.tensors.map(({ tensor }) => tensor));
-  const changed = new Map<string, Parameter>();
+  const changed = new Map<string, Changed>();
   const dropped = new Set<string>();
   for (const parameter of job.parameters) {
     const { source } = parameter;
     if (!("tensor" in source) || source.tensor === undefined) continue;
     if (!merged.has(source.tensor) && parameter.format === undefined) continue;
-    changed.set(source.tensor, parameter);
+    const { parts } = source;
+    if (!parts) changed.set(source.tensor, { parameter });
+    else for (const [place, name] of parts.names.entries()) changed.set(name, { parameter, part: { parts, place } });
     if (source.kind === "checkpoint" && source.packed)
       for (const name of packedNames(job.formats[parameter.format!]!.files!, source.tensor)) dropped.add(name);
   }
@@ -45,11 +54,13 @@ export const storedBase = (
       error.values += values[i]! * values[i]!;
     }
   };
-  const rewritten = (tensor: BaseTensor, parameter: Parameter): BaseTensor[] => {
+  const once = onceFor(compute);
+  const rewritten = (tensor: BaseTensor, { parameter, part }: Changed): BaseTensor[] => {
     const turned = "transposed" in parameter.source && parameter.source.transposed === true;
-    const shape = turned ? [...parameter.shape].reverse() : parameter.shape;
+    const shape = part?.parts.shape ?? (turned ? [...parameter.shape].reverse() : parameter.shape);
     const plain: StoredDType = item.as ? toStored(item.as) : tensor.dtype;
     const values = async (): Promise<Float32Array> => {
+      if (part) return partOf(await once(parameter), part.parts, part.place);
       const computed = await compute(parameter);
       return turned ? transpose(computed, parameter.shape[0]!, parameter.shape[1]!) : computed;
     };
@@ -70,8 +81,8 @@ export const storedBase = (
       files: base.files.map((file) => ({
         ...file,
         tensors: file.tensors.flatMap((tensor) => {
-          const parameter = changed.get(tensor.name);
-          return parameter ? rewritten(tensor, parameter) : dropped.has(tensor.name) ? [] : [tensor];
+          const change = changed.get(tensor.name);
+          return change ? rewritten(tensor, change) : dropped.has(tensor.name) ? [] : [tensor];
         }),
       })),
     },
@@ -119,7 +130,7 @@ const configOf = (
   format: Format | undefined,
   as: DType | undefined,
   job: Job,
-  changed: ReadonlyMap<string, Parameter>,
+  changed: ReadonlyMap<string, Changed>,
 ): Record<string, unknown> => {
   const { quantization_config: _, ...rest } = config;
   const files = format?.files;

@@ -9,6 +9,7 @@ import { random } from "../../examples/base/world.ts";
 import { fillBatch, planEpoch } from "../../runtime/data/batches.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import { trainAdapter } from "../../runtime/train.ts";
+import { refold } from "../../spec/folded.ts";
 import { assert, group } from "../harness.ts";
 import { apart, type Opened, open } from "./opened.ts";
 import { python, pythonMissing } from "./python.ts";
@@ -66,6 +67,21 @@ const checkpoints: Record<string, Made> = {
     shard_bytes: 20_000,
   },
   "gpt2, tied": { config: gpt2 },
+  mixtral: {
+    config: { ...llama, architectures: ["MixtralForCausalLM"], model_type: "mixtral", num_local_experts: 4, num_experts_per_tok: 2 },
+  },
+  "granitemoe, f16": {
+    config: {
+      ...llama,
+      architectures: ["GraniteMoeForCausalLM"],
+      model_type: "granitemoe",
+      num_local_experts: 3,
+      num_experts_per_tok: 2,
+      attention_multiplier: 0.35,
+      residual_multiplier: 0.8,
+    },
+    dtype: "f16",
+  },
   "gpt2, untied, narrow feed-forward, f16": { config: { ...gpt2, tie_word_embeddings: false, n_inner: 40 }, dtype: "f16" },
 };
 
@@ -111,7 +127,7 @@ interface Reference {
 
 const pipeline = (adapter: string, optimizer: string): string => `peft 1
 base model = checkpoint("base/")
-adapter clerk = ${adapter}
+adapter clerk ${adapter.startsWith("{") ? adapter : `= ${adapter}`}
 data orders {
   train = jsonl("orders.train.jsonl", rows: 80)
   eval = jsonl("orders.eval.jsonl", rows: 8)
@@ -183,9 +199,11 @@ const trainsAlike = (made: Made, adapter: string, optimizer: string, theirs: Rec
       assert.ok(apart([...losses], answer.losses) < 1e-4, `losses ${apart([...losses], answer.losses)}`);
       const relative = answer.norms.map((norm, i) => Math.abs(norm - norms[i]!) / norm);
       assert.ok(Math.max(...relative) < 1e-3, `gradient norms ${relative}`);
-      for (const { key, parameter, transposed } of job.adapters[0]!.files.tensors) {
+      for (const { key, parameter, transposed, fold } of job.adapters[0]!.files.tensors) {
         if (selective || transposed) continue;
-        const ours = (await session.read(parameter)) as Float32Array;
+        const plain = (await session.read(parameter)) as Float32Array;
+        const { shape } = job.parameters.find(({ name }) => name === parameter)!;
+        const ours = fold ? refold(plain, shape, fold, false) : plain;
         const name = key.replace(/(lora_[AB])\.weight$/, "$1.default.weight");
         const [norm, ...first] = answer.parameters[name] ?? [];
         assert.ok(norm !== undefined, `PEFT has no ${name}: ${Object.keys(answer.parameters).slice(0, 3)}`);
@@ -249,12 +267,22 @@ group("libraries", (test) => {
     { skip },
   );
 
-  for (const name of ["llama, grouped heads, tied", "gpt2, untied, narrow feed-forward, f16"])
+  const mixture = `{
+  lora(r: 4, alpha: 8) into model.layers.*.attn.{q, v}, model.layers.*.mlp.experts.**
+  lora(r: 2, alpha: 8) into model.layers.*.mlp.router
+}`;
+  test("20 steps: LoRA, AdamW, the experts of mixtral", () => trainsAlike(checkpoints.mixtral!, mixture, adamw, theirAdamw), { skip });
+  for (const [name, adapter] of [
+    ["llama, grouped heads, tied", lora],
+    ["gpt2, untied, narrow feed-forward, f16", lora],
+    ["mixtral", mixture],
+    ["granitemoe, f16", mixture],
+  ] as const)
     test(
       `run: the adapter loads in PEFT, the merged folder in transformers, with our logits: ${name}`,
       () =>
         withCheckpoint(checkpoints[name]!, async (folder) => {
-          const text = pipeline(lora, adamw);
+          const text = pipeline(adapter, adamw);
           writeFileSync(`${folder}/pipeline.peft`, text);
           await run(`${folder}/pipeline.peft`, `${folder}/out`);
           const row = ids(20, 9);
@@ -278,6 +306,11 @@ group("libraries", (test) => {
             assert.is(peft.trainable, job.adapters[0]!.trainable);
             assert.ok(apart(peft.logits, peft.base_logits) / scale > 1e-2, "the adapter changes nothing");
             near(peft.logits[0], 1e-5, "PEFT");
+            const loaded = pipeline('load("out/adapters/clerk")', adamw);
+            await opened(folder, loaded, async (again) => {
+              await again.load("clerk", `${folder}/out/adapters/clerk`);
+              near(await again.logits("clerk", row), 1e-6, "load");
+            });
             const merged = (await python("load_merged.py", { model: `${folder}/out/merged`, ids: [row], text: "Ada the potter" })) as {
               logits: number[][][];
               missing: string[];

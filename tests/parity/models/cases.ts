@@ -12,6 +12,8 @@ export interface Case {
   readonly attention?: "sdpa";
   /** Tensors that transformers packs or renames when it loads them, so that it has no gradient of their name. */
   readonly packed?: RegExp;
+  /** What the running model calls what the checkpoint calls otherwise. */
+  readonly renamed?: readonly (readonly [stored: string, running: string])[];
 }
 
 const small = {
@@ -122,6 +124,37 @@ export const cases: readonly Case[] = [
       ...small,
       use_parallel_residual: false,
       rope_parameters: { rope_type: "default", rope_theta: 100.0, partial_rotary_factor: 1.0 },
+    },
+  },
+  {
+    name: "mixtral",
+    class: "MixtralForCausalLM",
+    renamed: [["block_sparse_moe.gate", "mlp.gate"]],
+    config: {
+      ...grouped,
+      num_local_experts: 4,
+      num_experts_per_tok: 2,
+      sliding_window: 6,
+      rope_parameters: { rope_type: "default", rope_theta: 100.0 },
+    },
+  },
+  {
+    name: "granitemoe",
+    class: "GraniteMoeForCausalLM",
+    renamed: [
+      ["router.layer.weight", "router.weight"],
+      ["input_linear.weight", "experts.gate_up_proj"],
+      ["output_linear.weight", "experts.down_proj"],
+    ],
+    config: {
+      ...grouped,
+      num_local_experts: 5,
+      num_experts_per_tok: 3,
+      embedding_multiplier: 2.5,
+      attention_multiplier: 0.2,
+      residual_multiplier: 0.7,
+      logits_scaling: 1.5,
+      rope_parameters: { rope_type: "default", rope_theta: 100.0 },
     },
   },
   { name: "falcon", class: "FalconForCausalLM", config: { ...small, ffn_hidden_size: 40 } },

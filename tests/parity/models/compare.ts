@@ -139,7 +139,8 @@ const gradients = async (one: Case, theirs: Theirs, job: Job, session: Session) 
   let of = "";
   const uncompared: string[] = [];
   for (const { key, parameter, transposed } of job.adapters[0]!.files.tensors) {
-    const wanted = theirs.gradients[key];
+    const running = (one.renamed ?? []).reduce((name, [from, to]) => name.replace(from, to), key);
+    const wanted = theirs.gradients[running];
     if (!wanted) {
       uncompared.push(key);
       continue;

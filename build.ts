@@ -3,9 +3,10 @@
 //   peft.cjs           the executable: starts what the command needs
 //   main.js + chunks   the command line, split so that each command loads its own code
 //   check.cjs + .code  `peft check` alone as one script, and its compiled code (see cli/bin.ts)
+//   NAME.txt           the library, its trees and the diagnostic pages, each read in part when it is asked for
 //   runtime.js         what a job bundle carries to run without the compiler
 //
-// Texts the tool needs (stdlib, diagnostic pages, the `init` template) are built in, so starting it opens no file but its own.
+// Texts the tool needs (stdlib, diagnostic pages, the `init` template) are built in.
 // Native packages and ts-morph stay outside.
 
 import { execFileSync } from "node:child_process";
@@ -18,16 +19,35 @@ import { type BuildOptions, build, type Plugin } from "esbuild";
 const root = fileURLToPath(new URL("./", import.meta.url));
 const dist = `${root}dist/`;
 
-/** Modules of cli/embedded are run now, and what they export is what the bundle holds. */
-const embed: Plugin = {
+/**
+ * Modules of cli/embedded are run now, and what they export is what the bundle holds. Many texts go into a file of their own beside the
+ * scripts, which `beside` finds.
+ */
+const embed = (beside: (file: string) => string): Plugin => ({
   name: "embed",
-  setup({ onLoad }) {
+  setup({ onLoad, initialOptions }) {
     onLoad({ filter: /[\\/]cli[\\/]embedded[\\/]\w+\.ts$/ }, async ({ path }) => {
       const exported: Record<string, unknown> = await import(path);
-      const lines = Object.entries(exported).map(([name, value]) => `export const ${name} = ${written(value)};`);
-      return { contents: lines.join("\n"), loader: "js" };
+      const lines = Object.entries(exported).map(([name, value]) => {
+        if (!isTexts(value)) return `export const ${name} = ${written(value)};`;
+        const { bytes, places } = laidOut(value);
+        writeFileSync(`${initialOptions.outdir}${name}.txt`, bytes);
+        return `export const ${name} = textsIn(${beside(`${name}.txt`)}, ${written(places)});`;
+      });
+      const helper = `import { textsIn } from ${JSON.stringify(`${root}cli/texts.ts`)};`;
+      return { contents: [helper, ...lines].join("\n"), loader: "js", resolveDir: root };
     });
   },
+});
+
+const isTexts = (value: unknown): value is Map<string, string> =>
+  value instanceof Map && [...value.values()].every((text) => typeof text === "string") && [...value.values()].join("").length > 65536;
+
+const laidOut = (texts: Map<string, string>): { bytes: Buffer; places: Map<string, [number, number]> } => {
+  const places = new Map<string, [number, number]>();
+  let end = 0;
+  for (const [name, text] of texts) places.set(name, [end, (end += Buffer.byteLength(text))]);
+  return { bytes: Buffer.from([...texts.values()].join("")), places };
 };
 
 const written = (value: unknown): string => {
@@ -57,7 +77,7 @@ const shared = {
   sourcemap: "linked",
   legalComments: "none",
   external: ["webgpu", "onnxruntime-node", "ts-morph"],
-  plugins: [embed],
+  plugins: [embed((file) => `new URL("../${file}", import.meta.url)`)], // from dist/chunks/
   logLevel: "warning",
   // CommonJS packages inside an ES module ask for Node's own modules by `require`.
   banner: { js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);" },
@@ -86,14 +106,14 @@ const buildExecutable = (outdir: string) =>
     outdir,
   });
 
-// One expression, a function of CommonJS's three: cli/bin.ts gives it to V8 as it is.
+// One expression, a function of four of CommonJS's names: cli/bin.ts gives it to V8 as it is.
 const buildCheck = (outdir: string) =>
   build({
     ...shared,
     format: "cjs",
-    banner: { js: "(function(exports,require,module){" },
+    banner: { js: "(function(exports,require,module,__dirname){" },
     footer: { js: "})" },
-    plugins: [embed, checkOnly],
+    plugins: [embed((file) => `__dirname + "/${file}"`), checkOnly],
     entryPoints: { check: `${root}cli/main.ts` },
     outExtension: { ".js": ".cjs" },
     outdir,
@@ -110,7 +130,7 @@ const keepCode = (folder: string): void => {
     const path = ${JSON.stringify(`${folder}check.cjs`)};
     const script = new Script(readFileSync(path, "latin1"), { filename: path });
     const module_ = { exports: {} };
-    script.runInThisContext()(module_.exports, require, module_);
+    script.runInThisContext()(module_.exports, require, module_, ${JSON.stringify(folder)});
     const quiet = { write() {}, terminal: false, columns() {}, colour: false };
     const io = { cwd: ${JSON.stringify(root)}, out: quiet, err: quiet, stdin: () => "", now: () => 0 };
     module_.exports.main(["check", "examples", "cli/template.peft"], io).then((code) => {

@@ -18,7 +18,7 @@ const fromCode = (): Main | undefined => {
     // Latin-1, since the bundler writes ASCII and V8 keeps one byte per character of it.
     const script = new Script(readFileSync(path, "latin1"), { filename: path, cachedData: readFileSync(`${path}.code`) });
     const module = { exports: {} as Main };
-    script.runInThisContext()(module.exports, require, module);
+    script.runInThisContext()(module.exports, require, module, __dirname);
     return module.exports;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

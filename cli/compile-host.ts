@@ -7,6 +7,7 @@ import { posix, resolve } from "node:path";
 import type { CompileHost } from "../compiler/host.ts";
 import type { Host } from "../runtime/host.ts";
 import type { DType } from "../spec/job.ts";
+import { classes, definitions } from "./embedded/declared.ts";
 import { metricSignatures } from "./embedded/metrics.ts";
 import { std } from "./embedded/std.ts";
 import { trees } from "./embedded/trees.ts";
@@ -18,6 +19,7 @@ export const dtypes: Readonly<Record<string, DType>> = { F32: "f32", F16: "f16",
 export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd = process.cwd()): CompileHost => ({
   std,
   stdTrees: trees,
+  stdDeclares: { definitions, classes },
   metrics: metricSignatures,
   read: (path) => texts.get(path) ?? orUndefined(() => readFileSync(resolve(cwd, path), "utf8").replace(/^\ufeff/, "")),
   list: (folder) => orUndefined(() => readdirSync(resolve(cwd, folder)).sort()),

@@ -2,13 +2,13 @@
 // rate is followed over the steps that the block declares. Nothing here knows a schedule by name: the curve is evaluated.
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import { bindArguments } from "./arguments.ts";
+import type { ScalarExpr } from "../spec/job.ts";
+import { evaluateScalar } from "../spec/scalar.ts";
 import type { Context } from "./expressions.ts";
-import { evaluate } from "./expressions.ts";
 import type { TrainPlan } from "./pipeline.ts";
 import type { Library } from "./resolve.ts";
 import { buildUpdate } from "./update.ts";
-import { number, type Scope, scopeOf } from "./values.ts";
+import type { Scope } from "./values.ts";
 
 export const checkTraining = (plan: TrainPlan, library: Library, scope: Scope, context: Context): void => {
   // The update of one element has every mistake that the whole one has.
@@ -23,34 +23,17 @@ export const checkTraining = (plan: TrainPlan, library: Library, scope: Scope, c
         { help: "a run that is stopped begins anew; save more often" },
       ),
     );
-  if (update && plan.schedule) checkRate(plan, steps, library, scope, context);
+  if (update && plan.schedule) checkRate(plan, steps, update.factor, context);
 };
 
 const most = 10_000;
 
 /** The schedule's factor at the steps of a run, or at ten thousand of them, spread evenly. */
-const checkRate = ({ schedule, adapter }: TrainPlan, steps: number, library: Library, scope: Scope, context: Context): void => {
-  const name = schedule!.callee.kind === "ref" ? schedule!.callee.name : "";
-  const curve = library.find("schedule", name);
-  if (!curve) return;
-  const quiet: Context = { report: () => {}, through: [] };
-  const bound = bindArguments({ what: name, at: schedule!.at, parameters: curve.parameters }, schedule!.args, scope, quiet);
-  const values = new Map(
-    [...bound].map(([key, value]) => {
-      if (value.kind !== "number" || !value.unit) return [key, value];
-      return [key, number(value.unit === "%" ? (steps * value.value) / 100 : value.value)];
-    }),
-  );
-  const factorAt = (step: number): number | undefined => {
-    const all = scopeOf(new Map([...values, ["step", number(step)], ["total", number(steps)]]));
-    const value = evaluate(curve.value, all, quiet);
-    return value.kind === "number" ? value.value : undefined;
-  };
+const checkRate = ({ schedule, adapter }: TrainPlan, steps: number, curve: ScalarExpr, context: Context): void => {
   let highest = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < Math.min(steps, most); i++) {
     const step = steps <= most ? i : Math.floor((i * steps) / most);
-    const factor = factorAt(step);
-    if (factor === undefined) return;
+    const factor = evaluateScalar(curve, { step, total: steps });
     if (!Number.isFinite(factor) || factor < 0) {
       context.report(
         diagnostics.rate_out_of_range(

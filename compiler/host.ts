@@ -5,6 +5,7 @@ import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { DType, Split } from "../spec/job.ts";
 import type { MetricSignature } from "../spec/metric.ts";
 import type { RowColumns } from "../spec/row-columns.ts";
+import type { Declared } from "./declared.ts";
 
 export interface StoredTensor {
   readonly dtype: DType;
@@ -18,6 +19,8 @@ export interface CompileHost {
   readonly std: ReadonlyMap<string, string>;
   /** Its files as trees, or JSON of them (spans say `std/PATH`), where they were read ahead of time; what is not there is parsed. */
   readonly stdTrees?: { readonly get: (path: string) => string | File | undefined };
+  /** What its files declare, where that was found ahead of time. */
+  readonly stdDeclares?: Declared;
   /** What `metrics` may list, by name. */
   readonly metrics: ReadonlyMap<string, MetricSignature>;
   /** Text of a file, undefined when there is none. */

@@ -6,6 +6,7 @@ import type * as tree from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { type Declared, declaredIn } from "./declared.ts";
 import type { CompileHost } from "./host.ts";
 
 export type Definition =
@@ -136,13 +137,7 @@ export const resolve = (file: string, host: CompileHost, report: (diagnostic: Di
   return { file, library, items, own, texts, trees };
 };
 
-const declaration = /^(module|interface|architecture|method|optimizer|schedule|format)\s+(\w+)(?:\s+for\s+((?:"[^"]*"[\s,]*)+))?/gm;
-
-interface StdIndex {
-  /** "method NAME" -> std path. */
-  readonly index: ReadonlyMap<string, string>;
-  /** "SomeForCausalLM" -> architecture name. */
-  readonly classes: ReadonlyMap<string, string>;
+interface StdIndex extends Declared {
   /** Files read so far: trees are never changed, so every compilation shares them. */
   readonly trees: Map<string, ReturnType<typeof parse>>;
 }
@@ -150,28 +145,22 @@ interface StdIndex {
 const indexes = new WeakMap<ReadonlyMap<string, string>, StdIndex>();
 
 /** What a library's files declare, found once however many pipelines are compiled. */
-const indexOf = (std: ReadonlyMap<string, string>): StdIndex => {
+const indexOf = ({ std, stdDeclares }: Pick<CompileHost, "std" | "stdDeclares">): StdIndex => {
   const done = indexes.get(std);
   if (done) return done;
-  const index = new Map<string, string>();
-  const classes = new Map<string, string>();
-  for (const [path, text] of std)
-    for (const [, kind, name, classList] of text.matchAll(declaration)) {
-      index.set(`${kind} ${name}`, path);
-      for (const [, className] of (classList ?? "").matchAll(/"([^"]*)"/g)) classes.set(className!, name!);
-    }
-  const made = { index, classes, trees: new Map() };
+  const made = { ...(stdDeclares ?? declaredIn(std)), trees: new Map() };
   indexes.set(std, made);
   return made;
 };
 
 const createLibrary = (
   own: readonly Definition[],
-  { std, stdTrees }: Pick<CompileHost, "std" | "stdTrees">,
+  host: Pick<CompileHost, "std" | "stdTrees" | "stdDeclares">,
   texts: Map<string, string>,
   report: (diagnostic: Diagnostic) => void,
 ): Library & { readonly inStd: (kind: DefinitionKind, name: string) => boolean } => {
-  const { index, classes: known, trees } = indexOf(std);
+  const { std, stdTrees } = host;
+  const { definitions: index, classes: known, trees } = indexOf(host);
   const classes = new Map(known);
   const table = new Map<string, Definition>();
   const parsed = new Set<string>();

@@ -24,6 +24,8 @@ export interface Update {
   readonly program: ProgramGraph;
   readonly scalars: readonly ScalarExpr[];
   readonly rate: ScalarExpr;
+  /** What the schedule makes of the learning rate. */
+  readonly factor: ScalarExpr;
   readonly states: readonly { readonly name: string; readonly init: number }[];
 }
 
@@ -152,6 +154,7 @@ export const buildUpdate = (
     program: { steps: move.steps, values: move.values, inputs: [factors, ...parts], outputs: [] },
     scalars,
     rate: expressionOf(rate),
+    factor: expressionOf(factorNode),
     states,
   };
 };

@@ -4,6 +4,7 @@
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job, Train } from "../spec/job.ts";
+import { evaluateScalar } from "../spec/scalar.ts";
 import { fillBatch, type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import { writeSource } from "./data/sources.ts";
@@ -11,7 +12,6 @@ import type { Session } from "./devices/device.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { stream } from "./draw.ts";
 import type { Listener } from "./events.ts";
-import { evaluateScalar } from "./scalar.ts";
 import type { Watch } from "./watch.ts";
 
 /** Everything beyond parameters and optimizer state that training continues from. */

@@ -10,7 +10,7 @@ import { parse } from "../grammar/parse.ts";
 import type { Session } from "../runtime/devices/device.ts";
 import { draw } from "../runtime/draw.ts";
 import { initAdapter } from "../runtime/init.ts";
-import { evaluateScalar } from "../runtime/scalar.ts";
+import { evaluateScalar } from "../spec/scalar.ts";
 import { lossOf, near, openCpu, openReference } from "./compiler/sessions.ts";
 import { type Built, build, drawAll, llamaConfig, randomBatch } from "./compiler/support.ts";
 import { assert, group } from "./harness.ts";

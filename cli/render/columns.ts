@@ -2,7 +2,7 @@
 // takes two columns, a combining one none. Control and direction-changing characters are pictured, so that a file
 // can neither move the cursor nor show its text in another order than the parser read it.
 
-import stringWidth from "string-width";
+import { eastAsianWidth } from "get-east-asian-width";
 
 const tab = 4;
 
@@ -13,7 +13,9 @@ export interface Screen {
   readonly column: (offset: number) => number;
 }
 
-const printableAscii = /^[ -~]*$/;
+/** ASCII, Latin, Greek, punctuation, arrows, signs of mathematics, boxes: each takes one column, and nothing among them combines. */
+const plain =
+  /^[ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0377\u0384-\u0482\u2010-\u2027\u2030-\u205e\u2190-\u22ff\u2500-\u257f\u25a0-\u25cf\u2713-\u2718]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about.
 const control = /[\u0000-\u001f\u007f-\u009f]/;
 const direction = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
@@ -25,10 +27,22 @@ const graphemes = (text: string): Iterable<{ readonly segment: string }> => {
   return segmenter.segment(text);
 };
 
-export const widthOf = (text: string): number => (printableAscii.test(text) ? text.length : stringWidth(text));
+const nothing = /^[\p{Default_Ignorable_Code_Point}\p{Control}\p{Mark}\p{Surrogate}]+$/u;
+const pictograph = /\p{Emoji_Presentation}|\p{Emoji}\ufe0f/u;
+
+/** Columns of one character as a person counts them, by its first code point (Unicode Standard Annex 11), an emoji two. */
+const columnsOf = (grapheme: string): number =>
+  nothing.test(grapheme) ? 0 : pictograph.test(grapheme) ? 2 : eastAsianWidth(grapheme.codePointAt(0)!);
+
+export const widthOf = (text: string): number => {
+  if (plain.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of graphemes(text)) width += columnsOf(segment);
+  return width;
+};
 
 export const screenOf = (line: string): Screen => {
-  if (printableAscii.test(line)) return { text: line, width: line.length, column: (offset) => offset };
+  if (plain.test(line)) return { text: line, width: line.length, column: (offset) => offset };
   let text = "";
   let width = 0;
   const columns: number[] = [];
@@ -51,7 +65,7 @@ const picture = (grapheme: string, column: number): string => {
 
 /** The columns [from, to) of a line's screen text, as wide as they are. A wide character cut in half becomes a space. */
 export const slice = (text: string, from: number, to: number): string => {
-  if (printableAscii.test(text)) return text.slice(from, to);
+  if (plain.test(text)) return text.slice(from, to);
   let result = "";
   let column = 0;
   for (const { segment } of graphemes(text)) {

@@ -4,7 +4,7 @@
 
 import { std } from "../../cli/embedded/std.ts";
 import { parse } from "../../grammar/parse.ts";
-import { evaluateScalar } from "../../runtime/scalar.ts";
+import { evaluateScalar } from "../../spec/scalar.ts";
 import { assert, group } from "../harness.ts";
 import { lossOf, near, openCpu, openReference } from "./sessions.ts";
 import { build, drawAll, gptConfig, llamaConfig, randomBatch } from "./support.ts";

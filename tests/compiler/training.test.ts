@@ -3,7 +3,7 @@
 
 import type { Op } from "../../compiler/op.ts";
 import { ops } from "../../compiler/ops/index.ts";
-import { evaluateScalar } from "../../runtime/scalar.ts";
+import { evaluateScalar } from "../../spec/scalar.ts";
 import { assert, group } from "../harness.ts";
 import { give, lossOf, near, openCpu, openReference } from "./sessions.ts";
 import { type Built, build, drawAll, gptConfig, llamaConfig, randomBatch } from "./support.ts";

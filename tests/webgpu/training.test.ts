@@ -2,8 +2,8 @@
 
 import { emitSegments } from "../../compiler/emit/segments.ts";
 import type { Session } from "../../runtime/devices/device.ts";
-import { evaluateScalar } from "../../runtime/scalar.ts";
 import type { Job } from "../../spec/job.ts";
+import { evaluateScalar } from "../../spec/scalar.ts";
 import { build, drawAll, gptConfig, llamaConfig, randomBatch, referenceDevice } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 import { device, missing } from "./run-segment.ts";

@@ -1,6 +1,6 @@
 // The job's host-side scalars (learning rates, bias corrections), evaluated in double precision.
 
-import type { ScalarExpr } from "../spec/job.ts";
+import type { ScalarExpr } from "./job.ts";
 
 const operators: Readonly<Record<string, (...args: number[]) => number>> = {
   add: (a, b) => a! + b!,

@@ -9,6 +9,7 @@ import type { Data, Dim } from "../spec/job.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
+import { checkEffects } from "./check-effects.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
 import { checkTraining } from "./check-training.ts";
 import { readData } from "./data-block.ts";
@@ -155,6 +156,8 @@ export const check = async (
       const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
+      const adapter = adapters.get(name);
+      if (model && adapter) checkEffects(adapter, model, base.root, context);
       if (model && packing) checkPacking(model, packing, context);
       if (model && name === base.name) checkClasses(model.result.type.shape, [...trains, ...evaluates], data, report);
     }

@@ -230,6 +230,10 @@ export const diagnostics = {
   cannot_be_weighed: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0478", "error", `\`combine\` adds up changes of numbers, and \`${name}\` holds none`, at, details),
   /** `recall` takes queries, and keys and values of slots */
   bad_recall: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0479", "error", `\`recall\` takes queries, and keys and values of slots`, at, details),
+  /** what `{method}` does to `{module}` has no effect */
+  no_effect: (at: Span | undefined, { method, module }: { readonly method: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0480", "error", `what \`${method}\` does to \`${module}\` has no effect`, at, details),
+  /** `{adapter}` trains {count} tensors that the model never reads */
+  idle_parameters: (at: Span | undefined, { adapter, count }: { readonly adapter: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0481", "warning", `\`${adapter}\` trains ${count} tensors that the model never reads`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

@@ -7,7 +7,8 @@ import { type FormatPlan, storedBytes } from "../compiler/format.ts";
 import { type AdapterPlan, methodNames } from "../compiler/inject.ts";
 import { type Instance, parametersOf } from "../compiler/instantiate.ts";
 import { type TiedUse, tiedUses } from "../compiler/ties.ts";
-import type { Data, Job, Program, Train } from "../spec/job.ts";
+import type { Job, Program, Train } from "../spec/job.ts";
+import type { Data } from "../spec/job-data.ts";
 import type { Prepared } from "./prepare.ts";
 
 export interface PlanFacts {

@@ -39,14 +39,14 @@ const namedEnd = async (host: Host, folder: string): Promise<{ readonly file: st
   return undefined;
 };
 
-/** Answers that hold the end token before their end: the model would learn to stop, and then to go on. */
-export const auditEnds = (examples: Examples, eos: number | undefined, path: string): readonly Diagnostic[] => {
-  if (eos === undefined) return [];
+/** Answers that hold an end token before their end: the model would learn to stop, and then to go on. */
+export const auditEnds = (examples: Examples, ends: readonly number[], path: string): readonly Diagnostic[] => {
   const { starts, ids, labels, rows, count } = examples;
   const doubled: number[] = [];
   for (let i = 0; i < count; i++)
     for (let k = starts[i]!; k < starts[i + 1]! - 1; k++)
-      if (ids[k] === eos && labels[k] === 1) {
+      // Of a conversation, each turn has an end of its own.
+      if (ends.includes(ids[k]!) && labels[k] === 1 && labels[k + 1] === 1) {
         doubled.push(rows[i]!);
         break;
       }

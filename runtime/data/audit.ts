@@ -65,8 +65,11 @@ export const auditTexts = (
   texts: readonly { readonly text: string; readonly place: string }[],
   tokenizer: Tokenizer,
 ): readonly Diagnostic[] => {
+  // Behind another text, as decoding drops a space that nothing stands before.
+  const before = tokenizer.continue("a");
+  const decode = (ids: readonly number[]): string => tokenizer.decode([...before, ...ids], { special: true });
   const lost = texts.flatMap(({ text, place }) => {
-    const back = tokenizer.decode(tokenizer.continue(text), { special: true });
+    const back = decode(tokenizer.continue(text)).slice(decode([]).length);
     return back === text ? [] : [{ text, back, place }];
   });
   const [first] = lost;

@@ -2,7 +2,6 @@
 // goes through the generation program of the job.
 
 import { placeOf } from "../runtime/bank.ts";
-import { openChatOf } from "../runtime/chat/open-chat.ts";
 import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
 import { storeParameter, storePieces } from "../runtime/formats/store.ts";
@@ -53,12 +52,7 @@ export const answer = async ({
     await readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} }).need(block.subject);
     const members = job.adapters.find(({ name }) => name === block.subject)?.bank ?? [];
     const places = adapters?.map((name) => placeOf(block.subject, members, name, "a prompt"));
-    const data = job.data.find(({ name }) => name === block.data);
-    const chat = data?.chat && (await openChatOf(data.chat, nodeHost, folder, tokenizer, base));
-    // Where rows are conversations, a prompt is what a user says in one.
-    const asked = chat ? prompts.map((content) => chat.ask([{ role: "user", content }])) : prompts;
-    const { texts } = await answerPrompts(asked, tokenizer, session, {
-      bare: chat !== undefined,
+    const { texts } = await answerPrompts(prompts, tokenizer, session, {
       job,
       program: block.generator!,
       virtual: block.virtual,

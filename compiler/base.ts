@@ -10,6 +10,7 @@ import type { CompileHost, StoredTensor } from "./host.ts";
 import { type Instance, instantiate, parametersOf } from "./instantiate.ts";
 import { packedReader } from "./packed.ts";
 import type { Library } from "./resolve.ts";
+import { pictureOf } from "./sequence.ts";
 import { parameter } from "./settings.ts";
 import { applyStores, type Stored } from "./store.ts";
 import { bool, describe, none, number, type Scope, scopeOf, type Value } from "./values.ts";
@@ -28,6 +29,8 @@ export interface BasePlan {
   readonly vocabulary?: number;
   /** What a decoder begins from, where an encoder reads the prompt. */
   readonly start?: number;
+  /** Channels, height and width of what it looks at, where it looks at pictures. */
+  readonly picture?: readonly number[];
   /** Longest sequence the positions allow. */
   readonly context: number;
   readonly parameters: number;
@@ -123,6 +126,7 @@ export const readBase = async (
     architecture: architecture.definition,
     ...(root.sizes.get("vocabulary")?.kind === "number" && { vocabulary: (root.sizes.get("vocabulary") as { value: number }).value }),
     ...(root.sizes.get("start")?.kind === "number" && { start: (root.sizes.get("start") as { value: number }).value }),
+    ...(pictureOf(root.sizes) && { picture: pictureOf(root.sizes)! }),
     path: path.value,
     seed: seed?.kind === "number" ? seed.value : 0,
     context: longest.value,

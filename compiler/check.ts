@@ -5,12 +5,10 @@ import type * as tree from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Dim } from "../spec/job.ts";
-import type { Data } from "../spec/job-data.ts";
+import type { Data, Dim } from "../spec/job.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
-import { checkEffects } from "./check-effects.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
 import { checkTraining } from "./check-training.ts";
 import { readData } from "./data-block.ts";
@@ -157,10 +155,9 @@ export const check = async (
       const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
-      const adapter = adapters.get(name);
-      if (model && adapter) checkEffects(adapter, model, base.root, context);
       if (model && packing) checkPacking(model, packing, context);
-      if (model && name === base.name) checkClasses(model.result.type.shape, [...trains, ...evaluates], data, report);
+      if (model && name === base.name)
+        checkClasses(model.result.type.shape, [...trains, ...evaluates], data, base.picture !== undefined, report);
     }
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkLengths([...trains, ...evaluates], base.context, extents, report);
@@ -190,6 +187,7 @@ const checkClasses = (
   result: readonly Dim[],
   plans: readonly (TrainPlan | EvaluatePlan)[],
   data: ReadonlyMap<string, Data>,
+  picture: boolean,
   report: (diagnostic: Diagnostic) => void,
 ): void => {
   const told = result.length === 2 ? Number(result[1]) : 0;
@@ -205,6 +203,14 @@ const checkClasses = (
               ? `name them in the data: \`classes = ["…", "…"]\`, ${told} of them`
               : `give the base a head for them: \`checkpoint("…", classes: ${named})\``,
           },
+        ),
+      );
+    if (picture && data.get(plan.data)?.prompt === undefined)
+      report(
+        diagnostics.missing_setting(
+          plan.item.on.at,
+          { block: `data ${plan.data}`, name: "prompt" },
+          { help: 'name the pictures: `prompt = "{file}"`' },
         ),
       );
     if (told && "generate" in plan && plan.generate) report(diagnostics.classes_write_nothing(plan.item.at, { subject: plan.subject }));

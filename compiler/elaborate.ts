@@ -22,7 +22,7 @@ import { adaptersIn, type Choice, type Layer } from "./layers.ts";
 import { recall, withMemory } from "./memory.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "./method-scope.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
-import { perToken, sequenceRecord } from "./sequence.ts";
+import { perToken, pictureOf, sequenceRecord } from "./sequence.ts";
 import { forAll, routed, type Stacking } from "./stacked.ts";
 import { stacked } from "./stacked-changes.ts";
 import type { Stage, StageInput } from "./stage.ts";
@@ -106,7 +106,7 @@ export const elaborate = (
   };
 
   const batch = (name: string, type: TensorType): Value => tensorOf(addInput(name, type, { kind: "batch", name }));
-  const sequence = sequenceRecord(batch, choice.packed === true);
+  const sequence = sequenceRecord(batch, choice.packed === true, pictureOf(root.sizes));
 
   const contextFor = (through: Context["through"], gated = true): Context => ({
     report,

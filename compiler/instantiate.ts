@@ -267,7 +267,7 @@ const buildChild = (
     );
     const own: Place = {
       path: join(place.path, member.name.text, index === undefined ? "" : String(index)),
-      checkpoint: join(place.checkpoint, runningName(member, names)),
+      checkpoint: join(place.checkpoint, runningName(member, names, index)),
       stored: place.stored.flatMap((outer) => names.map((name) => join(outer, name))),
       transposed: member.transposed,
       within,
@@ -305,8 +305,9 @@ const buildChild = (
 };
 
 /** What the running model calls a child: a stack is one module there, without the index. */
-const runningName = ({ named, repeat }: tree.ChildMember, stored: readonly string[]): string =>
-  named?.text ?? (repeat?.stacked ? stored[0]!.replace(`.{${repeat.index.text}}`, "") : stored[0]!);
+const runningName = ({ named, repeat }: tree.ChildMember, stored: readonly string[], index: number | undefined): string =>
+  named?.text.replaceAll(`{${repeat?.index.text}}`, String(index)) ??
+  (repeat?.stacked ? stored[0]!.replace(`.{${repeat.index.text}}`, "") : stored[0]!);
 
 /** `tied weight = embed.weight when cond`: the parameter is the sibling's. Any other expression is a view of the one it reads. */
 const tie = (

@@ -250,7 +250,7 @@ export const lower = (
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>
-    ["ids", "positions", "ends", "slots", "starts", "rows", "targets", "scale", "keep", "which"].includes(name) ||
+    ["ids", "positions", "ends", "slots", "starts", "pixels", "rows", "targets", "scale", "keep", "which"].includes(name) ||
     name.endsWith(".scalars") ||
     name.endsWith(".factors") ||
     name.startsWith("source.") ||
@@ -348,6 +348,7 @@ export const lower = (
       seed: base.seed,
       vocab_size: base.vocabulary ?? vocabulary,
       ...(base.start !== undefined && { start: base.start }),
+      ...(base.picture && { picture: base.picture }),
       positions: base.context,
       config_sha256: base.configHash,
       ...(base.headerHash !== undefined && { header_sha256: base.headerHash }),

@@ -21,14 +21,22 @@ const sourceRecord = (batch: Batch): Value => ({
   fields: (name) => (sourceFields.some((field) => field === name) ? batch(`source.${name}`, perSourceToken) : undefined),
   names: () => sourceFields,
 });
-export const sequenceRecord = (batch: Batch, packed: boolean): Value => ({
+/** Channels, height and width of the pictures that an architecture reads, as its `let picture` says. */
+export const pictureOf = (sizes: ReadonlyMap<string, Value>): readonly number[] | undefined => {
+  const said = sizes.get("picture");
+  const dims = said?.kind === "list" ? said.items.flatMap((item) => (item.kind === "number" ? [item.value] : [])) : [];
+  return dims.length === 3 ? dims : undefined;
+};
+
+export const sequenceRecord = (batch: Batch, packed: boolean, picture?: readonly number[]): Value => ({
   kind: "record",
   name: "the sequence",
   fields: (name) => {
     if (name === "source") return sourceRecord(batch);
+    if (name === "pixels" && picture) return batch("pixels", { dtype: "f32", shape: ["b", ...picture] });
     if (!sequenceFields.some((field) => field === name)) return undefined;
     if (packed || name === "ids" || name === "positions" || name === "ends") return batch(name, perToken);
     return name === "slots" ? batch("positions", perToken) : none;
   },
-  names: () => [...sequenceFields, "source"],
+  names: () => [...sequenceFields, "source", ...(picture ? ["pixels"] : [])],
 });

@@ -1,18 +1,15 @@
 // One `evaluate` block on one subject: the loss over all answer tokens of the split, whatever the batches; and, where a metric is
 // scored on text, an answer to every input against its references, with the interval of every score.
 
-import type { Evaluate, Job } from "../spec/job.ts";
-import type { Data, Split } from "../spec/job-data.ts";
+import type { Data, Evaluate, Job, Split } from "../spec/job.ts";
 import type { EvaluateResult, Sample } from "../spec/result.ts";
 import { rowColumns } from "../spec/row-columns.ts";
 import { placeOf } from "./bank.ts";
-import type { ChatTemplate } from "./chat/chat-template.ts";
-import { lastQuestion } from "./chat/last-question.ts";
 import { fillBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import { readRows } from "./data/read.ts";
-import { writeSource } from "./data/sources.ts";
 import { fillTemplate, parseTemplate } from "./data/template.ts";
+import { writeBatch } from "./data/write-batch.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
 import { answerPrompts } from "./generation/answers.ts";
@@ -46,18 +43,13 @@ export const sumTokens = async (
   for (const [i, planned] of plan.entries()) {
     if (planned.labels > 0) {
       const filled = fillBatch(examples, planned, evaluate.sequence_len, evaluate.virtual);
-      await session.write("ids", filled.ids);
-      await session.write("positions", filled.positions);
-      if (evaluate.ends) await session.write("ends", filled.ends);
-      if (filled.source) await writeSource(session, filled.source.ids, filled.source.u);
-      await session.write("rows", filled.rows);
-      await session.write("targets", filled.targets);
+      const dims = await writeBatch(session, filled, evaluate.ends === true);
       if (places)
         await session.write(
           "which",
           planned.examples.map((example) => places[example]!),
         );
-      await session.run(evaluate.program, { b: filled.b, t: filled.t, n: filled.n, ...(filled.source && { u: filled.source.u }) });
+      await session.run(evaluate.program, dims);
       loss += ((await session.read("loss", evaluate.program)) as Float32Array)[0]!;
       right += ((await session.read("right", evaluate.program)) as Float32Array)[0]!;
       tokens += filled.n;
@@ -90,7 +82,7 @@ export const readInputs = async (
   data: Data,
   split: Split,
   folder: string,
-  { inputs, limit, chat }: { readonly inputs: Evaluate["inputs"]; readonly limit: number; readonly chat?: ChatTemplate | undefined },
+  { inputs, limit }: { readonly inputs: Evaluate["inputs"]; readonly limit: number },
 ): Promise<readonly Input[]> => {
   const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
   const answer = parseTemplate(data.answer);
@@ -98,12 +90,10 @@ export const readInputs = async (
   const rows = await readRows(host, split, folder, rowColumns(data));
   const known = new Map<string, { prompt: string; references: string[]; adapter?: string }>();
   for (const [i, row] of rows.entries()) {
-    const asked = data.chat && chat ? lastQuestion(row, data.chat, chat) : undefined;
-    if (data.chat && !asked) continue; // a conversation in which no assistant speaks asks for nothing
-    const text = asked?.prompt ?? (prompt ? fillTemplate(prompt, row.values) : "");
+    const text = prompt ? fillTemplate(prompt, row.values) : "";
     const adapter = chosen && fillTemplate(chosen, row.values);
-    const key = inputs === "prompts" && (prompt || asked) ? `${adapter ?? ""}\n${text}` : String(i);
-    const reference = (asked?.answer ?? fillTemplate(answer, row.values)).trim();
+    const key = inputs === "prompts" && prompt ? `${adapter ?? ""}\n${text}` : String(i);
+    const reference = fillTemplate(answer, row.values).trim();
     const one = known.get(key);
     if (one) one.references.push(reference);
     else if (known.size < limit) known.set(key, { prompt: text, references: [reference], ...(adapter !== undefined && { adapter }) });
@@ -124,8 +114,6 @@ export interface ScoreOptions {
   readonly job: Pick<Job, "programs" | "base" | "adapters">;
   readonly session: Session;
   readonly tokenizer: Tokenizer;
-  /** Prompts say all that the model reads: the tokenizer puts nothing before them. */
-  readonly bare?: boolean;
   readonly listen: Listener;
   readonly signal?: AbortSignal | undefined;
 }
@@ -136,7 +124,7 @@ export const scoresText = (evaluate: Evaluate): boolean =>
 
 /** Generates an answer to each input and scores them. */
 export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[], options: ScoreOptions): Promise<Scored> => {
-  const { job, session, tokenizer, bare, listen, signal } = options;
+  const { job, session, tokenizer, listen, signal } = options;
   const start = performance.now();
   const bank = job.adapters.find(({ name }) => name === evaluate.subject)?.bank;
   const title = `generate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`;
@@ -149,7 +137,6 @@ export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[],
       program: evaluate.generator!,
       virtual: evaluate.virtual,
       source: evaluate.source,
-      bare,
       settings: evaluate.generate!,
       places: bank && inputs.map(({ adapter = "" }) => placeOf(evaluate.subject, bank, adapter, title)),
       done: (done) => listen({ kind: "progress", title, done, total: inputs.length }),

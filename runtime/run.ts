@@ -5,15 +5,12 @@
 //   OUT/result.json      what `Result` says        merges: where the file says, relative paths inside OUT
 
 import type { Evaluate, Job, Merge, Train } from "../spec/job.ts";
-import type { Data } from "../spec/job-data.ts";
 import type { EvaluateResult, InferenceResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
 import { saveAdapter } from "./adapter-files.ts";
 import { placesIn } from "./bank.ts";
-import type { ChatTemplate } from "./chat/chat-template.ts";
-import { openChatOf } from "./chat/open-chat.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
-import { type Examples, readExamples } from "./data/examples.ts";
+import { type Examples, readExamples, readPictures } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
 import { blaming } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
@@ -25,6 +22,7 @@ import { initAdapter } from "./init.ts";
 import { measureInference } from "./measure.ts";
 import { openPaged } from "./paged.ts";
 import { inParts, readStored } from "./parts.ts";
+import { readProcessor } from "./pictures/processor.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { stateOf, totalSteps, trainAdapter } from "./train.ts";
@@ -172,15 +170,6 @@ const prepare = async (
 
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
-  const chats = new Map<string, Promise<ChatTemplate | undefined>>();
-  /** How the conversations of a data block are written; undefined where it has none. */
-  const chatOf = (data: Data): Promise<ChatTemplate | undefined> => {
-    const open = async (): Promise<ChatTemplate | undefined> =>
-      data.chat && openChatOf(data.chat, host, options.folder, await tokens(), baseFolder);
-    const known = chats.get(data.name) ?? open();
-    chats.set(data.name, known);
-    return known;
-  };
   const encoded = new Map<string, Promise<Examples>>();
   const examplesOf = ({ data, split, sequence_len, source, overlong }: Reading): Promise<Examples> => {
     const key = `${data}.${split} ${sequence_len} ${source} ${overlong}`;
@@ -189,13 +178,16 @@ const prepare = async (
     const made = (async () => {
       listen({ kind: "phase", title: `read ${data}.${split}` });
       const block = dataOf(job, data);
-      const { examples, report } = await readExamples(host, block, splitOf(job, data, split), options.folder, await tokens(), {
-        limit: sequence_len,
-        overlong,
-        chat: await chatOf(block),
-        vocabulary: job.base.vocab_size,
-        ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
-      });
+      const read = splitOf(job, data, split);
+      const { picture } = job.base;
+      const { examples, report } = picture
+        ? await readPictures(host, block, read, options.folder, await readProcessor(host, baseFolder, picture))
+        : await readExamples(host, block, read, options.folder, await tokens(), {
+            limit: sequence_len,
+            overlong,
+            vocabulary: job.base.vocab_size,
+            ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
+          });
       for (const diagnostic of report.warnings) listen({ kind: "warning", diagnostic });
       return examples;
     })();
@@ -357,23 +349,17 @@ const prepare = async (
       const examples = await examplesOf(item);
       const places = placesOf(item.subject, examples, `${item.data}.${item.split}`);
       const ofTokens = tokenScores(item, await sumTokens(item, examples, session, listen, places));
-      const data = dataOf(job, item.data);
       const split = splitOf(job, item.data, item.split);
       const all = scoresText(item);
       const limit = all ? Number.POSITIVE_INFINITY : (item.samples ?? 3);
       const scored = item.generate
-        ? await scoreAnswers(
-            item,
-            await readInputs(host, data, split, options.folder, { inputs: item.inputs, limit, chat: await chatOf(data) }),
-            {
-              job,
-              bare: data.chat !== undefined,
-              session,
-              tokenizer: await tokens(),
-              listen,
-              signal: options.signal,
-            },
-          )
+        ? await scoreAnswers(item, await readInputs(host, dataOf(job, item.data), split, options.folder, { inputs: item.inputs, limit }), {
+            job,
+            session,
+            tokenizer: await tokens(),
+            listen,
+            signal: options.signal,
+          })
         : undefined;
       if (options.signal?.aborted) return undefined;
       const metrics = { ...ofTokens, ...scored?.metrics };

@@ -7,7 +7,7 @@ import type { Job, Train } from "../spec/job.ts";
 import { evaluateScalar } from "../spec/scalar.ts";
 import { fillBatch, type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
-import { writeSource } from "./data/sources.ts";
+import { writeBatch } from "./data/write-batch.ts";
 import type { Session } from "./devices/device.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { stream } from "./draw.ts";
@@ -114,16 +114,7 @@ export const trainAdapter = async (
     for (const [micro, planned] of group.entries()) {
       if (planned.labels === 0) continue;
       const filled = fillBatch(examples, planned, train.sequence_len, train.virtual);
-      await session.write("ids", filled.ids);
-      await session.write("positions", filled.positions);
-      if (filled.slots && filled.starts) {
-        await session.write("slots", filled.slots);
-        await session.write("starts", filled.starts);
-      }
-      if (train.ends) await session.write("ends", filled.ends);
-      if (filled.source) await writeSource(session, filled.source.ids, filled.source.u);
-      await session.write("rows", filled.rows);
-      await session.write("targets", filled.targets);
+      const dims = await writeBatch(session, filled, train.ends === true);
       await session.write("scale", Float32Array.of(1 / labels));
       if (options.places)
         await session.write(
@@ -131,7 +122,7 @@ export const trainAdapter = async (
           planned.examples.map((i) => options.places![i]!),
         );
       if (train.seeds > 0) await session.write("seeds", seedsOf(train, step, micro));
-      await session.run(train.step, { b: filled.b, t: filled.t, n: filled.n, ...(filled.source && { u: filled.source.u }) });
+      await session.run(train.step, dims);
       loss += ((await session.read("loss", train.step)) as Float32Array)[0]!;
       if (train.accumulate) {
         await session.write("keep", Float32Array.of(micro === 0 ? 0 : 1));

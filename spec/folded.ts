@@ -1,4 +1,5 @@
-// How the tensors of a stack of modules become one tensor of as many axes as each has, as other libraries store them.
+// How the tensors of a stack of modules become one tensor of as many axes as each has, as other libraries store them. "stacked": [n, p, q] as
+// [n·p, q], one after the other. "woven": as [p, q·n], side by side, the place in the stack running fastest.
 
 import type { Fold } from "./job.ts";
 

@@ -8,8 +8,6 @@
 // A program is a list of calls; a call runs one segment over values; a value is a typed range of an arena. Sizes known only
 // at run time are symbols: b rows, t tokens per row, n answer tokens, s cache slots. Every arena has its size at their maximum.
 
-import type { Data, Overlong } from "./job-data.ts";
-
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "u8";
 
 /** A size: a number, or a polynomial in the symbols as text, e.g. "b*t", "64*n", "4*b*t+8". See compiler/dims.ts. */
@@ -165,10 +163,7 @@ export interface FormatNode {
   readonly dtype?: string;
 }
 
-/**
- * How another library's checkpoint holds a tensor in this format. A key "" is the tensor's own name, ".x" follows it, "x" replaces the
- * last part of it.
- */
+/** How another library's checkpoint holds such a tensor. A key "" is the tensor's own name, ".x" follows it, "x" replaces its last part. */
 export interface FormatFiles {
   readonly library: string;
   readonly type: string;
@@ -227,10 +222,7 @@ export interface Parameter {
   readonly source: Source;
 }
 
-/**
- * How a stack's tensor [n, p, q] is stored with as many axes as each of its modules has: [n·p, q], one after the other, or [p, q·n], side by
- * side with the place in the stack running fastest. See folded.ts.
- */
+/** How the tensors of a stack lie in one of as many axes as each has: see folded.ts. */
 export type Fold = "stacked" | "woven";
 
 /** A tensor of adapter_model.safetensors: one parameter, or several one after another along an axis, each times its sign (1 or -1). */
@@ -239,7 +231,6 @@ export interface StoredTensor {
   /** The parameter, or the first of several. */
   readonly parameter: string;
   readonly transposed: boolean;
-  /** Of a stack: its tensors one after the other, or side by side with the place in the stack running fastest. */
   readonly fold?: Fold;
   readonly joined?: { readonly axis: 0 | 1; readonly parts: readonly { readonly parameter: string; readonly sign: number }[] };
 }
@@ -289,6 +280,42 @@ export interface Adapter {
   readonly mergeable: boolean;
   /** Why it cannot be merged. */
   readonly unmergeable?: string;
+}
+
+export interface Split {
+  readonly name: string;
+  readonly reader: "jsonl" | "json" | "csv" | "parquet" | "text";
+  /** As written; relative paths start at the folder of the `.peft` file. */
+  readonly path: string;
+  readonly rows?: number;
+  readonly skip?: number;
+  /** Which of these rows, where some are held out. */
+  readonly part?: Part;
+}
+
+/** One of the parts that a file's rows are divided into, by what is in them. */
+export interface Part {
+  readonly seed: number;
+  /** How much each part takes of all rows, one after the other; what is left is the last part. */
+  readonly held: readonly { readonly share?: number; readonly rows?: number }[];
+  /** Which of them this is; `held.length`: what is left. */
+  readonly index: number;
+}
+
+/** What becomes of rows longer than a block's limit. Absent: they are cut. */
+export type Overlong = "drop" | "error";
+
+export interface Data {
+  readonly name: string;
+  readonly splits: readonly Split[];
+  /** A template: see template.ts. */
+  readonly prompt?: string;
+  readonly answer: string;
+  /** The answers there are: the answer of a row is one of these, and is told and not written. */
+  readonly classes?: readonly string[];
+  /** Names the adapter of a row, for what is a mix of adapters. */
+  readonly adapter?: string;
+  readonly loss_on: "answer" | "all";
 }
 
 export interface Train {
@@ -409,7 +436,7 @@ export interface Generation {
 
 /** One merged tensor: run `program` with the base's tensor written to `base`, read `output`. Without a program, `output` is read as it is. */
 export interface MergedTensor {
-  /** Name in the checkpoint; of one that lies there in parts, what the running model calls it. */
+  /** Name in the checkpoint, as in `Source`. */
   readonly tensor: string;
   readonly transposed: boolean;
   readonly parts?: Parts;
@@ -448,6 +475,8 @@ export interface Job {
     readonly vocab_size: number;
     /** What a decoder begins from, where an encoder reads the prompt. */
     readonly start?: number;
+    /** Channels, height and width of what it looks at: a prompt then names a picture's file, and programs read `pixels`. */
+    readonly picture?: readonly number[];
     readonly positions: number;
     /** sha256 of config.json, and of the safetensors headers in file order. */
     readonly config_sha256: string;

@@ -44,6 +44,8 @@ export interface Batch {
   readonly rows: Int32Array;
   /** [n]: that next token. */
   readonly targets: Int32Array;
+  /** Of rows that are pictures: [b, channels, height, width]. */
+  readonly pixels?: Float32Array;
   /** Tokens that are not padding. */
   readonly tokens: number;
 }
@@ -176,6 +178,7 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
     t,
     n,
     ...(source && { source }),
+    ...(examples.pictures && { pixels: pixelsOf(planned, examples.pictures) }),
     ids,
     positions,
     ends,
@@ -184,6 +187,13 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
     targets,
     tokens,
   };
+};
+
+const pixelsOf = ({ examples }: PlannedBatch, { bytes, processor }: NonNullable<Examples["pictures"]>): Float32Array => {
+  const size = processor.channels * processor.height * processor.width;
+  const out = new Float32Array(examples.length * size);
+  for (const [i, example] of examples.entries()) processor.numbers(bytes.subarray(example * size, (example + 1) * size), out, i * size);
+  return out;
 };
 
 const sourceOf = ({ examples }: PlannedBatch, sources: readonly (readonly number[])[]): Batch["source"] => {

@@ -5,16 +5,16 @@
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Data, Overlong, Split } from "../../spec/job-data.ts";
+import type { Data, Overlong, Split } from "../../spec/job.ts";
 import { rowColumns } from "../../spec/row-columns.ts";
-import type { ChatTemplate } from "../chat/chat-template.ts";
-import { conversationRows } from "../chat/conversation-rows.ts";
 import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import type { Host } from "../host.ts";
+import type { Processor } from "../pictures/processor.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { encodeClasses } from "./classes.ts";
 import { type EncodedRow, rowEncoder, type SourceOptions } from "./encode-row.ts";
 import { nothingFits, tellLonger } from "./overlong.ts";
+import { encodePictures } from "./pictures.ts";
 import { pathOf, placeOf, readRows } from "./read.ts";
 import type { Row } from "./row.ts";
 import { fillTemplate, parseTemplate } from "./template.ts";
@@ -31,6 +31,8 @@ export interface Examples {
   readonly rows: Int32Array;
   /** What an encoder reads for each example; `ids` are then what the decoder writes. */
   readonly sources?: readonly (readonly number[])[];
+  /** Where rows are pictures: their bytes end to end, and what makes numbers of them. `ids` then mean nothing. */
+  readonly pictures?: { readonly bytes: Uint8Array; readonly processor: Processor };
   /** The class of each example, where the data names classes; then nothing is to be written. */
   readonly classes?: Int32Array;
   /** The adapter that each example asks for, where the data names one. */
@@ -56,8 +58,6 @@ export interface EncodeOptions {
   readonly limit: number;
   /** What becomes of longer ones. */
   readonly overlong?: Overlong | undefined;
-  /** How conversations are written, where the data has them. */
-  readonly chat?: ChatTemplate | undefined;
   /** Where an encoder reads the prompts. */
   readonly source?: SourceOptions;
   /** Rows of the base's embedding: an id at or above it is a diagnostic. */
@@ -82,10 +82,25 @@ export const readExamples = (
   });
 };
 
+/** Reads a split whose prompts name pictures. Throws a DiagnosticError. */
+export const readPictures = (
+  host: Host,
+  data: Data,
+  split: Split,
+  folder: string,
+  processor: Processor,
+): Promise<{ examples: Examples; report: ExamplesReport }> =>
+  blaming({ block: `data ${data.name}`, part: split.name }, async () => {
+    const rows = await readRows(host, split, folder, rowColumns(data));
+    const path = pathOf(split, folder);
+    const classes = data.classes ?? [];
+    return encodePictures(host, rows, { ...data, classes }, processor, path, (row) => placeOf(split, path, row.number));
+  });
+
 /** Encodes rows. `place` says where a row stands, for messages. Throws a DiagnosticError. */
 export const encodeExamples = (
   rows: readonly Row[],
-  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes" | "chat">,
+  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes">,
   tokenizer: Tokenizer,
   options: EncodeOptions,
   path: string,
@@ -93,8 +108,7 @@ export const encodeExamples = (
 ): { examples: Examples; report: ExamplesReport } => {
   const { limit, vocabulary, source, overlong } = options;
   if (data.classes) return encodeClasses(rows, { ...data, classes: data.classes }, tokenizer, options, path, place);
-  const talks = data.chat && options.chat ? conversationRows(options.chat, data.chat, data.loss_on, tokenizer, place) : undefined;
-  const encode = talks?.encode ?? rowEncoder(data, tokenizer, source);
+  const encode = rowEncoder(data, tokenizer, source);
   const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);
   const adapters: string[] = [];
   const sources: (readonly number[])[] = [];
@@ -133,7 +147,6 @@ export const encodeExamples = (
     if (chosen) adapters.push(fillTemplate(chosen, row.values));
   }
   const warnings = [
-    ...(talks?.finish(path) ?? []),
     ...(source ? tellLonger({ count: longPrompts, total, path, limit: source.limit, longest: longestPrompt, of: "prompt" }, overlong) : []),
     ...tellLonger({ count: truncated, total, path, limit, longest }, overlong),
   ];
@@ -148,21 +161,10 @@ export const encodeExamples = (
         },
       ),
     ]);
-  if (emptyAnswers === total)
-    throw new DiagnosticError([
-      diagnostics.data_no_labels(undefined, { path, why: talks ? "no turn of an assistant" : "every answer is empty" }),
-    ]);
+  if (emptyAnswers === total) throw new DiagnosticError([diagnostics.data_no_labels(undefined, { path })]);
   const examples: Examples = { ...packed.finish(), ...(chosen && { adapters }), ...(source && { sources }) };
   if (examples.count === 0) throw nothingFits(path, limit);
-  if (emptyAnswers > 0)
-    warnings.push(
-      diagnostics.data_answers_empty(undefined, {
-        count: emptyAnswers,
-        total,
-        path,
-        what: talks ? "no turn that is learnt" : "an empty answer",
-      }),
-    );
+  if (emptyAnswers > 0) warnings.push(diagnostics.data_answers_empty(undefined, { count: emptyAnswers, total, path }));
   let largest = 0;
   for (const id of examples.ids) if (id > largest) largest = id;
   for (const ids of sources) for (const id of ids) if (id > largest) largest = id;

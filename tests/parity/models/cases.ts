@@ -1,5 +1,7 @@
 // The checkpoints that every architecture is compared on: as small as shows every term, one line of what differs for each.
 
+import { drawn } from "./drawn.ts";
+
 export interface Case {
   /** File of its numbers in fixtures/. */
   readonly name: string;
@@ -8,6 +10,8 @@ export interface Case {
   readonly config: Readonly<Record<string, unknown>>;
   /** What is predicted: the next token (default), masked tokens, the class of a row, or an answer to the row. */
   readonly task?: "masked" | "classes" | "answer";
+  /** Channels, height and width of what the rows are, where they are pictures. */
+  readonly picture?: readonly number[];
   /** How transformers computes attention; default eager. */
   readonly attention?: "sdpa";
   /** Tensors that transformers packs or renames when it loads them, so that it has no gradient of their name. */
@@ -25,6 +29,8 @@ const small = {
   max_position_embeddings: 64,
 };
 const grouped = { ...small, num_key_value_heads: 2 };
+
+const { vocab_size: _, max_position_embeddings: __, ...encoderless } = small;
 
 const t5 = {
   vocab_size: 48,
@@ -178,6 +184,22 @@ export const cases: readonly Case[] = [
     class: "GPT2LMHeadModel",
     config: { vocab_size: 48, n_embd: 32, n_layer: 2, n_head: 4, n_positions: 64, n_inner: 40 },
   },
+  {
+    name: "vit",
+    class: "ViTForImageClassification",
+    task: "classes",
+    picture: [3, 16, 16],
+    renamed: [
+      ["encoder.layer.", "layers."],
+      ["attention.attention.query", "attention.q_proj"],
+      ["attention.attention.key", "attention.k_proj"],
+      ["attention.attention.value", "attention.v_proj"],
+      ["attention.output.dense", "attention.o_proj"],
+      ["intermediate.dense", "mlp.fc1"],
+      [".output.dense", ".mlp.fc2"],
+    ],
+    config: { ...encoderless, image_size: 16, patch_size: 4, num_labels: 3 },
+  },
   { name: "t5", class: "T5ForConditionalGeneration", task: "answer", config: t5 },
   {
     name: "t5-gated",
@@ -205,6 +227,9 @@ export const cases: readonly Case[] = [
     },
   }),
 ];
+
+/** Two pictures of this size. */
+export const pixelsOf = (picture: readonly number[]): Float32Array => drawn("pixels", [2, ...picture]);
 
 /** What a decoder is given and should say, where the rows are what it answers. */
 export const written: readonly (readonly number[])[] = [

@@ -10,7 +10,7 @@ import type { Device, Session } from "../../../runtime/devices/device.ts";
 import { generate } from "../../../runtime/generation/generate.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
 import type { Job } from "../../../spec/job.ts";
-import { answerLabels, type Case, classes, ends, written as given, labels, maskedLabels, newTokens, rows } from "./cases.ts";
+import { answerLabels, type Case, classes, ends, written as given, labels, maskedLabels, newTokens, pixelsOf, rows } from "./cases.ts";
 import { writeDrawn } from "./drawn.ts";
 
 /** What models.py answers. */
@@ -90,6 +90,14 @@ export const compare = async (one: Case, theirs: Theirs, library?: ReadonlyMap<s
 
 /** The batch, and which predictions are asked for: flat places and their labels. */
 const write = async (one: Case, job: Job, session: Session, at: readonly number[], targets: readonly number[]): Promise<void> => {
+  if (one.picture) await session.write("pixels", pixelsOf(one.picture));
+  else await writeTokens(one, job, session);
+  await session.write("rows", Int32Array.from(at));
+  await session.write("targets", Int32Array.from(targets));
+  await session.write("scale", Float32Array.of(1 / targets.length));
+};
+
+const writeTokens = async (one: Case, job: Job, session: Session): Promise<void> => {
   await session.write("ids", Int32Array.from((one.task === "answer" ? given : rows).flat()));
   if (one.task === "answer") {
     await session.write("source.ids", Int32Array.from(rows.flat()));
@@ -111,9 +119,6 @@ const write = async (one: Case, job: Job, session: Session, at: readonly number[
       "ends",
       Int32Array.from({ length: b * t }, (_, i) => ends[Math.floor(i / t)]!),
     );
-  await session.write("rows", Int32Array.from(at));
-  await session.write("targets", Int32Array.from(targets));
-  await session.write("scale", Float32Array.of(1 / targets.length));
 };
 
 /** Places and labels of the loss. */

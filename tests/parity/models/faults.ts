@@ -110,6 +110,20 @@ export const faults: readonly Fault[] = [
     from: "no_rope_layers[i] == 1",
     to: "no_rope_layers[i] == 0",
   },
+  {
+    title: "patches read across instead of down",
+    case: "vit",
+    file: "architectures/vit.peft",
+    from: "order: [0, 4, 2, 1, 5, 3]",
+    to: "order: [0, 2, 4, 1, 5, 3]",
+  },
+  {
+    title: "pixels of a patch in the other order",
+    case: "vit",
+    file: "architectures/vit.peft",
+    from: "order: [0, 4, 2, 1, 5, 3]",
+    to: "order: [0, 4, 2, 1, 3, 5]",
+  },
   { title: "one expert too many", case: "mixtral", file: "modules/gates.peft", from: "count: chosen", to: "count: chosen + 1" },
   {
     title: "gates that do not add up to 1",

@@ -1,7 +1,7 @@
 // Asks transformers about one case, through a Python that goes on answering.
 
 import type { PythonSession } from "../python.ts";
-import { answerLabels, type Case, classes, ends, labels, maskedLabels, newTokens, rows, written } from "./cases.ts";
+import { answerLabels, type Case, classes, ends, labels, maskedLabels, newTokens, pixelsOf, rows, written } from "./cases.ts";
 import type { Theirs } from "./compare.ts";
 
 const rounded = (value: unknown): unknown =>
@@ -12,6 +12,11 @@ const rounded = (value: unknown): unknown =>
       : typeof value === "object" && value !== null
         ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, rounded(inner)]))
         : value;
+
+const nested = (flat: readonly number[], [size = 1, ...rest]: readonly number[]): unknown => {
+  const step = flat.length / size;
+  return rest.length === 0 ? flat : Array.from({ length: size }, (_, i) => nested(flat.slice(i * step, (i + 1) * step), rest));
+};
 
 /** The checkpoint is written into `folder`. */
 export const ask = async (python: PythonSession, one: Case, folder: string): Promise<Theirs> => {
@@ -30,7 +35,8 @@ export const ask = async (python: PythonSession, one: Case, folder: string): Pro
         ? await python.ask({ ...question, labels, generate: newTokens })
         : await python.ask({
             ...question,
-            more: { attention_mask },
+            ...(one.picture && { ids: undefined }),
+            more: one.picture ? { pixel_values: nested([...pixelsOf(one.picture)], [2, ...one.picture]) } : { attention_mask },
             shift: false,
             labels: one.task === "classes" ? classes : maskedLabels,
           });

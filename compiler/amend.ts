@@ -5,13 +5,14 @@ import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { DType } from "../spec/job.ts";
-import { type Dim, multiply } from "./dims.ts";
+import type { Dim } from "./dims.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { type Draw, evaluateDraw, evaluateShape, type Instance, modulesOf } from "./instantiate.ts";
 import { type Face, faceOf, namesOf } from "./interfaces.ts";
 import type { Layer } from "./layers.ts";
 import type { Target } from "./paths.ts";
-import { asDim, describe, dimOf, number, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
+import { bindTraining, checkKnown, reboundName } from "./training-bindings.ts";
+import { asDim, describe, type Scope, scopeOf, size, unknown, type Value } from "./values.ts";
 
 /** A parameter that an adapter adds or takes over. */
 export interface AdapterParam {
@@ -131,7 +132,8 @@ export const amendOne = (
   for (const member of members) {
     const beyond = notYet(member, outer !== undefined);
     if (beyond) reportThrough(context, member.at, (at, details) => diagnostics.unsupported_block(at, { what: beyond }, details));
-    if (member.kind === "bind" && member.target.length === 1) checkRebinding(amendment, member, context);
+    if (member.kind === "bind" && reboundName(member) !== undefined) checkRebinding(amendment, member, context);
+    checkKnown(member, context);
     if (member.kind === "param" && !member.modifiers.includes("shared"))
       for (const name of member.names) {
         if (!holds(member.when, { scope, context }, context)) {
@@ -142,7 +144,7 @@ export const amendOne = (
         params.set(name.text, declared(member, name.text, `${applied.adapter}:${path}`, module, { scope, context }, context));
       }
   }
-  for (const member of members) if (member.kind === "bind" && isRate(member)) setRate(member, params, scope, context);
+  bindTraining(members, params, scope, context);
   module.amendments.push(amendment);
   return amendment;
 };
@@ -286,37 +288,7 @@ const notYet = (member: tree.Member, below: boolean): string | undefined => {
   if (below && member.kind === "param" && member.modifiers.includes("shared"))
     return "`shared` in `each`, where the target's own parameters are shared already";
   if (below && member.kind === "each") return "`each` in `each`";
-  if (member.kind === "bind" && !isRate(member) && (member.target.length > 1 || member.sign === "+="))
-    return `\`${member.target.map((name) => name.text).join(".")} ${member.sign}\``;
   return member.kind === "state" || member.kind === "forward" || member.kind === "child" ? `\`${member.kind}\` in a method` : undefined;
-};
-
-/** `b.rate = ratio * rate`. */
-const isRate = (member: tree.Member): boolean =>
-  member.kind === "bind" && member.sign === "=" && member.target.length === 2 && member.target[1]!.text === "rate";
-
-/** A parameter's own learning rate: a multiple of the training's, which is what an expression in `rate` must come to. */
-const setRate = (member: tree.BindMember, params: Map<string, AdapterParam>, outer: Scope, context: Context): void => {
-  const [name] = member.target as [tree.Name];
-  const param = params.get(name.text);
-  if (!param?.trained) {
-    const known = [...params.values()].filter(({ trained }) => trained).map(({ local }) => local);
-    reportThrough(context, name.at, (at, details) => diagnostics.unknown_name(at, { name: name.text }, details), {
-      label: "no trained parameter",
-      ...(known.length && { notes: [{ message: `trained here: ${known.join(", ")}` }] }),
-    });
-    return;
-  }
-  const [one, two] = [1, 2].map((rate) => evaluate(member.value, scopeOf(new Map([["rate", number(rate)]]), outer), context));
-  if (one?.kind === "unknown" || two?.kind === "unknown") return;
-  const [once, twice] = [one && dimOf(one), two && dimOf(two)];
-  const multiple = once !== undefined && twice === multiply(2, once) && !(typeof once === "number" && once < 0);
-  // Of a definition by itself the multiple is not known.
-  if (multiple && typeof once === "number") params.set(name.text, { ...param, rate: once });
-  else if (!multiple)
-    reportThrough(context, member.value.at, (at, details) => diagnostics.bad_rate(at, { name: name.text }, details), {
-      help: "write a multiple of `rate`, like `ratio * rate`",
-    });
 };
 
 /** A rebound name must be the module's: a parameter, a point or `let` of its forward, or `out`, its result. */
@@ -332,7 +304,7 @@ const checkRebinding = ({ method, face, module }: Amendment, member: tree.BindMe
     (at, details) => diagnostics.unused_rebinding(at, { method: method.name.text, name: name.text, module: whose }, details),
     {
       notes: [{ message: `${whose} names: ${names.join(", ")}` }],
-      ...instead(name.at, near),
+      ...(name.text === "loss" ? { help: "write `loss += …`: a method adds to the loss" } : instead(name.at, near)),
     },
   );
 };

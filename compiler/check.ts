@@ -9,6 +9,7 @@ import type { Data, Dim } from "../spec/job.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
+import { checkReached } from "./check-reached.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
 import { checkTraining } from "./check-training.ts";
 import { readData } from "./data-block.ts";
@@ -26,6 +27,7 @@ import { type MergePlan, readMerge, readTrain, type TrainPlan } from "./pipeline
 import type { Source } from "./places.ts";
 import { readAdapters } from "./read-adapters.ts";
 import type { Library, Resolved } from "./resolve.ts";
+import { bindingStep, checkStep } from "./step-graphs.ts";
 import { type Scope, scopeOf, type Value } from "./values.ts";
 import type { Extent } from "./virtual.ts";
 
@@ -108,6 +110,15 @@ export const check = async (
       );
   for (const plan of trains) {
     const made = adapters.get(plan.adapter)?.made;
+    const ruled = made?.kind === "mix" && base ? made.of.find((name) => bindingStep(name, base.root).length > 0) : undefined;
+    if (ruled !== undefined)
+      report(
+        diagnostics.mixed_rules(
+          plan.item.subject.at,
+          { adapter: ruled, mix: plan.adapter },
+          { help: "train the adapters by themselves; mixed, they are evaluated and generate" },
+        ),
+      );
     if (made && made.kind !== "mix")
       report(
         diagnostics.nothing_of_its_own(
@@ -156,6 +167,9 @@ export const check = async (
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
       if (model && packing) checkPacking(model, packing, context);
+      const added = checkStep(name, base.root, adapters, context);
+      const adapter = adapters.get(name);
+      if (model && adapter && !adapter.made) checkReached(adapter, model, added, context);
       if (model && name === base.name)
         checkClasses(model.result.type.shape, [...trains, ...evaluates], data, base.picture !== undefined, report);
     }

@@ -5,7 +5,8 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { AdapterParam, Amendment } from "./amend.ts";
+import type { AdapterParam } from "./amend.ts";
+import { type AmendmentGoal, amendmentResults } from "./amendment-results.ts";
 import { branch, merged } from "./branches.ts";
 import { checkShape } from "./check-shapes.ts";
 import { declaredInputs, shapedType } from "./declared-inputs.ts";
@@ -13,7 +14,6 @@ import { differentiate } from "./differentiate.ts";
 import { add } from "./dims.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
 import { apply, type Context, evaluate, reportThrough } from "./expressions.ts";
-import { firstValues } from "./first-values.ts";
 import { decoded } from "./format.ts";
 import { createGraph, type Dim, type Node, type TensorType } from "./graph.ts";
 import { type Instance, modulesOf, type ParamSpec } from "./instantiate.ts";
@@ -27,6 +27,7 @@ import { forAll, routed, type Stacking } from "./stacked.ts";
 import { stacked } from "./stacked-changes.ts";
 import type { Stage, StageInput } from "./stage.ts";
 import { tiedAmendments } from "./ties.ts";
+import { reboundName } from "./training-bindings.ts";
 import { describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "./values.ts";
 import { type Extent, shiftOf } from "./virtual.ts";
 import { weightedChange } from "./weighted-change.ts";
@@ -45,12 +46,7 @@ export interface Model {
  * What to elaborate: the whole forward pass, one parameter as the adapters rebind it (for merging), or the forward pass of one
  * module on inputs of its declared shapes (to check a definition by itself), or an adapter's first values on one module.
  */
-export type Goal =
-  | "forward"
-  | { readonly module: Instance; readonly param: string }
-  | { readonly forwardOf: Instance }
-  /** First values of the parameters that an amendment computes: `results` of the model, by their local names. */
-  | { readonly initOf: Amendment };
+export type Goal = "forward" | { readonly module: Instance; readonly param: string } | { readonly forwardOf: Instance } | AmendmentGoal;
 
 /** Undefined after a report. */
 export const elaborate = (
@@ -60,7 +56,8 @@ export const elaborate = (
   context: Pick<Context, "report" | "through" | "cases">,
 ): Model | undefined => {
   const stages: Stage[] = [];
-  const combines = typeof goal === "object" && "initOf" in goal ? (goal.initOf.combines ?? []) : [];
+  const alone = typeof goal === "object" && "amendment" in goal ? goal.amendment : undefined;
+  const combines = alone?.combines ?? [];
   const switchedOn = [...new Set([...adaptersIn(choice.layers), ...combines.flatMap(({ layers }) => adaptersIn(layers))])];
   let failed = false;
   let [virtual, ahead]: [Dim, number] = [0, 0];
@@ -105,8 +102,9 @@ export const elaborate = (
     return path.startsWith(prefix) ? path.slice(prefix.length) : path;
   };
 
-  const batch = (name: string, type: TensorType): Value => tensorOf(addInput(name, type, { kind: "batch", name }));
-  const sequence = sequenceRecord(batch, choice.packed === true, pictureOf(root.sizes));
+  const declared = (module: Instance): Value[] => declaredInputs(module, given, contextFor(context.through));
+  const given = (name: string, type: TensorType): TensorValue => tensorOf(addInput(name, type, { kind: "batch", name }));
+  const sequence = sequenceRecord(given, choice.packed === true, pictureOf(root.sizes));
 
   const contextFor = (through: Context["through"], gated = true): Context => ({
     report,
@@ -213,13 +211,13 @@ export const elaborate = (
     const gated = choice.trains === undefined || choice.trains === adapter;
     const own = instance.amendments.map((amendment) => ({ holder: instance, name, amendment }));
     for (const { holder, name: as, amendment } of [...own, ...tiedAmendments(root, instance.params.get(name), instance)]) {
-      // First values are computed from what stands before their own line.
-      if (typeof goal === "object" && "initOf" in goal && amendment === goal.initOf) break;
+      // First values and rules are computed from what stands before their own line.
+      if (amendment === alone) break;
       if (amendment.adapter !== adapter) continue;
       const taken = amendment.method.amends ? undefined : amendment.params.get(as);
       if (taken && holder === instance) result = adapterParam(taken);
       for (const member of amendment.members)
-        if (member.kind === "bind" && member.target.length === 1 && member.target[0]!.text === as) {
+        if (member.kind === "bind" && reboundName(member) === as) {
           const before = result;
           frame.before.set(amendment, new Map(frame.before.get(amendment)).set(as, before));
           const inner = contextFor(amendment.at ? [amendment.at] : context.through, gated);
@@ -231,14 +229,18 @@ export const elaborate = (
     return result;
   };
 
-  const adapterParam = (param: AdapterParam): Value => {
-    const [adapter, path] = param.name.split(":") as [string, string];
+  /** What an adapter's parameter is called in the current stage. */
+  const portIn = ({ name, shared }: AdapterParam): string => {
+    const [adapter, path] = name.split(":") as [string, string];
     // In a layer, what belongs to a module above it must not be taken for the layer's own of the same name.
     const above = /\.\d+$/.test(current().name) && local(path) === path;
     // What all targets share keeps one name wherever it is read.
-    const port = portOf(switchedOn, adapter, param.shared ? `*.${path}` : above ? `/${path}` : local(path));
-    const shape = adapter === oneRow ? param.shape.slice(1) : ownShape(param);
-    return tensorOf(addInput(port, { dtype: param.dtype, shape }, { kind: "adapter", param: held(choice, param) }));
+    return portOf(switchedOn, adapter, shared ? `*.${path}` : above ? `/${path}` : local(path));
+  };
+
+  const adapterParam = (param: AdapterParam): Value => {
+    const shape = param.name.startsWith(`${oneRow}:`) ? param.shape.slice(1) : ownShape(param);
+    return tensorOf(addInput(portIn(param), { dtype: param.dtype, shape }, { kind: "adapter", param: held(choice, param) }));
   };
 
   /** First values computed so far, while they are the goal. */
@@ -254,7 +256,7 @@ export const elaborate = (
         return node ? tensorOf(node) : unknown;
       },
     }),
-    ...(typeof goal === "object" && "initOf" in goal && { first: { values: initial, base: (instance, name) => paramOf(instance, name) } }),
+    ...(alone && { first: { values: initial, base: (instance, name) => paramOf(instance, name) } }),
   };
 
   const weightWith = (instance: Instance, layers: readonly Layer[]): Node | undefined => {
@@ -442,7 +444,6 @@ export const elaborate = (
     return carried;
   };
 
-  /** Every point of an interface as a tensor of its declared shape, and what the active methods make of it. */
   const mergedParam = (module: Instance, name: string): Value => {
     const [node] =
       atModule(module, context.through, () => {
@@ -452,12 +453,13 @@ export const elaborate = (
     return node ? tensorOf(node) : unknown;
   };
 
+  /** Every point of an interface as a tensor of its declared shape, and what the active methods make of it. */
   const callPoints = (instance: Instance): Value => {
     const frame = noFrame();
     const sizes = scopeOf(instance.sizes);
     const points = [...pointsOf(instance.definition)].map(([name, shape]): [string, Value] => [
       name,
-      shape ? tensorOf(addInput(name, shapedType(shape, sizes, contextFor(context.through)), { kind: "batch", name })) : unknown,
+      shape ? given(name, shapedType(shape, sizes, contextFor(context.through))) : unknown,
     ]);
     // A method may read any point when it rebinds one: whether it is known by then follows from the module.
     for (const [name, value] of points) frame.locals.set(name, value);
@@ -467,17 +469,23 @@ export const elaborate = (
   };
 
   open(
-    goal === "forward" ? "before" : "module" in goal ? goal.module.path : "initOf" in goal ? goal.initOf.module.path : goal.forwardOf.path,
+    goal === "forward" ? "before" : ("amendment" in goal ? goal.amendment.module : "module" in goal ? goal.module : goal.forwardOf).path,
   );
-  if (typeof goal === "object" && "initOf" in goal) {
-    const { at, module } = goal.initOf;
+  if (goal !== "forward" && "amendment" in goal) {
+    const { at, module } = goal.amendment;
     const inner = contextFor(at ? [at] : context.through, false);
-    const nodes = atModule(module, inner.through, () => {
-      firstValues(goal.initOf, methodScope(tools, module, goal.initOf, noFrame()), inner, initial, tensorOf);
-      return [...initial.values()];
+    const results = amendmentResults(goal, {
+      context: inner,
+      scope: () => methodScope(tools, module, goal.amendment, noFrame()),
+      initial,
+      tensorOf,
+      addInput,
+      portIn,
+      typeOf: (param) => ({ dtype: "f32", shape: ownShape(param) }),
+      atModule: (compute) => atModule(module, inner.through, compute),
     });
-    const results = new Map([...initial.keys()].flatMap((name, i) => (nodes?.[i] ? [[name, nodes[i]] as const] : [])));
-    return failed || !nodes?.[0] ? undefined : { stages, result: nodes[0], results, extent: { virtual: 0, ahead: 0 } };
+    const [result] = results?.values() ?? [];
+    return failed || !result ? undefined : { stages, result, results: results!, extent: { virtual: 0, ahead: 0 } };
   }
   const result =
     goal === "forward"
@@ -485,12 +493,7 @@ export const elaborate = (
       : "forwardOf" in goal
         ? goal.forwardOf.definition.kind === "interface"
           ? callPoints(goal.forwardOf)
-          : callModule(
-              goal.forwardOf,
-              declaredInputs(goal.forwardOf, batch, contextFor(context.through)),
-              goal.forwardOf.definition.at,
-              context.through,
-            )
+          : callModule(goal.forwardOf, declared(goal.forwardOf), goal.forwardOf.definition.at, context.through)
         : mergedParam(goal.module, goal.param);
   if (failed || result.kind !== "tensor") return undefined;
   return { stages, result: use(result), extent: { virtual: Number(virtual), ahead } };

@@ -43,6 +43,8 @@ export interface Context {
   readonly special?: (name: string, call: tree.Call, scope: Scope) => Value | undefined;
   /** While a definition is checked by itself: what nothing decides is tried both ways. */
   readonly cases?: Cases;
+  /** `NAME.grad` where a step of training is computed: the gradient of a trained parameter. */
+  readonly gradientOf?: (name: string) => Value | undefined;
   /** Where definitions were entered from, outermost first; prepended to every origin. */
   readonly through: Origin;
 }
@@ -91,7 +93,7 @@ export const evaluate = (expr: tree.Expr, scope: Scope, context: Context): Value
     case "call":
       return call(expr, scope, context);
     case "member":
-      return member(expr, evaluate(expr.of, scope, context), context);
+      return gradient(expr, context) ?? member(expr, evaluate(expr.of, scope, context), context);
     case "index":
       return index(expr, evaluate(expr.of, scope, context), scope, context);
     case "ellipsis":
@@ -339,6 +341,9 @@ const toAttr = (value: Value): Attr => {
   if (value.kind === "list") return value.items.map(toAttr) as (number | string)[];
   return describe(value);
 };
+
+const gradient = (expr: tree.MemberOf, context: Context): Value | undefined =>
+  expr.name.text === "grad" && expr.of.kind === "ref" ? context.gradientOf?.(expr.of.name) : undefined;
 
 const member = (expr: tree.MemberOf, of: Value, context: Context): Value => {
   const name = expr.name.text;

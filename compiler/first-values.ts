@@ -29,27 +29,29 @@ export const firstValues = (
       const node = toNode(value, context);
       const wide = node && widened(graph, node, param);
       if (wide) values.set(param.local, tensorOf(wide));
-      else report(member.value.at, param, value, node, context);
+      else misfit(member.value.at, param, "first value", value, node, context);
     }
   }
 };
 
-/** A first value in its parameter's shape: equal, or one number for all. */
-const widened = (graph: Graph, node: Node, { shape: whole, dtype, stack }: AdapterParam): Node | undefined => {
+/** A value in its parameter's shape: equal, or one number for all. */
+export const widened = (graph: Graph, node: Node, { shape: whole, dtype, stack }: AdapterParam): Node | undefined => {
   const shape = stack === undefined ? whole : whole.slice(1);
   if (node.type.dtype !== dtype) return undefined;
   if (node.type.shape.join() === shape.join()) return node;
   return node.type.shape.length === 0 ? graph.add("broadcast", [node], { shape }) : undefined;
 };
 
-const report = (
+/** Reports a value that has not its parameter's shape or dtype; `what` of the parameter it would be. */
+export const misfit = (
   at: Parameters<typeof reportThrough>[1],
   param: AdapterParam,
+  what: string,
   value: Value,
   node: Node | undefined,
   context: Context,
 ): void => {
   const found = node ? `${node.type.dtype}[${node.type.shape.join(", ")}]` : describe(value);
-  const problem = `${param.local} is declared ${param.dtype}[${param.shape.join(", ")}], its first value is ${found}`;
+  const problem = `${param.local} is declared ${param.dtype}[${param.shape.join(", ")}], its ${what} is ${found}`;
   reportThrough(context, at, (place, details) => diagnostics.shapes_do_not_fit(place, { problem }, details));
 };

@@ -2,7 +2,7 @@
 // settings that it keeps beside them. Names are the text's; "" is the tensor's own name, ".x" follows it, "x" replaces its last part.
 
 import type * as tree from "../grammar/tree.ts";
-import type { FormatFiles } from "../spec/job.ts";
+import type { FormatFiles } from "../spec/job-formats.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { Node } from "./graph.ts";
 import type { Scope, Value } from "./values.ts";

@@ -7,7 +7,7 @@
 import type * as tree from "../grammar/tree.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Format, FormatNode } from "../spec/job.ts";
+import type { Format, FormatNode } from "../spec/job-formats.ts";
 import { bindArguments } from "./arguments.ts";
 import { type Context, evaluate, reportThrough } from "./expressions.ts";
 import { readFiles } from "./format-files.ts";

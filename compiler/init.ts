@@ -30,7 +30,7 @@ const modelOf = (
   root: Instance,
   adapters: ReadonlyMap<string, AdapterPlan>,
   context: InitContext,
-): Model | undefined => elaborate(root, { layers: layersOf(amendment.adapter, adapters), training: false }, { initOf: amendment }, context);
+): Model | undefined => elaborate(root, { layers: layersOf(amendment.adapter, adapters), training: false }, { amendment }, context);
 
 type InitContext = Pick<Context, "report" | "through">;
 

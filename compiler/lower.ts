@@ -4,6 +4,7 @@
 import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, Segment, Train, Value } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
 import type { AdapterParam } from "./amend.ts";
+import { buildBefore } from "./before-update.ts";
 import type { Checked } from "./check.ts";
 import { add, type Dim } from "./dims.ts";
 import { elaborate, type Model } from "./elaborate.ts";
@@ -21,6 +22,7 @@ import { layOut, peakOf, place } from "./place.ts";
 import { arenaElements, memoryPlan, placeAdapter, ratesOf } from "./place-adapter.ts";
 import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
 import { printSegment } from "./segments.ts";
+import { stepGraphs } from "./step-graphs.ts";
 import { buildAccumulate, buildUpdate, pageSize, type Update } from "./update.ts";
 
 export interface Lowered {
@@ -108,6 +110,10 @@ export const lower = (
     );
     if (!update) return undefined;
     updates.set(plan.adapter, update);
+    const graphs = stepGraphs(plan.adapter, base.root, adapters, context);
+    if (!graphs) return undefined;
+    const before = buildBefore(adapter, graphs, accumulating);
+    if (before) programs.set(`train.${i}.before`, { graph: before.program, dims });
     const pages = update.pages?.map((page, k) => {
       programs.set(`train.${i}.update.${k}`, { graph: page, dims });
       return `train.${i}.update.${k}`;
@@ -153,6 +159,7 @@ export const lower = (
       step,
       seeds: graph.inputs.filter((name) => name.startsWith("seed.")).length,
       ...(accumulating && { accumulate: `train.${i}.accumulate` }),
+      ...(before && { before: { program: `train.${i}.before`, scalars: before.scalars, adds: before.adds } }),
       norm: `train.${i}.norm`,
       update: `train.${i}.update`,
       scalars: update.scalars,
@@ -244,6 +251,7 @@ export const lower = (
       updates.get(adapter.name),
       trains.some((plan) => plan.adapter === adapter.name && plan.gradient_accumulation_steps > 1),
       trains.some((plan) => plan.adapter === adapter.name),
+      used,
       put,
       globals,
       f32,

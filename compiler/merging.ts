@@ -6,6 +6,7 @@ import type { AdapterPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
 import { faceOf } from "./interfaces.ts";
 import { adaptersIn, layersOf } from "./layers.ts";
+import { reboundName } from "./training-bindings.ts";
 
 interface Rebound {
   readonly method: tree.MethodDef;
@@ -19,7 +20,8 @@ export const reboundBy = ({ injections }: AdapterPlan): Rebound[] =>
   injections.flatMap(({ method, targets, tied }) => {
     const within = (members: readonly tree.Member[], module: Instance): Rebound[] =>
       members.flatMap((member): Rebound[] => {
-        if (member.kind === "bind" && member.target.length === 1) return [{ method, module, name: member.target[0]!.text, tied }];
+        const name = reboundName(member);
+        if (name !== undefined) return [{ method, module, name, tied }];
         if (member.kind !== "each") return [];
         const below = [...modulesOf(module)].filter((inner) => inner !== module && faceOf(inner, member.module.text));
         return below.flatMap((inner) => within(member.members, inner));

@@ -49,6 +49,8 @@ export interface Op {
   readonly type: (inputs: readonly TensorType[], attrs: Attrs) => TensorType | readonly TensorType[] | Problem;
   /** The gradient, as nodes. Absent: the op is not differentiable and nothing may ask. */
   readonly gradient?: (context: GradientContext) => readonly (Node | undefined)[];
+  /** Its gradient lets nothing through, whatever comes in. */
+  readonly stops?: true;
   /** How a batch of rows computes it, each row with inputs of its own where `lifted` says so. Absent, or undefined: it cannot. */
   readonly lift?: (context: LiftContext) => Node | undefined;
   /** The meaning. Written to be read; loops and no tricks. `types` are the concrete output types. */

@@ -2,7 +2,7 @@
 // Found from the header alone: the settings are those under which every piece has the shape that the file has.
 
 import type * as tree from "../grammar/tree.ts";
-import type { FormatFiles } from "../spec/job.ts";
+import type { FormatFiles } from "../spec/job-formats.ts";
 import type { Context } from "./expressions.ts";
 import { type FormatPlan, piecesOf, planFormat } from "./format.ts";
 import type { StoredTensor } from "./host.ts";

@@ -5,8 +5,8 @@ import type { Evaluate, Program, Train, Value } from "../spec/job.ts";
 import { type Dim, product } from "./dims.ts";
 import type { TensorType } from "./graph.ts";
 import type { AdapterPlan } from "./inject.ts";
-import { aligned, bytesOf } from "./place.ts";
-import { gradientOf } from "./programs.ts";
+import { aligned, bytesOf, extentOf } from "./place.ts";
+import { accumulatedOf, gradientOf } from "./stage.ts";
 import { chunk, pagesOf, type Update } from "./update.ts";
 
 /** f32 elements of an adapter's flat arena, padding included. */
@@ -31,6 +31,7 @@ export const placeAdapter = (
   update: Update | undefined,
   accumulating: boolean,
   training: boolean,
+  used: ReadonlySet<string>,
   put: (arena: string, types: readonly (readonly [string, TensorType])[]) => void,
   globals: Map<string, Value>,
   f32: (shape: readonly Dim[]) => TensorType,
@@ -60,6 +61,8 @@ export const placeAdapter = (
     flat(name);
   };
   if (accumulating) whole(`${adapter.name}.accumulated`);
+  const apart = trained.map((param) => [accumulatedOf(param.name), f32(param.shape)] as const);
+  if (apart.some(([name]) => used.has(name))) put(`${adapter.name}.accumulated`, apart);
   const states = update?.states.map((state) => `${adapter.name}.${state.name}`) ?? [];
   if (!update?.pages) {
     for (const name of states) whole(name);
@@ -96,7 +99,16 @@ export const memoryPlan = (
     plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), 0);
     plan[`train ${train.adapter}`] = Math.max(
       plan[`train ${train.adapter}`] ?? 0,
-      programs[train.step]!.peak + plan[`${train.adapter}.optimizer`]!,
+      programs[train.step]!.peak +
+        plan[`${train.adapter}.optimizer`]! +
+        // What methods bind of a step is computed once the micro-batches are done, in the same memory.
+        Math.max(
+          0,
+          train.before
+            ? extentOf(programs[train.before.program]!.values, programs[train.before.program]!.dims) -
+                extentOf(programs[train.step]!.values, programs[train.step]!.dims)
+            : 0,
+        ),
       // Gradients and optimizer state stay where they are while it is evaluated.
       (train.evaluate ? programs[train.evaluate.program]!.peak : 0) +
         plan[`${train.adapter}.optimizer`]! +

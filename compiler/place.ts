@@ -88,6 +88,13 @@ export const layOut = (
   return { values, bytes: offset };
 };
 
+/** Bytes that a program's own values take. */
+export const extentOf = (values: Program["values"], sizes: Readonly<Record<string, number>>): number =>
+  Object.values(values).reduce(
+    (most, value) => ("arena" in value.place ? Math.max(most, value.place.offset + aligned(bytesOf(value, sizes))) : most),
+    0,
+  );
+
 /** For `Program.peak`: bytes that the arenas it touches hold. */
 export const peakOf = (
   program: Pick<Program, "values">,
@@ -95,9 +102,7 @@ export const peakOf = (
   touched: ReadonlySet<string>,
   sizes: Readonly<Record<string, number>>,
 ): number => {
-  let own = 0;
-  for (const value of Object.values(program.values))
-    if ("arena" in value.place) own = Math.max(own, value.place.offset + aligned(bytesOf(value, sizes)));
+  let own = extentOf(program.values, sizes);
   for (const name of touched) {
     const value = globals.get(name);
     if (value) own += aligned(bytesOf(value, sizes));

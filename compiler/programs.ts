@@ -9,7 +9,7 @@ import type { Model } from "./elaborate.ts";
 import { type Graph, type Node, reachable, type SegmentGraph, type TensorType } from "./graph.ts";
 import { ops } from "./ops/index.ts";
 import { cut, substitute } from "./segments.ts";
-import type { Stage, StageInput } from "./stage.ts";
+import { gradientOf, type Stage, type StageInput } from "./stage.ts";
 
 export interface Step {
   readonly segment: SegmentGraph;
@@ -33,8 +33,6 @@ export interface ProgramOptions {
   readonly recompute?: number;
 }
 
-export const gradientOf = (param: string): string => `gradient(${param})`;
-
 /** One stage after association, with the names of everything it reads. */
 interface Prepared {
   readonly stage: Stage;
@@ -50,6 +48,8 @@ const valueName = (from: StageInput, prepared: readonly Prepared[]): string => {
     case "param":
     case "adapter":
       return from.kind === "param" ? from.param.path + (from.piece ?? "") : from.param.name;
+    case "gradient":
+      return gradientOf(from.param.name);
     case "batch":
       return from.name;
     case "value": {

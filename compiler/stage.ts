@@ -9,9 +9,17 @@ export type StageInput =
   /** A parameter of the base, or one piece of a stored one: what is added to its name. */
   | { readonly kind: "param"; readonly param: ParamSpec; readonly piece?: string }
   | { readonly kind: "adapter"; readonly param: AdapterParam }
+  /** The gradient of an adapter's parameter. */
+  | { readonly kind: "gradient"; readonly param: AdapterParam }
   | { readonly kind: "value"; readonly stage: number; readonly node: Node }
   /** Given with each batch: ids, positions, rows, targets, scale, seed. */
   | { readonly kind: "batch"; readonly name: string };
+
+/** The value that holds a parameter's gradient. */
+export const gradientOf = (param: string): string => `gradient(${param})`;
+
+/** The value that holds the sum of a parameter's gradients over the micro-batches of a step. */
+export const accumulatedOf = (param: string): string => `accumulated(${param})`;
 
 export interface Stage {
   readonly name: string;

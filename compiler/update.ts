@@ -12,6 +12,7 @@ import { type Context, evaluate, toNode } from "./expressions.ts";
 import { createGraph, type Graph, type Node, type SegmentGraph, type TensorType } from "./graph.ts";
 import { expressionOf, hoist } from "./hoist.ts";
 import type { ProgramGraph, Step } from "./programs.ts";
+import { recordCalls } from "./record-calls.ts";
 import type { Library } from "./resolve.ts";
 import { cut, substitute } from "./segments.ts";
 import { describe, number, type Scope, scopeOf, type Value } from "./values.ts";
@@ -117,7 +118,7 @@ export const buildUpdate = (
   if (equations.some((one) => !one)) return undefined;
 
   const factors = `${adapter}.factors`;
-  const measure = recorder();
+  const measure = recordCalls();
   for (const [i, count] of counts.entries()) measure.record(squares(count), { g: part(gradients, i) }, [`squares${i}`]);
   const sums = Object.fromEntries(counts.map((_, i) => [`s${i}`, `squares${i}`]));
   measure.record(clip(counts.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", factors]);
@@ -132,7 +133,7 @@ export const buildUpdate = (
         rates.length > 0,
       )
     : undefined;
-  const move = recorder();
+  const move = recordCalls();
   for (const [i, equation] of equations.entries()) {
     const bound: Record<string, string> = { p: part(`${adapter}.parameters`, i), g: part(gradients, i), factors };
     for (const { name } of states) bound[name] = part(`${adapter}.${name}`, i);
@@ -187,7 +188,7 @@ const pageProgram = (
     segments.set(key, segment);
     const bound: Record<string, string> = { p: `${adapter}.parameters{${i}}`, g: `${gradients}{${i}}`, factors };
     for (const { name } of states) bound[name] = `${adapter}.${name}[${place}]`;
-    const one = recorder();
+    const one = recordCalls();
     one.record(
       segment,
       bound,
@@ -195,19 +196,6 @@ const pageProgram = (
     );
     return { steps: one.steps, values: one.values, inputs: [factors, bound.g!], outputs: [] };
   });
-};
-
-/** Steps and the types of the values they touch. */
-const recorder = () => {
-  const steps: Step[] = [];
-  const values = new Map<string, TensorType>();
-  const record = (segment: SegmentGraph, bound: Readonly<Record<string, string>>, outputs: readonly string[]): void => {
-    const inputs = segment.inputs.map((end) => bound[end.name]!);
-    for (const [k, end] of segment.inputs.entries()) values.set(inputs[k]!, end.node.type);
-    for (const [k, end] of segment.outputs.entries()) values.set(outputs[k]!, end.node.type);
-    steps.push({ segment, inputs, outputs });
-  };
-  return { steps, values, record };
 };
 
 const scalarType: TensorType = { dtype: "f32", shape: [] };

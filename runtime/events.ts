@@ -13,6 +13,8 @@ export type RunEvent =
       readonly step: number;
       readonly total: number;
       readonly loss: number;
+      /** Of the loss, what methods added to it; where they do. */
+      readonly added?: number;
       readonly rate: number;
       readonly norm: number;
       /** Real tokens per second since the start of this run, padding left out. */

@@ -25,7 +25,7 @@ import { inParts, readStored } from "./parts.ts";
 import { readProcessor } from "./pictures/processor.ts";
 import { readyAdapters } from "./ready.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
-import { stateOf, totalSteps, trainAdapter } from "./train.ts";
+import { curvesOf, stateOf, totalSteps, trainAdapter } from "./train.ts";
 import { restoreState, type StateArray, saveState } from "./training-state.ts";
 import { type Watch, watchOf } from "./watch.ts";
 import { checkpointBase, drawnBase, writeMerged } from "./write-merged.ts";
@@ -268,8 +268,9 @@ const prepare = async (
       const examples = await examplesOf(train);
       const places = placesOf(train.adapter, examples, `${train.data}.${train.split}`);
       const stateFolder = joinPath(joinPath(out, "state"), `${train.adapter}-${job.train.indexOf(train)}`);
-      const history = new Float32Array(3 * totalSteps(train, examples));
-      const watch = await watching(train, history.length / 3);
+      const total = totalSteps(train, examples);
+      const history = new Float32Array(curvesOf(train) * total);
+      const watch = await watching(train, total);
       const arrays = [
         ...stateOf(train).map((name): StateArray => ({ name, dtype: "f32", shape: job.values[name]!.shape.map(Number) })),
         // What was computed before the first step is part of the adapter, and is never derived again.
@@ -278,7 +279,7 @@ const prepare = async (
             ({ name, source, trained }) => source.kind === "init" && !trained && adapterOf(job, train.adapter).parameters.includes(name),
           )
           .map(({ name, dtype, shape }): StateArray => ({ name, dtype, shape })),
-        { name: "history", dtype: "f32" as const, shape: [3, history.length / 3] },
+        { name: "history", dtype: "f32" as const, shape: [curvesOf(train), total] },
         ...(watch?.arrays ?? []),
       ];
       const held = new Map([["history", history], ...(watch?.memory ?? [])]);
@@ -319,7 +320,7 @@ const prepare = async (
       await paged.close();
       await ready.trained(train.adapter);
       if (!outcome.interrupted) await host.remove(stateFolder);
-      const { losses, norms, rates, seconds } = outcome;
+      const { losses, added, norms, rates, seconds } = outcome;
       return {
         stopped: outcome.interrupted,
         result: {
@@ -332,6 +333,7 @@ const prepare = async (
           seconds,
           tokensPerSecond: seconds > 0 ? outcome.tokens / seconds : 0,
           losses,
+          ...(added && { added }),
           norms,
           rates,
           ...(watch && { evaluations: watch.found() }),

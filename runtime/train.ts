@@ -3,7 +3,7 @@
 // same bits, also when it was stopped and resumed in between.
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Job, Train } from "../spec/job.ts";
+import type { Job, ScalarExpr, Train } from "../spec/job.ts";
 import { evaluateScalar } from "../spec/scalar.ts";
 import { fillBatch, type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
@@ -27,6 +27,8 @@ export interface TrainOutcome {
   readonly position: Position;
   readonly total: number;
   readonly losses: readonly number[];
+  /** Of each loss, what methods added to it; where they do. */
+  readonly added?: readonly number[];
   readonly norms: readonly number[];
   readonly rates: readonly number[];
   readonly tokens: number;
@@ -42,7 +44,7 @@ export interface TrainOptions {
   readonly from?: Position | undefined;
   /** For a bank of adapters: the place of each example's. */
   readonly places?: Int32Array | undefined;
-  /** [3, total]: loss, norm and rate of each step so far; filled on, so that a resumed run has its whole curve. */
+  /** [curvesOf(train), total]: loss, norm, rate and what was added to the loss, of each step so far; filled on, so that a resumed run has its whole curve. */
   readonly history: Float32Array;
   /** Runs the update; by default the job's program. See paged.ts. */
   readonly update?: (() => Promise<void>) | undefined;
@@ -54,6 +56,9 @@ export interface TrainOptions {
 
 /** Values whose contents are the state of a training: parameters first, then the optimizer's. */
 export const stateOf = (train: Train): string[] => [`${train.adapter}.parameters`, ...train.state.map((state) => state.value)];
+
+/** How many numbers are kept of each step. */
+export const curvesOf = (train: Train): number => (train.before?.adds ? 4 : 3);
 
 /** The batches of one epoch. */
 const planOf = (train: Train, examples: Examples, epoch: number): readonly PlannedBatch[] =>
@@ -111,6 +116,7 @@ export const trainAdapter = async (
     const group = plan.slice(batch, batch + train.gradient_accumulation_steps);
     const labels = group.reduce((sum, planned) => sum + planned.labels, 0);
     let loss = 0;
+    let begun = false;
     for (const [micro, planned] of group.entries()) {
       if (planned.labels === 0) continue;
       const filled = fillBatch(examples, planned, train.sequence_len, train.virtual);
@@ -125,19 +131,27 @@ export const trainAdapter = async (
       await session.run(train.step, dims);
       loss += ((await session.read("loss", train.step)) as Float32Array)[0]!;
       if (train.accumulate) {
-        await session.write("keep", Float32Array.of(micro === 0 ? 0 : 1));
+        await session.write("keep", Float32Array.of(begun ? 1 : 0));
         await session.run(train.accumulate, {});
       }
+      begun = true;
       tokens += filled.tokens;
+    }
+    const names = { step, total };
+    const tell = async (value: string, scalars: readonly ScalarExpr[]): Promise<void> => {
+      const numbers = Float32Array.from(scalars, (expr) => evaluateScalar(expr, names));
+      if (numbers.length > 0) await session.write(value, numbers);
+    };
+    let added: number | undefined;
+    if (train.before) {
+      await tell(`${train.adapter}.before.scalars`, train.before.scalars);
+      await session.run(train.before.program, {});
+      if (train.before.adds) added = ((await session.read("added", train.before.program)) as Float32Array)[0]!;
+      loss += added ?? 0;
     }
     // Checked before the parameters move: what was trained up to here is whole, and is saved.
     if (!Number.isFinite(loss)) await giveUp("loss", loss);
-    const names = { step, total };
-    if (train.scalars.length > 0)
-      await session.write(
-        `${train.adapter}.scalars`,
-        Float32Array.from(train.scalars, (expr) => evaluateScalar(expr, names)),
-      );
+    await tell(`${train.adapter}.scalars`, train.scalars);
     await session.run(train.norm, {});
     const norm = ((await session.read("norm", train.norm)) as Float32Array)[0]!;
     if (!Number.isFinite(norm)) await giveUp("gradient", norm);
@@ -146,6 +160,7 @@ export const trainAdapter = async (
     history[step] = loss;
     history[total + step] = norm;
     history[2 * total + step] = rate;
+    if (added !== undefined) history[3 * total + step] = added;
     step++;
     batch += group.length;
     const done = step - first;
@@ -155,6 +170,7 @@ export const trainAdapter = async (
       step,
       total,
       loss,
+      ...(added !== undefined && { added }),
       rate,
       norm,
       tokensPerSecond: tokens / seconds(),
@@ -175,6 +191,7 @@ export const trainAdapter = async (
     losses: curve(0),
     norms: curve(1),
     rates: curve(2),
+    ...(train.before?.adds && { added: curve(3) }),
     tokens,
     seconds: seconds(),
     interrupted,

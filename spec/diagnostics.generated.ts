@@ -152,6 +152,16 @@ export const diagnostics = {
   packing_with_virtual_tokens: (at: Span | undefined, { adapter }: { readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0360", "error", `rows of ${adapter} cannot be packed: it puts virtual tokens in front of each row`, at, details),
   /** `{op}` would mix the examples of a packed row */
   examples_not_apart: (at: Span | undefined, { op }: { readonly op: string | number }, details: Details = {}): Diagnostic => make("PEFT0361", "error", `\`${op}\` would mix the examples of a packed row`, at, details),
+  /** nothing is bound by `{what}` */
+  unknown_binding: (at: Span | undefined, { what }: { readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0362", "error", `nothing is bound by \`${what}\``, at, details),
+  /** `loss +=` adds a number, and this is {found} */
+  loss_not_a_number: (at: Span | undefined, { found }: { readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0363", "error", `\`loss +=\` adds a number, and this is ${found}`, at, details),
+  /** `{name}` is one tensor for all targets, and each of them would bind its gradient */
+  shared_gradient: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0364", "error", `\`${name}\` is one tensor for all targets, and each of them would bind its gradient`, at, details),
+  /** `{name}` is trained, and no gradient reaches it */
+  no_gradient: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0365", "error", `\`${name}\` is trained, and no gradient reaches it`, at, details),
+  /** `{adapter}` changes its gradients or its loss, which `{mix}` cannot do for each row */
+  mixed_rules: (at: Span | undefined, { adapter, mix }: { readonly adapter: string | number; readonly mix: string | number }, details: Details = {}): Diagnostic => make("PEFT0366", "error", `\`${adapter}\` changes its gradients or its loss, which \`${mix}\` cannot do for each row`, at, details),
   /** `{name}` is not known here */
   unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
   /** there is no op or module `{name}` */

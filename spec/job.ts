@@ -8,6 +8,8 @@
 // A program is a list of calls; a call runs one segment over values; a value is a typed range of an arena. Sizes known only
 // at run time are symbols: b rows, t tokens per row, n answer tokens, s cache slots. Every arena has its size at their maximum.
 
+import type { Format } from "./job-formats.ts";
+
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "u8";
 
 /** A size: a number, or a polynomial in the symbols as text, e.g. "b*t", "64*n", "4*b*t+8". See compiler/dims.ts. */
@@ -149,65 +151,6 @@ export type Source =
   | { readonly kind: "values"; readonly values: readonly number[] }
   /** Computed once by the adapter's `init`, before it is trained, and stored with it. */
   | { readonly kind: "init" };
-
-/** One step of storing a tensor: an op of compiler/ops on earlier nodes, an input (`x`, `all`, `code` or a state), or a constant. */
-export interface FormatNode {
-  readonly op: string;
-  /** Places in `Format.nodes`. */
-  readonly inputs: readonly number[];
-  readonly name?: string;
-  readonly value?: number;
-  readonly table?: readonly number[];
-  readonly low?: number;
-  readonly high?: number;
-  readonly dtype?: string;
-}
-
-/** How another library's checkpoint holds such a tensor. A key "" is the tensor's own name, ".x" follows it, "x" replaces its last part. */
-export interface FormatFiles {
-  readonly library: string;
-  readonly type: string;
-  /** Kept as JSON beside the tensors: a setting, or the one number of a piece. */
-  readonly entries: readonly { readonly key: string; readonly value?: string | number | boolean; readonly piece?: string }[];
-  /** A piece by what is added to the parameter's name, the codebook, or a constant. */
-  readonly tensors: readonly {
-    readonly key: string;
-    readonly piece?: string;
-    readonly table?: readonly number[];
-    readonly value?: number;
-  }[];
-}
-
-/**
- * How a tensor is stored, evaluated by the host in f32, block by block: `x` is a block, `all` the whole tensor. A parameter NAME with
- * `dtype` u8 lies in the values `NAME.code` (packed, two codes of 4 bits in a byte, the first in the high half) and `NAME.STATE`
- * each; one with another dtype in the value NAME.
- */
-export interface Format {
-  /** As it would be written with every setting. */
-  readonly label: string;
-  /** Elements of a block, in row-major order, the last possibly fewer; absent: a block is a row of the last axis. */
-  readonly block?: number;
-  readonly dtype: DType;
-  readonly bits: number;
-  /** Whether codes are two's complement. */
-  readonly signed: boolean;
-  readonly state: readonly {
-    readonly name: string;
-    readonly per: "block" | "tensor";
-    /** Node that gives its value. */
-    readonly first: number;
-    /** How it is stored itself; absent: as f32. */
-    readonly format?: Format;
-  }[];
-  readonly nodes: readonly FormatNode[];
-  /** Node of the code, from `x`, `all` and what states are computed from. */
-  readonly code: number;
-  /** Node of the value, from `code` and the states as stored. */
-  readonly value: number;
-  /** Absent: no other library reads it. */
-  readonly files?: FormatFiles;
-}
 
 export interface Parameter {
   /** Role path, e.g. "layers.0.attn.q.weight" or "menu:layers.0.attn.q.a". Also the name of its value in `values`. */
@@ -365,6 +308,11 @@ export interface Train {
   readonly seeds: number;
   /** Adds a micro-batch's gradients to the sum; absent without accumulation. Input: keep (0 at a step's first micro-batch, then 1). */
   readonly accumulate?: string;
+  /**
+   * What methods bind of a step, run before `norm`: it changes the gradients. `scalars` is the value `ADAPTER.before.scalars`, written before
+   * it, as below. With `adds` its output `added` joins the step's loss.
+   */
+  readonly before?: { readonly program: string; readonly scalars: readonly ScalarExpr[]; readonly adds: boolean };
   /** Program that reads the gradients and changes nothing. Input: `scalars`, if there are any. Outputs: norm (before clipping), and ADAPTER.factors for `update`. */
   readonly norm: string;
   /** Program of one optimizer step, run only after the norm was seen to be finite. */

@@ -62,6 +62,8 @@ export interface TrainResult {
   readonly tokensPerSecond: number;
   /** Mean loss per answer token of each step, in order. */
   readonly losses: readonly number[];
+  /** Of each loss, what methods added to it; where they do. */
+  readonly added?: readonly number[];
   /** Gradient norm before clipping, one per step. */
   readonly norms: readonly number[];
   /** Learning rate of each step. */

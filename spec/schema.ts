@@ -117,16 +117,16 @@ const documented = (node: ts.Node, schema: Schema): Schema => {
 const unsupported = (node: ts.Node): Error => new Error(`no schema for \`${node.getText()}\` (${ts.SyntaxKind[node.kind]})`);
 
 const documents = [
-  { from: "job.ts", root: "Job", to: "job.schema.json", title: "The job bundle: DIR/job.json" },
-  { from: "lock.ts", root: "Lock", to: "lock.schema.json", title: "What a pipeline was planned from: FILE.lock" },
-  { from: "result.ts", root: "Result", to: "result.schema.json", title: "What a run did: DIR/result.json" },
+  { from: "job.ts", with: ["job-formats.ts"], root: "Job", to: "job.schema.json", title: "The job bundle: DIR/job.json" },
+  { from: "lock.ts", with: [], root: "Lock", to: "lock.schema.json", title: "What a pipeline was planned from: FILE.lock" },
+  { from: "result.ts", with: [], root: "Result", to: "result.schema.json", title: "What a run did: DIR/result.json" },
 ] as const;
 
 /** File name → content, for `generate` to write and for the tests to compare. */
 export const schemas = (): ReadonlyMap<string, string> =>
   new Map(
-    documents.map(({ from, root, to, title }) => {
-      const text = readFileSync(new URL(from, import.meta.url), "utf8");
+    documents.map(({ from, with: parts, root, to, title }) => {
+      const text = [from, ...parts].map((file) => readFileSync(new URL(file, import.meta.url), "utf8")).join("\n");
       const schema = { $comment: `Generated from spec/${from} by spec/schema.ts. Do not edit.`, ...schemaOf(text, root, title) };
       return [to, `${JSON.stringify(schema, undefined, 2)}\n`];
     }),

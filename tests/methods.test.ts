@@ -10,8 +10,7 @@ import { parse } from "../grammar/parse.ts";
 import type { Session } from "../runtime/devices/device.ts";
 import { draw } from "../runtime/draw.ts";
 import { initAdapter } from "../runtime/init.ts";
-import { evaluateScalar } from "../spec/scalar.ts";
-import { lossOf, near, openCpu, openReference } from "./compiler/sessions.ts";
+import { lossOf, near, openCpu, openReference, stepOn, tellStep } from "./compiler/sessions.ts";
 import { type Built, build, drawAll, llamaConfig, randomBatch } from "./compiler/support.ts";
 import { assert, group } from "./harness.ts";
 import { type MethodSample, methodSamples } from "./method-samples.ts";
@@ -130,11 +129,7 @@ group("method laws", (test) => {
         const batchOf = randomBatch(2, 8, job.base.vocab_size, step + 2);
         const losses: number[] = [];
         for (const one of [cpu, again]) {
-          losses.push(await lossOf(one, job.train[0]!.step, batchOf));
-          const scalars = job.train[0]!.scalars.map((expr) => evaluateScalar(expr, { step, total: 10 }));
-          await one.write("some.scalars", Float32Array.from(scalars));
-          await one.run(job.train[0]!.norm, {});
-          await one.run(job.train[0]!.update, {});
+          losses.push(await stepOn(one, job.train[0]!, batchOf, step));
         }
         near(losses[0]!, losses[1]!, sample.loose ?? 2e-4, `loss of step ${step} on the device`);
       }
@@ -182,10 +177,7 @@ group("method laws", (test) => {
     await start(built, session);
     const before = await disturb(built, session);
     await lossOf(session, job.train[0]!.step, randomBatch(2, 8, job.base.vocab_size));
-    await session.write(
-      "some.scalars",
-      Float32Array.from(job.train[0]!.scalars, (expr) => evaluateScalar(expr, { step: 0, total: 10 })),
-    );
+    await tellStep(session, "some.scalars", job.train[0]!.scalars, 0);
     const slopes = new Map<string, Float32Array>();
     for (const name of before.keys()) slopes.set(name, (await session.read(`gradient(${name})`)) as Float32Array);
     await session.run(job.train[0]!.norm, {});

@@ -31,10 +31,16 @@ export const loggingTo = (job: Job, out: string, listen: Listener): Listener => 
   };
   return (event) => {
     if (event.kind === "step" && wanted.has(event.adapter)) {
-      const { adapter, step, loss, norm, rate, tokensPerSecond } = event;
+      const { adapter, step, loss, added, norm, rate, tokensPerSecond } = event;
       const every = job.train.find((train) => train.adapter === adapter)!.log.every;
       if (step % every === 0 || step === event.total)
-        put(adapter, step, { "train/loss": loss, "train/norm": norm, "train/rate": rate, "train/tokens_per_second": tokensPerSecond });
+        put(adapter, step, {
+          "train/loss": loss,
+          ...(added !== undefined && { "train/added": added }),
+          "train/norm": norm,
+          "train/rate": rate,
+          "train/tokens_per_second": tokensPerSecond,
+        });
     }
     const evaluated = event.kind === "metrics" ? /^(.+) at step (\d+)$/.exec(event.subject) : null;
     if (event.kind === "metrics" && evaluated && wanted.has(evaluated[1]!))

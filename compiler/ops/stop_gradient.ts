@@ -9,6 +9,7 @@ export const stop_gradient = composedOp({
   doc: "The same numbers as a constant: no gradient flows back.",
   call: { tensors: ["x"] },
   type: ([x]) => x ?? refuse("stop_gradient takes one tensor"),
+  stops: true,
   gradient: () => [undefined],
   lift: liftLast,
   eval: ([x]) => [x!],

@@ -2,7 +2,7 @@
 // its pieces only one run is in memory. For its states, a last block that is not full is filled up with its own last element, which
 // changes no maximum and no minimum.
 
-import type { Format } from "../../spec/job.ts";
+import type { Format } from "../../spec/job-formats.ts";
 import { narrow, widen } from "../dtype.ts";
 import { evaluateNode, type Lot } from "./evaluate.ts";
 

@@ -2,7 +2,7 @@
 // blocks of the run at once; every operation rounds to f32, as libraries do that compute with f32 arrays, so codes come out with
 // the same bits.
 
-import type { Format, FormatNode } from "../../spec/job.ts";
+import type { Format, FormatNode } from "../../spec/job-formats.ts";
 import { narrow, widen } from "../dtype.ts";
 
 /** One value of a run: a number for each element, for each block, or for the tensor. */

@@ -2,7 +2,7 @@
 // what is no tensor (block sizes, the mean) lies as JSON in a tensor of bytes.
 
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Format, FormatFiles } from "../../spec/job.ts";
+import type { Format, FormatFiles } from "../../spec/job-formats.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import type { StoredDType } from "../dtype.ts";

@@ -1,7 +1,8 @@
 // Parameters of a job into its values: as they are, or encoded into the pieces of their format. One tensor at a time.
 
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Format, Job, Parameter } from "../../spec/job.ts";
+import type { Job, Parameter } from "../../spec/job.ts";
+import type { Format } from "../../spec/job-formats.ts";
 import type { Data, Session } from "../devices/device.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import { decode, encode, type PieceData, type Pieces, piecesOf } from "./encode.ts";

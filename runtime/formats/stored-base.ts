@@ -2,7 +2,8 @@
 // (read back, the delta added) and written as asked, in 16 or 32 bits or packed in a format again. Everything else is copied. One
 // tensor is in memory at a time; what writing changed is measured.
 
-import type { DType, Format, Job, Merge, Parameter, Parts } from "../../spec/job.ts";
+import type { DType, Job, Merge, Parameter, Parts } from "../../spec/job.ts";
+import type { Format } from "../../spec/job-formats.ts";
 import { type FloatDType, fromBytes, type StoredDType, toBytes, toStored, transpose } from "../dtype.ts";
 import { isRecord } from "../json.ts";
 import { onceFor, partOf } from "../parts.ts";

@@ -2,11 +2,21 @@
 
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import type { Session } from "../../runtime/devices/device.ts";
+import type { ScalarExpr, Train } from "../../spec/job.ts";
+import { evaluateScalar } from "../../spec/scalar.ts";
 import { assert } from "../harness.ts";
 import { bundle } from "./bundle.ts";
-import { type Built, type randomBatch, referenceDevice } from "./support.ts";
+import { type Built, referenceDevice } from "./support.ts";
 
-export type Batch = ReturnType<typeof randomBatch>;
+export interface Batch {
+  readonly b: number;
+  readonly t: number;
+  readonly n: number;
+  readonly ids: Int32Array;
+  readonly positions: Int32Array;
+  readonly rows: Int32Array;
+  readonly targets: Int32Array;
+}
 
 export const openReference = (built: Built): Promise<Session> =>
   referenceDevice(built.segments).open(built.job, async () => new Uint8Array());
@@ -30,3 +40,33 @@ export const lossOf = async (session: Session, program: string, batch: Batch): P
 
 export const near = (actual: number, expected: number, relative: number, what: string, absolute = 1e-9): void =>
   assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected) + absolute, `${what}: ${actual} is not ${expected}`);
+
+/** Writes what of a program depends on the step alone. */
+export const tellStep = async (
+  session: Session,
+  value: string,
+  scalars: readonly ScalarExpr[],
+  step: number,
+  total = 10,
+): Promise<void> => {
+  const numbers = Float32Array.from(scalars, (expr) => evaluateScalar(expr, { step, total }));
+  if (numbers.length > 0) await session.write(value, numbers);
+};
+
+/** The loss of a batch and its gradients, with what methods bind of a step. */
+export const slopesAt = async (session: Session, train: Train, batch: Batch, step = 0): Promise<number> => {
+  const loss = await lossOf(session, train.step, batch);
+  if (!train.before) return loss;
+  await tellStep(session, `${train.adapter}.before.scalars`, train.before.scalars, step);
+  await session.run(train.before.program, {});
+  return loss + (train.before.adds ? ((await session.read("added", train.before.program)) as Float32Array)[0]! : 0);
+};
+
+/** One optimizer step on a batch; its loss. */
+export const stepOn = async (session: Session, train: Train, batch: Batch, step: number): Promise<number> => {
+  const loss = await slopesAt(session, train, batch, step);
+  await tellStep(session, `${train.adapter}.scalars`, train.scalars, step);
+  await session.run(train.norm, {});
+  await session.run(train.update, {});
+  return loss;
+};

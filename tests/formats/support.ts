@@ -3,7 +3,8 @@
 import type { Session } from "../../runtime/devices/device.ts";
 import { decode, encode } from "../../runtime/formats/encode.ts";
 import { storeParameter } from "../../runtime/formats/store.ts";
-import type { Format, Job } from "../../spec/job.ts";
+import type { Job } from "../../spec/job.ts";
+import type { Format } from "../../spec/job-formats.ts";
 import { type Built, build, drawAll, llamaConfig, randomBatch } from "../compiler/support.ts";
 import { random } from "../op-samples.ts";
 

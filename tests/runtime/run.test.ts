@@ -110,6 +110,34 @@ group("run", (test) => {
     assert.is(await host.kind("/work/out/state/some-0"), undefined, "state is gone once the adapter is saved");
   });
 
+  test("what a method binds of a step: the same bits when stopped and when its state is paged, told in the result, and no mean of batches", async () => {
+    const level = `method level(r: int) amends Linear {
+  param a: [r, in] ~ normal(0.1)
+  param b: [out, r] ~ zeros
+  weight = base.weight + branch(b @ a, dropout(p: 0.1))
+  let apart = a @ a.T - eye(r)
+  loss += 0.1 / targets * sum(apart * apart, axes: [0, 1]) * (1 - step / total)
+  b.grad = 0.5 * b.grad @ inverse(a @ a.T + 0.1 * eye(r))
+}
+`;
+    const text = pipeline("1e-2", level).replace("lora(r: 2, alpha: 4, dropout: 0.1)", "level(r: 2)");
+    const built = await build(text, config);
+    const whole = await run(built, await fresh());
+    const { losses, added } = whole.result.train[0]!;
+    assert.is(added!.length, losses.length);
+    assert.ok(
+      added!.every((one, i) => one > 0 && one < losses[i]!),
+      "a part of each loss",
+    );
+    const host = await fresh();
+    await run(built, host, 3);
+    const gone = await run(built, host);
+    assert.equal(gone.result.train[0]!.added, added, "the whole curve");
+    assert.equal(await weights(host), await weights(whole.host), "stopped and gone on with");
+    const paged = await run(await build(text.replace("checkpoint: every 2 steps keep 2", "state: paged"), config), await fresh());
+    assert.equal(await weights(paged.host), await weights(whole.host), "paged");
+  });
+
   test("training learns, the adapter alone differs from the base, and the merged folder is the adapter's model", async () => {
     const built = await build(pipeline("1e-2"), config);
     const { host, result } = await run(built, await fresh());

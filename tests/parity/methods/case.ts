@@ -18,6 +18,8 @@ export interface MethodCase {
   readonly adamw?: number;
   /** Standard deviation of what is added to PEFT's first tensors. */
   readonly noise?: number;
+  /** An optimizer of PEFT's own in AdamW's place: its name there, how it is written here, and the adapter that goes with it. */
+  readonly optimizer?: { readonly theirs: string; readonly ours: string; readonly adapter: string };
   /** "own": our first values are compared, not loaded; what is stored has another form there, so losses alone are compared. */
   readonly begins?: "own";
   /** Definitions of a project file that the adapter uses. */

@@ -32,6 +32,19 @@ export const cases: Readonly<Record<string, MethodCase>> = {
     adapter: "{ lora(r: 2, alpha: 4) into model.layers.*.attn.q  lora(r: 3, alpha: 9) into model.layers.*.attn.v }",
     config: { peft_type: "LORA", r: 2, lora_alpha: 4, rank_pattern: { v_proj: 3 }, alpha_pattern: { v_proj: 9 }, target_modules },
   },
+  "lora with its first factor frozen, and PEFT's optimizer for it": {
+    base: "llama",
+    adapter: `lorafa(r: 4, alpha: 8, project: false) ${qv}`,
+    config: { peft_type: "LORA", r: 4, lora_alpha: 8, target_modules, frozen: ["lora_A"] },
+    optimizer: { theirs: "lorafa", ours: "corrected(learning_rate: 0.01)", adapter: `lorafa(r: 4, alpha: 8) ${qv}` },
+    definitions: `optimizer corrected(learning_rate: float) {
+  state m = 0
+  state v = 0
+  m = 0.9 * m + 0.1 * g
+  v = 0.999 * v + 0.001 * g * g
+  p = p - rate * sqrt(1 - 0.999 ^ t) / (1 - 0.9 ^ t) * m / (sqrt(v) + 1e-6)
+}`,
+  },
   dora: {
     base: "llama",
     adapter: `dora(r: 3, alpha: 6) ${qv}`,

@@ -8,7 +8,7 @@ import { compile } from "../../../compiler/compile.ts";
 import { emitSegments } from "../../../compiler/emit/segments.ts";
 import { adapterFileBytes } from "../../../compiler/facts.ts";
 import { lower } from "../../../compiler/lower.ts";
-import { gradientOf } from "../../../compiler/programs.ts";
+import { gradientOf } from "../../../compiler/stage.ts";
 import { loadAdapter, saveAdapter } from "../../../runtime/adapter-files.ts";
 import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { fillBatch, planEpoch } from "../../../runtime/data/batches.ts";
@@ -16,8 +16,9 @@ import type { Examples } from "../../../runtime/data/examples.ts";
 import type { Device, Session } from "../../../runtime/devices/device.ts";
 import { initAdapter } from "../../../runtime/init.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
-import { trainAdapter } from "../../../runtime/train.ts";
+import { curvesOf, trainAdapter } from "../../../runtime/train.ts";
 import type { Adapter, Job } from "../../../spec/job.ts";
+import { slopesAt } from "../../compiler/sessions.ts";
 import { referenceDevice } from "../../compiler/support.ts";
 import { bases, batches, type MethodCase, usual, writeBase } from "./case.ts";
 import { type Reference, writeFirst } from "./reference.ts";
@@ -70,14 +71,14 @@ export const openWorkshop = async (device: Device): Promise<Workshop> => {
 /** A block stands without `=`. */
 export const block = (adapter: string): string => (adapter.startsWith("{") ? adapter : `= ${adapter}`);
 
-const pipeline = ({ base, adapter, definitions = "", sgd = usual.sgd, adamw = usual.adamw }: MethodCase): string => `peft 1
+const pipeline = ({ base, adapter, definitions = "", sgd = usual.sgd, adamw = usual.adamw, optimizer }: MethodCase): string => `peft 1
 ${definitions}
 base model = checkpoint("${base}/")
 adapter sgd ${block(adapter)}
-adapter adamw ${block(adapter)}
+adapter adamw ${block(optimizer?.adapter ?? adapter)}
 data rows { train = text("rows.txt")  answer = "{text}" }
 train sgd on rows { optimizer: sgd(learning_rate: ${sgd})  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
-train adamw on rows { optimizer: adamw(learning_rate: ${adamw}, weight_decay: 0.01)  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
+train adamw on rows { optimizer: ${optimizer?.ours ?? `adamw(learning_rate: ${adamw}, weight_decay: 0.01)`}  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
 evaluate sgd on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 1)  micro_batch_size: 16  sequence_len: 16 }
 `;
 
@@ -135,13 +136,9 @@ export const compare = async (
 
   const interpreter = await referenceDevice(lowered.segments).open(job, async () => new Uint8Array());
   await begin(interpreter);
-  const step = job.train.find(({ adapter }) => adapter === "sgd")!.step;
+  const descent = job.train.find(({ adapter }) => adapter === "sgd")!;
   const [first] = planEpoch(examples, { size: 3, order: "file", seed: 0, epoch: 0 });
-  const { virtual } = job.train.find(({ adapter }) => adapter === "sgd")!;
-  const batch = fillBatch(examples, first!, 16, virtual);
-  for (const part of ["ids", "positions", "rows", "targets"] as const) await interpreter.write(part, batch[part]);
-  await interpreter.write("scale", Float32Array.of(1 / batch.n));
-  await interpreter.run(step, { b: batch.b, t: batch.t, n: batch.n });
+  await slopesAt(interpreter, descent, fillBatch(examples, first!, 16, descent.virtual));
   const gradients = await stored("sgd", "gradients", async (parameter) => {
     const trained = job.parameters.find((candidate) => candidate.name === parameter)!;
     return trained.trained
@@ -154,7 +151,10 @@ export const compare = async (
   await begin(session);
   const train = async (own: "sgd" | "adamw") => {
     const item = job.train.find(({ adapter }) => adapter === own)!;
-    const { losses } = await trainAdapter(job, item, examples, session, { listen: () => {}, history: new Float32Array(3 * usual.steps) });
+    const { losses } = await trainAdapter(job, item, examples, session, {
+      listen: () => {},
+      history: new Float32Array(curvesOf(item) * usual.steps),
+    });
     return { losses, tensors: await stored(own, own, async (parameter) => (await session.read(parameter)) as Float32Array) };
   };
   const [sgd, adamw] = [await train("sgd"), await train("adamw")];

@@ -27,7 +27,13 @@ export const faults: readonly Fault[] = [
   { name: "a sign", of: "lora on transposed, fused weights", file: "lora", from: "base.weight +", to: "base.weight -" },
   { name: "a factor that is frozen", of: "lora", file: "lora", from: "param b:", to: "frozen param b:" },
   { name: "positions that are not moved", of: "prefix", file: "prefix", from: "base.positions + tokens", to: "base.positions + 0" },
-  { name: "keys for values", of: "prefix", file: "prefix", from: "(split(k,", to: "(split(v," },
+  {
+    name: "keys for values",
+    of: "prefix",
+    file: "prefix",
+    from: "(split(k, kv_heads), split(v, kv_heads))",
+    to: "(split(v, kv_heads), split(k, kv_heads))",
+  },
   { name: "rows turned around", of: "prompt", file: "prompt", from: "base.embedded, rows", to: "base.embedded, -rows" },
   {
     name: "a gate that is squared",

@@ -2,7 +2,7 @@
 
 {"do": "versions"}                  -> {"peft", "torch", "transformers"}
 {"do": "train", "base": folder, "out": folder, "config": {"peft_type", ...}, "noise": float, "seed": int,
- "batches": [{"ids", "labels"}], labels -100 for no loss, "sgd": rate, "adamw": rate}
+ "batches": [{"ids", "labels"}], labels -100 for no loss, "sgd": rate, "adamw": rate, "optimizer": one of PEFT's in AdamW's place}
     writes out/first (PEFT's own first tensors, with noise on what is trained, so that no gradient is zero by accident),
     out/gradients.safetensors (of the first batch, computed in double precision, under the adapter's keys),
     out/sgd, out/adamw (the adapter after every batch was one step, in single precision)
@@ -11,6 +11,7 @@
  null for both on}, "ids": [[int]]} -> {title: logits of the last token}
 {"do": "logits", "base": folder, "adapter": folder, "ids": [[int]]} -> {"logits": [[[float]]]}
 
+"config" may say "frozen": parts of names of what PEFT would train and the case does not.
 "config" without a peft_type holds "train": patterns of base parameters that are trained as they are; what is written is then
 those parameters under the checkpoint's own names.
 """
@@ -28,6 +29,8 @@ os.dup2(2, 1)  # what libraries print is not an answer
 import peft  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+import peft.optimizers.lorafa  # noqa: E402
+from peft.optimizers import create_lorafa_optimizer  # noqa: E402
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING  # noqa: E402
 from peft.utils import get_peft_model_state_dict  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
@@ -74,10 +77,15 @@ def wrap(job):
     torch.manual_seed(job["seed"])
     if "train" in config:
         return Selected(base, config["train"])
+    frozen = config.pop("frozen", [])
     kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(config.pop("peft_type"))]
     if isinstance(config.get("init_lora_weights"), str) and config["init_lora_weights"] in ("true", "false"):
         config["init_lora_weights"] = config["init_lora_weights"] == "true"
-    return peft.get_peft_model(base, kind(task_type="CAUSAL_LM", **config))
+    model = peft.get_peft_model(base, kind(task_type="CAUSAL_LM", **config))
+    for name, p in model.named_parameters():
+        if any(part in name for part in frozen):
+            p.requires_grad_(False)
+    return model
 
 
 def tensors_of(model):
@@ -111,6 +119,11 @@ def run(model, job, kind, out):
     model = copy.deepcopy(model).train()
     if kind == "sgd":
         optimizer = torch.optim.SGD(trained(model), lr=job["sgd"])
+    elif job.get("optimizer") == "lorafa":
+        # It casts to half precision where it can; what is compared is its equation.
+        peft.optimizers.lorafa.is_bf16_available = lambda: False
+        config = model.peft_config["default"]
+        optimizer = create_lorafa_optimizer(model, r=config.r, lora_alpha=config.lora_alpha, lr=job["adamw"])
     else:
         optimizer = torch.optim.AdamW(trained(model), lr=job["adamw"], weight_decay=0.01)
     losses = []

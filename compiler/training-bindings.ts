@@ -1,0 +1,81 @@
+// What a method says about its training and not about the model: a parameter's learning rate (`b.rate = …`), its gradient
+// (`b.grad = …`), an addend of the loss (`loss += …`). Told apart here and held against what the method declares; gradients and
+// addends are computed by step-rules.ts.
+
+import type * as tree from "../grammar/tree.ts";
+import { instead, nearest } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { AdapterParam } from "./amend.ts";
+import { multiply } from "./dims.ts";
+import { type Context, evaluate, reportThrough } from "./expressions.ts";
+import { dimOf, number, type Scope, scopeOf } from "./values.ts";
+
+type Params = Map<string, AdapterParam>;
+
+/** The value of the module that a member rebinds. */
+export const reboundName = (member: tree.Member): string | undefined =>
+  member.kind === "bind" && member.sign === "=" && member.target.length === 1 ? member.target[0]!.text : undefined;
+
+const parts = ["rate", "grad"];
+
+/** What of the training a member binds; undefined where it binds nothing of it. */
+export const trainingBinding = (member: tree.Member): "loss" | "rate" | "grad" | undefined => {
+  if (member.kind !== "bind") return undefined;
+  const [first, second, more] = member.target;
+  if (!second) return first!.text === "loss" && member.sign === "+=" ? "loss" : undefined;
+  return member.sign === "=" && !more ? (parts.find((part) => part === second.text) as "rate" | "grad" | undefined) : undefined;
+};
+
+/** Whether a step of training has something to compute for these members before the update. */
+export const bindsStep = (members: readonly tree.Member[]): boolean =>
+  members.some((member) => ["loss", "grad"].includes(trainingBinding(member) ?? ""));
+
+/** Reports a binding that is neither of a value of the module nor of the training. */
+export const checkKnown = (member: tree.Member, context: Context): void => {
+  if (member.kind !== "bind" || reboundName(member) !== undefined || trainingBinding(member)) return;
+  const [first, second, more] = member.target as [tree.Name, ...tree.Name[]];
+  const what = `${member.target.map(({ text }) => text).join(".")} ${member.sign}`;
+  const part = second && !more ? instead(second.at, nearest(second.text, parts)) : {};
+  const help = second
+    ? `of a parameter there are ${parts.map((own) => `\`${first.text}.${own} = …\``).join(" and ")}`
+    : "`+=` is for `loss`";
+  reportThrough(context, member.at, (at, details) => diagnostics.unknown_binding(at, { what }, details), { help, ...part });
+};
+
+/** Holds what the members say about training against the parameters, and gives each its rate. */
+export const bindTraining = (members: readonly tree.Member[], params: Params, scope: Scope, context: Context): void => {
+  for (const member of members) {
+    const kind = trainingBinding(member);
+    if (member.kind !== "bind" || (kind !== "rate" && kind !== "grad")) continue;
+    const [name] = member.target as [tree.Name];
+    const param = params.get(name.text);
+    if (!param?.trained) notTrained(name, params, context);
+    else if (kind === "rate") setRate(member, param, params, scope, context);
+    else if (param.shared)
+      reportThrough(context, member.at, (at, details) => diagnostics.shared_gradient(at, { name: name.text }, details), {
+        help: "each target would bind it anew; add to the loss instead, or let each target have a parameter of its own",
+      });
+  }
+};
+
+const notTrained = (name: tree.Name, params: Params, context: Context): void => {
+  const known = [...params.values()].filter(({ trained }) => trained).map(({ local }) => local);
+  reportThrough(context, name.at, (at, details) => diagnostics.unknown_name(at, { name: name.text }, details), {
+    label: "no trained parameter",
+    ...(known.length && { notes: [{ message: `trained here: ${known.join(", ")}` }] }),
+  });
+};
+
+/** A parameter's own learning rate: a multiple of the training's, which is what an expression in `rate` must come to. */
+const setRate = (member: tree.BindMember, param: AdapterParam, params: Params, outer: Scope, context: Context): void => {
+  const [one, two] = [1, 2].map((rate) => evaluate(member.value, scopeOf(new Map([["rate", number(rate)]]), outer), context));
+  if (one?.kind === "unknown" || two?.kind === "unknown") return;
+  const [once, twice] = [one && dimOf(one), two && dimOf(two)];
+  const multiple = once !== undefined && twice === multiply(2, once) && !(typeof once === "number" && once < 0);
+  // Of a definition by itself the multiple is not known.
+  if (multiple && typeof once === "number") params.set(param.local, { ...param, rate: once });
+  else if (!multiple)
+    reportThrough(context, member.value.at, (at, details) => diagnostics.bad_rate(at, { name: param.local }, details), {
+      help: "write a multiple of `rate`, like `ratio * rate`",
+    });
+};

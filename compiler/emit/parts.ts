@@ -48,6 +48,8 @@ export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Rec
 
   const types = new Map<string, TensorType>();
   const names = new Map([...segment.inputs, ...segment.outputs].map(({ name, node }) => [keyOf(node), name]));
+  // Equal results are one node and yet several ports: the gradients of two shifts that are added to one stream.
+  const again = segment.outputs.filter(({ name, node }) => names.get(keyOf(node)) !== name);
   /** The port, or else a value between parts, which gets its name here. */
   const nameOf = (key: string, type: TensorType): string => {
     const known = names.get(key);
@@ -76,6 +78,13 @@ export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Rec
     parts.unshift(part);
     files.unshift([path, bytes]);
   };
+  const copied = again.filter(({ node }) => stageOf(node) % 2 !== 0 && stageOf(node) > 0);
+  if (copied.length > 0) {
+    const inputs = new Map(copied.map(({ node }) => [node, nameOf(keyOf(node), node.type)]));
+    const graph = cut({ name: `${segment.name}.again`, inputs, outputs: copied });
+    const path = `graphs/${id}.${files.length}.onnx`;
+    add({ onnx: path, inputs: [...inputs.values()], outputs: copied.map(({ name }) => name) }, path, emitOnnx(graph));
+  }
   for (let own = Math.max(...stages.values()); own >= 0; own--) {
     if (own % 2) {
       for (const node of [...kernels].filter((one) => stageOf(one) === own).reverse()) {
@@ -100,7 +109,9 @@ export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Rec
     const graph = cut({
       name: `${segment.name}.${own}`,
       inputs: new Map(ends.map((node) => [node, nameOf(keyOf(node), node.type)])),
-      outputs: results.sort((a, b) => a.id - b.id).map((node) => ({ name: nameOf(keyOf(node), node.type), node })),
+      outputs: results
+        .sort((a, b) => a.id - b.id)
+        .flatMap((node) => [{ name: nameOf(keyOf(node), node.type), node }, ...again.filter((one) => one.node === node)]),
     });
     const path = `graphs/${id}.${files.length}.onnx`;
     add(

@@ -108,7 +108,7 @@ export const planLoaded = (
     const applied: Applied = { adapter: name, at: call.at, method: line.method, settings, tied: false };
     const through = { ...context, through: [...context.through, call.at] };
     const modules = line.method.amends
-      ? [model.root, ...checkpoints.values()].filter((module) => places.has(module) && line.covers(module.checkpoint))
+      ? [model.root, ...named].filter((module) => places.has(module) && line.covers(module.checkpoint))
       : [];
     const params = !line.method.amends
       ? takeStored(applied, model.root, folder)

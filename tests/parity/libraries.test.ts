@@ -75,7 +75,7 @@ const checkpoints: Record<string, Made> = {
       ...llama,
       architectures: ["GraniteMoeForCausalLM"],
       model_type: "granitemoe",
-      num_local_experts: 3,
+      num_local_experts: 4,
       num_experts_per_tok: 2,
       attention_multiplier: 0.35,
       residual_multiplier: 0.8,

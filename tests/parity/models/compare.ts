@@ -1,17 +1,10 @@
 // One architecture on the cpu device beside what transformers computed: logits, loss, the gradient of every parameter, greedy text.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { compileHost } from "../../../cli/compile-host.ts";
-import { compile } from "../../../compiler/compile.ts";
-import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
-import { cpuDevice } from "../../../runtime/devices/cpu.ts";
 import type { Device, Session } from "../../../runtime/devices/device.ts";
 import { generate } from "../../../runtime/generation/generate.ts";
-import { nodeHost } from "../../../runtime/node-host.ts";
 import type { Job } from "../../../spec/job.ts";
-import { answerLabels, type Case, classes, ends, written as given, labels, maskedLabels, newTokens, pixelsOf, rows } from "./cases.ts";
-import { writeDrawn } from "./drawn.ts";
+import { type Case, newTokens, rows } from "./cases.ts";
+import { b, chosenOf, inFolder, opened, pipelineOf, sourceDims, t, write } from "./session.ts";
 
 /** What models.py answers. */
 export interface Theirs {
@@ -23,6 +16,12 @@ export interface Theirs {
   readonly loss: number;
   readonly gradients: Readonly<Record<string, readonly number[]>>;
   readonly generated?: readonly number[];
+  /** One step of low-rank adapters, from tensors that follow from their keys. */
+  readonly lora: {
+    readonly loss: number;
+    readonly tensors: Readonly<Record<string, readonly number[]>>;
+    readonly gradients: Readonly<Record<string, readonly number[]>>;
+  };
 }
 
 /** How far ours is from theirs. */
@@ -38,100 +37,22 @@ export interface Distance {
   readonly generated?: readonly number[];
 }
 
-const pipelineOf = ({ task }: Case): string => `peft 1
-base model = checkpoint("base/")
-adapter all = tune() into model.**
-data rows { train = text("rows.txt")  prompt = "{text}"  answer = "{text}"  ${task === "classes" ? 'classes = ["a", "b", "c"]' : ""} }
-train all on rows { optimizer: sgd(learning_rate: 0.1)  steps: 1  micro_batch_size: 2  sequence_len: 16 }
-evaluate model on rows.train {
-  metrics: [loss]
-  ${task === undefined || task === "answer" ? `generate: greedy(max_new_tokens: ${newTokens})` : ""}
-  micro_batch_size: 2
-  sequence_len: 16
-}
-`;
-
-const [b, t] = [rows.length, rows[0]!.length];
-const threads = 1;
-
 /** `library` replaces the standard library: a planted fault. On the cpu device unless another is given. */
-export const compare = async (one: Case, theirs: Theirs, library?: ReadonlyMap<string, string>, device?: Device): Promise<Distance> => {
-  const folder = mkdtempSync(`${tmpdir()}/peft-models-`);
-  try {
-    await writeDrawn(`${folder}/base`, theirs.config, theirs.tensors);
-    writeFileSync(`${folder}/rows.txt`, "a\n");
-    const file = `${folder}/models.peft`;
-    const plain = compileHost(new Map([[file, pipelineOf(one)]]));
-    const { stdTrees: _, ...bare } = plain;
-    const { job, files, diagnostics } = await compile({ file, goal: "build" }, library ? { ...bare, std: library } : plain);
-    const errors = diagnostics.filter(({ severity }) => severity === "error");
-    if (!job || !files) throw new Error(errors.map(({ code, message, notes }) => `${code} ${message} ${JSON.stringify(notes)}`).join("\n"));
-    const session = await (device ?? (await cpuDevice({ threads }))).open(job, async (path) => {
-      const content = files.get(path)!;
-      return typeof content === "string" ? new TextEncoder().encode(content) : content;
-    });
-    try {
-      const checkpoint = await openCheckpoint(nodeHost, `${folder}/base`);
-      await loadParameters(job, checkpoint, (parameter, values) =>
-        job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
-      );
-      await checkpoint.close();
-      const { loss, ...gradient } = await gradients(one, theirs, job, session);
-      const measured = { loss: Math.abs(loss - theirs.loss), ...gradient };
-      if (one.task === "masked" || one.task === "classes") return { ...measured, logits: await predicted(one, theirs, job, session) };
-      return { ...measured, ...(await decoded(one, theirs, job, session)) };
-    } finally {
-      await session.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-};
-
-/** The batch, and which predictions are asked for: flat places and their labels. */
-const write = async (one: Case, job: Job, session: Session, at: readonly number[], targets: readonly number[]): Promise<void> => {
-  if (one.picture) await session.write("pixels", pixelsOf(one.picture));
-  else await writeTokens(one, job, session);
-  await session.write("rows", Int32Array.from(at));
-  await session.write("targets", Int32Array.from(targets));
-  await session.write("scale", Float32Array.of(1 / targets.length));
-};
-
-const writeTokens = async (one: Case, job: Job, session: Session): Promise<void> => {
-  await session.write("ids", Int32Array.from((one.task === "answer" ? given : rows).flat()));
-  if (one.task === "answer") {
-    await session.write("source.ids", Int32Array.from(rows.flat()));
-    await session.write(
-      "source.positions",
-      Int32Array.from({ length: b * t }, (_, i) => i % t),
-    );
-    await session.write(
-      "source.ends",
-      Int32Array.from({ length: b * t }, (_, i) => ends[Math.floor(i / t)]!),
-    );
-  }
-  await session.write(
-    "positions",
-    Int32Array.from({ length: b * t }, (_, i) => i % t),
+export const compare = (one: Case, theirs: Theirs, library?: ReadonlyMap<string, string>, device?: Device): Promise<Distance> =>
+  inFolder(theirs, (folder) =>
+    opened(
+      folder,
+      pipelineOf(one, "= tune() into model.**"),
+      async (job, session) => {
+        const { loss, ...gradient } = await gradients(one, theirs, job, session);
+        const measured = { loss: Math.abs(loss - theirs.loss), ...gradient };
+        if (one.task === "masked" || one.task === "classes") return { ...measured, logits: await predicted(one, theirs, job, session) };
+        return { ...measured, ...(await decoded(one, theirs, job, session)) };
+      },
+      library,
+      device,
+    ),
   );
-  if (one.task !== undefined && job.values.ends)
-    await session.write(
-      "ends",
-      Int32Array.from({ length: b * t }, (_, i) => ends[Math.floor(i / t)]!),
-    );
-};
-
-/** Places and labels of the loss. */
-const chosenOf = ({ task }: Case): (readonly [number, number])[] =>
-  task === "answer"
-    ? answerLabels.flatMap((row, r) => row.flatMap((id, i) => (id >= 0 ? [[r * t + i, id] as const] : [])))
-    : task === "classes"
-      ? classes.map((label, row) => [row, label])
-      : task === "masked"
-        ? maskedLabels.flatMap((row, r) => row.flatMap((id, i) => (id >= 0 ? [[r * t + i, id] as const] : [])))
-        : labels.flatMap((row, r) => row.flatMap((id, i) => (i > 0 && id >= 0 ? [[r * t + i - 1, id] as const] : [])));
-
-const sourceDims = ({ task }: Case): Record<string, number> => (task === "answer" ? { u: t } : {});
 
 const gradients = async (one: Case, theirs: Theirs, job: Job, session: Session) => {
   const chosen = chosenOf(one);

@@ -9,6 +9,42 @@ export interface Fault {
   readonly to: string;
 }
 
+/** Mistakes in a method or in a name, planted likewise, and what is then said of the step of LoRA. */
+export const loraFaults: readonly (Fault & { readonly says: string })[] = [
+  {
+    title: "a scale that is one too small",
+    case: "llama",
+    file: "methods/lora.peft",
+    from: "else alpha / r",
+    to: "else (alpha - 1) / r",
+    says: "the loss is",
+  },
+  {
+    title: "factors of experts side by side where they follow each other",
+    case: "mixtral",
+    file: "methods/lora.peft",
+    from: "woven(b)",
+    to: "stacked(b)",
+    says: "other names or shapes",
+  },
+  {
+    title: "the checkpoint's name for the running model's",
+    case: "vit",
+    file: "architectures/vit.peft",
+    from: ' named "q_proj"',
+    to: "",
+    says: "other names or shapes",
+  },
+  {
+    title: "a query that is not turned",
+    case: "qwen2",
+    file: "modules/attention.peft",
+    from: "if rotates then rotate(asking, cos, sin)",
+    to: "if not rotates then rotate(asking, cos, sin)",
+    says: "the loss is",
+  },
+];
+
 const attention = "modules/attention.peft";
 const rotary = "modules/rotary.peft";
 const blocks = "modules/blocks.peft";

@@ -3,6 +3,7 @@
 import type { PythonSession } from "../python.ts";
 import { answerLabels, type Case, classes, ends, labels, maskedLabels, newTokens, pixelsOf, rows, written } from "./cases.ts";
 import type { Theirs } from "./compare.ts";
+import type { Stored } from "./lora.ts";
 
 const rounded = (value: unknown): unknown =>
   typeof value === "number"
@@ -19,9 +20,9 @@ const nested = (flat: readonly number[], [size = 1, ...rest]: readonly number[])
 };
 
 /** The checkpoint is written into `folder`. */
-export const ask = async (python: PythonSession, one: Case, folder: string): Promise<Theirs> => {
+export const ask = async (python: PythonSession, one: Case, folder: string, lora?: Stored): Promise<Theirs> => {
   const attention_mask = ends.map((end) => Array.from({ length: rows[0]!.length }, (_, i) => (i <= end ? 1 : 0)));
-  const question = { class: one.class, attention: one.attention ?? "eager", config: one.config, folder, ids: rows };
+  const question = { class: one.class, attention: one.attention ?? "eager", config: one.config, folder, ids: rows, ...(lora && { lora }) };
   const answer =
     one.task === "answer"
       ? await python.ask({

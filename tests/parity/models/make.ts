@@ -5,12 +5,15 @@ import { tmpdir } from "node:os";
 import { openPython } from "../python.ts";
 import { cases } from "./cases.ts";
 import { ask } from "./live.ts";
+import { storedAs } from "./lora.ts";
 
 const python = openPython("models/models.py");
 const folder = mkdtempSync(`${tmpdir()}/peft-models-`);
 for (const one of cases.filter(({ name }) => name.includes(process.argv[2] ?? ""))) {
   try {
-    const theirs = await ask(python, one, `${folder}/${one.name}`);
+    // What is stored follows from the checkpoint's names, which transformers says first.
+    const alone = await ask(python, one, `${folder}/${one.name}`);
+    const theirs = await ask(python, one, `${folder}/${one.name}`, await storedAs(one, alone));
     writeFileSync(new URL(`fixtures/${one.name}.json`, import.meta.url), `${JSON.stringify(theirs)}\n`);
     console.log(`${one.name}: ${Object.keys(theirs.tensors).length} tensors`);
   } catch (error) {

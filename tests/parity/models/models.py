@@ -1,18 +1,21 @@
 """What transformers computes for small checkpoints whose numbers follow from their names: one line of JSON in, one out.
 
 in:  {"config": config.json's content, "class": "LlamaForCausalLM", "folder": where to save, "ids": [[int]], "labels": [[int]] (-100: no loss),
-      "generate": number of tokens, "more": further inputs of the forward pass, "attention_mask": [[int]]}
+      "generate": number of tokens, "lora": {"config": adapter_config.json's content, "tensors": {key: shape}}, "more": further inputs of the forward pass, "attention_mask": [[int]]}
 out: {"versions", "tensors": {stored name: shape}, "logits": [[[float]]], "loss": float,
-      "gradients": {stored name or, for what transformers packs itself, its own: [norm, first four]}, "generated": [int]}
+      "gradients": {stored name or, for what transformers packs itself, its own: [norm, first four]}, "generated": [int],
+      "lora": {"loss", "tensors", "gradients": the same of the adapter's tensors by key}}
 """
 
 import json
 import os
+import re
 import sys
 
 import numpy as np
 import torch
 import transformers
+from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -76,7 +79,33 @@ def run(job):
         new = model.generate(**first, max_new_tokens=job["generate"], do_sample=False, num_beams=1, pad_token_id=0)
         start = 1 if config.is_encoder_decoder else len(job["ids"][0])
         answer["generated"] = new[0, start:].tolist()
+    if job.get("lora"):
+        answer["lora"] = lora(job, cls, inputs)
     return answer
+
+
+def lora(job, cls, inputs):
+    """One step of an adapter of PEFT over the saved model, every tensor from its key."""
+    config, shapes = job["lora"]["config"], job["lora"]["tensors"]
+    base = cls.from_pretrained(job["folder"], dtype=torch.float32, attn_implementation=job.get("attention", "eager"))
+    # Which wrapper generates is no part of it, and some wrappers know only texts.
+    model = get_peft_model(base, LoraConfig(**{**config, "task_type": None, "inference_mode": False})).eval()
+    own = {re.sub(r"(lora_[AB])\.weight$", r"\1.default.weight", key): key for key in shapes}
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    if trained != set(own):
+        raise ValueError(f"PEFT trains {sorted(trained ^ set(own))[:6]} or they do")
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if name in own:
+                p.copy_(torch.from_numpy(values(own[name], shapes[own[name]])))
+    loss = loss_of(job, model(**inputs).logits)
+    loss.backward()
+    gradients = {}
+    for name, p in model.named_parameters():
+        if name in own:
+            flat = p.grad.flatten()
+            gradients[own[name]] = [flat.norm().item(), *flat[:4].tolist()]
+    return {"loss": loss.item(), "tensors": shapes, "gradients": gradients}
 
 
 def loss_of(job, logits):

@@ -6,7 +6,8 @@ import { std } from "../../../cli/embedded/std.ts";
 import { assert, group } from "../../harness.ts";
 import { cases } from "./cases.ts";
 import { compare, type Theirs, verdict } from "./compare.ts";
-import { faults } from "./faults.ts";
+import { faults, loraFaults } from "./faults.ts";
+import { compareLora } from "./lora.ts";
 
 const fixture = (name: string): Theirs => JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), "utf8")) as Theirs;
 
@@ -15,6 +16,19 @@ group("models", (test) => {
     test(one.name, async () => {
       const theirs = fixture(one.name);
       assert.is(verdict(one, theirs, await compare(one, theirs)), undefined);
+    });
+
+  for (const one of cases)
+    test(`${one.name}: a step of LoRA is PEFT's, and what is saved is read again`, async () => {
+      assert.is(await compareLora(one, fixture(one.name)), undefined);
+    });
+
+  for (const { title, case: name, file, from, to, says } of loraFaults)
+    test(`LoRA: ${title} is seen (${name})`, async () => {
+      const text = std.get(file)!;
+      assert.ok(text.includes(from), `${file} has no ${from}`);
+      const one = cases.find((candidate) => candidate.name === name)!;
+      assert.match((await compareLora(one, fixture(name), new Map(std).set(file, text.replace(from, to)))) ?? "nothing", says);
     });
 
   for (const { title, case: name, file, from, to } of faults)

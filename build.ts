@@ -46,7 +46,11 @@ const isTexts = (value: unknown): value is Map<string, string> =>
 const laidOut = (texts: Map<string, string>): { bytes: Buffer; places: Map<string, [number, number]> } => {
   const places = new Map<string, [number, number]>();
   let end = 0;
-  for (const [name, text] of texts) places.set(name, [end, (end += Buffer.byteLength(text))]);
+  for (const [name, text] of texts) {
+    const start = end;
+    end += Buffer.byteLength(text);
+    places.set(name, [start, end]);
+  }
   return { bytes: Buffer.from([...texts.values()].join("")), places };
 };
 

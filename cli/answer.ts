@@ -2,6 +2,7 @@
 // goes through the generation program of the job.
 
 import { placeOf } from "../runtime/bank.ts";
+import { openChatOf } from "../runtime/chat/open-chat.ts";
 import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
 import { storeParameter, storePieces } from "../runtime/formats/store.ts";
@@ -52,7 +53,12 @@ export const answer = async ({
     await readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} }).need(block.subject);
     const members = job.adapters.find(({ name }) => name === block.subject)?.bank ?? [];
     const places = adapters?.map((name) => placeOf(block.subject, members, name, "a prompt"));
-    const { texts } = await answerPrompts(prompts, tokenizer, session, {
+    const data = job.data.find(({ name }) => name === block.data);
+    const chat = data?.chat && (await openChatOf(data.chat, nodeHost, folder, tokenizer, base));
+    // Where rows are conversations, a prompt is what a user says in one.
+    const asked = chat ? prompts.map((content) => chat.ask([{ role: "user", content }])) : prompts;
+    const { texts } = await answerPrompts(asked, tokenizer, session, {
+      bare: chat !== undefined,
       job,
       program: block.generator!,
       virtual: block.virtual,

@@ -62,6 +62,23 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
     const [{ peekRows }, { nodeHost }] = await Promise.all([import("../runtime/data/peek.ts"), import("../runtime/node-host.ts")]);
     return peekRows(seenFrom(nodeHost, cwd), path, split, columns);
   },
+  chat: async (folder, template) => {
+    const [{ openChat }, { readChatTokens }, { nodeHost }, { DiagnosticError }] = await Promise.all([
+      import("../runtime/chat/open-chat.ts"),
+      import("../runtime/chat/chat-tokens.ts"),
+      import("../runtime/node-host.ts"),
+      import("../runtime/diagnostic-error.ts"),
+    ]);
+    const host = seenFrom(nodeHost, cwd);
+    try {
+      const tokens = await readChatTokens(host, folder);
+      if (tokens) await openChat(host, tokens, folder, template);
+      return [];
+    } catch (error) {
+      if (error instanceof DiagnosticError) return error.diagnostics;
+      throw error;
+    }
+  },
   sample: async (path) => {
     const [{ sampleOf }, { nodeHost }] = await Promise.all([import("../runtime/data/sample.ts"), import("../runtime/node-host.ts")]);
     const host = seenFrom(nodeHost, cwd);

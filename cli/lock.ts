@@ -9,7 +9,7 @@ import type { CompileHost } from "../compiler/host.ts";
 import type { TrainPlan } from "../compiler/pipeline.ts";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, Split } from "../spec/job.ts";
+import type { Data, Split } from "../spec/job-data.ts";
 import type { Lock, LockedRows } from "../spec/lock.ts";
 import type { RowColumns } from "../spec/row-columns.ts";
 import { expandTensors } from "./lock-tensors.ts";
@@ -117,7 +117,16 @@ export const rowsKey = (
   { sequence_len, overlong }: Pick<TrainPlan, "sequence_len" | "overlong">,
   sha256: CompileHost["sha256"],
 ): string =>
-  sha256(JSON.stringify([data.prompt ?? null, data.answer, data.loss_on, split, sequence_len ?? null, ...(overlong ? [overlong] : [])]));
+  sha256(
+    JSON.stringify([
+      data.prompt ?? null,
+      data.answer,
+      data.loss_on,
+      split,
+      sequence_len ?? null,
+      ...(overlong || data.chat ? [overlong ?? null, data.chat ?? null] : []),
+    ]),
+  );
 
 /** The blocks of a file that the lock counts, as the file stands now; and those it counted under other settings. */
 export const rowsFrom = (

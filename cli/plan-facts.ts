@@ -6,7 +6,9 @@ import { adapterFileBytes } from "../compiler/facts.ts";
 import { type FormatPlan, storedBytes } from "../compiler/format.ts";
 import { type AdapterPlan, methodNames } from "../compiler/inject.ts";
 import { type Instance, parametersOf } from "../compiler/instantiate.ts";
-import type { Data, Job, Program, Train } from "../spec/job.ts";
+import { type TiedUse, tiedUses } from "../compiler/ties.ts";
+import type { Job, Program, Train } from "../spec/job.ts";
+import type { Data } from "../spec/job-data.ts";
 import type { Prepared } from "./prepare.ts";
 
 export interface PlanFacts {
@@ -46,6 +48,8 @@ export interface AdapterFacts {
   readonly file: number;
   readonly mergeable: boolean;
   readonly coverage: readonly { readonly pattern: string; readonly matches: readonly string[] }[];
+  /** Tensors that the model uses under several names, and whether all uses change. */
+  readonly tied: readonly TiedUse[];
 }
 
 export interface DividedFacts {
@@ -118,15 +122,16 @@ const storedFacts = (root: Instance): StoredFacts[] => {
 const adapterFacts = (adapter: AdapterPlan, job: Job): AdapterFacts => {
   const written = job.adapters.find(({ name }) => name === adapter.name)!;
   const shapes = new Map(job.parameters.map(({ name, shape }) => [name, shape]));
-  const covered = adapter.targets.flatMap(({ params }) => [...params.values()]);
+  const covered = new Set(adapter.targets.flatMap(({ params }) => [...params.values()].map((param) => param?.tiedTo ?? param)));
   return {
     name: adapter.name,
     method: methodNames(adapter),
     trainable: adapter.trainable,
-    covered: covered.reduce((sum, param) => sum + (param && !param.tiedTo && !param.view ? size(param.shape) : 0), 0),
+    covered: [...covered].reduce((sum, param) => sum + (param && !param.view ? size(param.shape) : 0), 0),
     file: adapterFileBytes(written.files, shapes),
     mergeable: written.mergeable,
     coverage: adapter.coverage.map(({ pattern, matches }) => ({ pattern, matches })),
+    tied: tiedUses(adapter),
   };
 };
 

@@ -4,9 +4,13 @@
 import { dirname } from "node:path";
 import type { RowFacts } from "../compiler/fact-table.ts";
 import { placed } from "../compiler/places.ts";
+import { ChatProblem, type ChatTemplate } from "../runtime/chat/chat-template.ts";
+import { conversationOf } from "../runtime/chat/conversation-rows.ts";
+import { openChatOf } from "../runtime/chat/open-chat.ts";
 import { auditDuplicates, auditEnds, auditTexts, auditTokenizer } from "../runtime/data/audit.ts";
 import { type Examples, type ExamplesReport, readExamples, readPictures } from "../runtime/data/examples.ts";
 import { placeOf, readRows } from "../runtime/data/read.ts";
+import type { Row } from "../runtime/data/row.ts";
 import { fillTemplate, parseTemplate } from "../runtime/data/template.ts";
 import { blaming, DiagnosticError } from "../runtime/diagnostic-error.ts";
 import { type Host, joinPath } from "../runtime/host.ts";
@@ -14,7 +18,8 @@ import { nodeHost } from "../runtime/node-host.ts";
 import { readProcessor } from "../runtime/pictures/processor.ts";
 import { openTokenizer, type Tokenizer } from "../runtime/tokenizer.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
-import type { Data, Job, Overlong, Split } from "../spec/job.ts";
+import type { Job } from "../spec/job.ts";
+import type { Data, Overlong, Split } from "../spec/job-data.ts";
 import { rowColumns } from "../spec/row-columns.ts";
 import { seenFrom } from "./compile-host.ts";
 import type { Prepared } from "./prepare.ts";
@@ -76,8 +81,11 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
   const splits: Surveyed[] = [];
   for (const use of usesOf(job)) {
     const { data, split, limit, overlong, source } = use;
+    const chat = data.chat && (await attempt(() => openChatOf(data.chat!, host, folder, tokenizer, base)));
+    if (data.chat && !chat) continue;
     const options = {
       limit,
+      chat,
       overlong,
       vocabulary: job.base.vocab_size,
       ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
@@ -87,8 +95,13 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
     const { examples, report } = read;
     splits.push({ ...use, examples, report });
     const where = { block: `data ${data.name}`, part: split.name };
-    tell([...report.warnings, ...auditEnds(examples, tokenizer.eos, report.path)].map((one) => ({ ...one, about: one.about ?? where })));
-    const texts = await attempt(() => someTexts(host, data, split, folder));
+    tell(
+      [...report.warnings, ...auditEnds(examples, endsOf(data, tokenizer), report.path)].map((one) => ({
+        ...one,
+        about: one.about ?? where,
+      })),
+    );
+    const texts = await attempt(() => someTexts(host, data, split, folder, chat));
     tell(auditTexts(texts ?? [], tokenizer).map((one) => ({ ...one, about: where })));
   }
   tell(duplicates(splits));
@@ -134,16 +147,34 @@ const usesOf = (job: Job) => {
 const most = 200;
 
 /** Prompts and answers of the first rows, as text. */
-const someTexts = async (host: Host, data: Data, split: Split, folder: string) => {
-  const templates = [data.prompt, data.answer].flatMap((template) => (template === undefined ? [] : [parseTemplate(template)]));
-  const rows = await readRows(host, { ...split, rows: Math.min(most, split.rows ?? most) }, folder, rowColumns(data));
-  return rows.flatMap((row) =>
-    templates.map((template) => ({
-      text: fillTemplate(template, row.values),
-      place: placeOf(split, joinPath(folder, split.path), row.number),
-    })),
+const someTexts = async (host: Host, data: Data, split: Split, folder: string, chat: ChatTemplate | undefined) => {
+  const templates = [data.prompt, data.chat ? undefined : data.answer].flatMap((template) =>
+    template === undefined ? [] : [parseTemplate(template)],
   );
+  const rows = await readRows(host, { ...split, rows: Math.min(most, split.rows ?? most) }, folder, rowColumns(data));
+  return rows.flatMap((row) => {
+    const place = placeOf(split, joinPath(folder, split.path), row.number);
+    return [...talkOf(row, data, chat), ...templates.map((template) => fillTemplate(template, row.values))].map((text) => ({
+      text,
+      place,
+    }));
+  });
 };
+
+/** A conversation as the template writes it; one that it cannot write is told where rows are encoded. */
+const talkOf = (row: Row, { chat }: Data, template: ChatTemplate | undefined): readonly string[] => {
+  if (!chat || !template) return [];
+  try {
+    return [template.write(conversationOf(row, chat).map(({ message }) => message))];
+  } catch (error) {
+    if (error instanceof ChatProblem) return [];
+    throw error;
+  }
+};
+
+/** Tokens that end an answer, where each has one end: text that is learnt whole may hold several. */
+const endsOf = ({ chat, loss_on }: Data, { eos, stops }: Tokenizer): readonly number[] =>
+  chat ? (loss_on === "all" ? [] : stops) : eos === undefined ? [] : [eos];
 
 const duplicates = (splits: readonly Surveyed[]): readonly Diagnostic[] => {
   const read = (verb: string): readonly Surveyed[] => splits.filter(({ blocks }) => blocks.some((block) => block.startsWith(`${verb} `)));

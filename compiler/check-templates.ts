@@ -3,7 +3,7 @@
 
 import type * as tree from "../grammar/tree.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, Split } from "../spec/job.ts";
+import type { Data, Split } from "../spec/job-data.ts";
 import { readTemplate } from "../spec/template.ts";
 import type { Context } from "./expressions.ts";
 import { columnPlaces, within } from "./places.ts";
@@ -25,7 +25,7 @@ export const checkTemplates = (item: tree.Data, data: Data, texts: ReadonlyMap<s
     );
   }
   const answer = entry("answer");
-  if (wrong || !answer || data.answer === "") return;
+  if (wrong || !answer || data.chat || data.answer === "") return;
   const columns = columnPlaces(item, { texts });
   const read = readTemplate(data.answer);
   if ("parts" in read && read.columns.length === 0)

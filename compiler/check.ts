@@ -5,10 +5,12 @@ import type * as tree from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, Dim } from "../spec/job.ts";
+import type { Dim } from "../spec/job.ts";
+import type { Data } from "../spec/job-data.ts";
 import { typed } from "./arguments.ts";
 import { type BasePlan, readBase } from "./base.ts";
 import { checkDefinitions } from "./check-definitions.ts";
+import { checkEffects } from "./check-effects.ts";
 import { checkReached } from "./check-reached.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
 import { checkTraining } from "./check-training.ts";
@@ -166,9 +168,10 @@ export const check = async (
       const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
+      const adapter = adapters.get(name);
+      if (model && adapter) checkEffects(adapter, model, base.root, context);
       if (model && packing) checkPacking(model, packing, context);
       const added = checkStep(name, base.root, adapters, context);
-      const adapter = adapters.get(name);
       if (model && adapter && !adapter.made) checkReached(adapter, model, added, context);
       if (model && name === base.name)
         checkClasses(model.result.type.shape, [...trains, ...evaluates], data, base.picture !== undefined, report);

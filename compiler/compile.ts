@@ -13,6 +13,7 @@ import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
 import { type Checked, check } from "./check.ts";
+import { checkChat } from "./check-chat.ts";
 import { checkRows } from "./check-rows.ts";
 import { checkUnused } from "./check-unused.ts";
 import type { Context } from "./expressions.ts";
@@ -80,6 +81,7 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   if (!chosen) for (const point of points.flatMap((set) => set.points)) await check(...pointOf(point, whole, inputs), host, report);
   if (!checked) return { diagnostics, texts, resolved, points, levels: {} };
   if (!chosen) {
+    await checkChat(checked, options.file, host, context);
     await checkRows(checked, options.file, options.goal === "check", host, context);
     // A name that was mistyped is why another goes unused.
     if (!failed()) checkUnused(options.file, checked.source.items, context);

@@ -4,8 +4,9 @@
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, Split } from "../spec/job.ts";
+import type { Data, Split } from "../spec/job-data.ts";
 import { bindArguments } from "./arguments.ts";
+import { checkBesideChat, readChat } from "./chat-block.ts";
 import type { Context } from "./expressions.ts";
 import { evaluate } from "./expressions.ts";
 import { divide, type HeldOut, heldOut, readHeldOut } from "./held-out.ts";
@@ -16,10 +17,11 @@ export const readers = ["jsonl", "json", "csv", "parquet", "text"] as const;
 
 export const dataTable: Record<string, Setting> = {
   prompt: { type: "string", doc: 'what the model reads, like `prompt = "{question}\\n"`; {column} is the row\'s value' },
+  chat: { type: "any", doc: 'the column of a conversation, like `chat = "messages"`, in place of prompt and answer' },
   answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
   adapter: { type: "string", doc: 'the adapter of a row, for a `mix` of adapters, like `adapter = "{task}"`' },
   classes: { type: "list", doc: 'the answers there are, for a base that tells classes apart, like `classes = ["no", "yes"]`' },
-  loss_on: { type: { oneOf: ["answer", "all"] }, doc: "where the loss falls" },
+  loss_on: { type: { oneOf: ["answer", "last", "all"] }, doc: "where the loss falls; last: of a conversation, on its last message alone" },
 };
 
 /** A block's data; where a split could not be read, that it was declared: what uses it is no further mistake. */
@@ -35,7 +37,7 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
   for (const entry of item.entries) {
     const { value } = entry;
     const reader = value.kind === "call" && value.callee.kind === "ref" ? value.callee.name : undefined;
-    if (value.kind !== "call" || reader === undefined) {
+    if (value.kind !== "call" || reader === undefined || entry.key.text === "chat") {
       rest.push(entry);
       continue;
     }
@@ -88,19 +90,24 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
       ...(skip?.kind === "number" && { skip: skip.value }),
     });
   }
-  const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, dataTable, scope, context);
+  const talks = rest.some(({ key }) => key.text === "chat");
+  const table = talks ? { ...dataTable, answer: { ...dataTable.answer!, required: false } } : dataTable;
+  const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, table, scope, context);
+  checkBesideChat(item, context);
+  const chat = readChat(settings.entry("chat"), scope, context);
   const all = divide(splits, held, item, context);
   const unread = item.entries.flatMap(({ key, value }) =>
-    value.kind === "call" && !all.some(({ name }) => name === key.text) ? key.text : [],
+    value.kind === "call" && key.text !== "chat" && !all.some(({ name }) => name === key.text) ? key.text : [],
   );
   if (splits.length === 0 && unread.length === 0)
     context.report(diagnostics.no_splits(item.name.at, { name: item.name.text }, { help: 'add one, like `train = jsonl("train.jsonl")`' }));
-  const prompt = settings.text("prompt");
+  const prompt = talks ? undefined : settings.text("prompt");
   const adapter = settings.text("adapter");
   return {
     name: item.name.text,
     splits: all,
     ...(unread.length > 0 && { unread }),
+    ...(chat && { chat }),
     ...(prompt !== undefined && { prompt }),
     answer: settings.text("answer") ?? "",
     ...(adapter !== undefined && { adapter }),

@@ -3,7 +3,8 @@
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, Generation, MetricCall, Overlong } from "../spec/job.ts";
+import type { Generation, MetricCall } from "../spec/job.ts";
+import type { Data, Overlong } from "../spec/job-data.ts";
 import type { MetricParameter, MetricSignature } from "../spec/metric.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Context } from "./expressions.ts";

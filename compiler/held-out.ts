@@ -4,7 +4,7 @@
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Part, Split } from "../spec/job.ts";
+import type { Part, Split } from "../spec/job-data.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Context } from "./expressions.ts";
 import { parameter } from "./settings.ts";

@@ -2,7 +2,8 @@
 
 import type { File } from "../grammar/tree.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
-import type { DType, Split } from "../spec/job.ts";
+import type { DType } from "../spec/job.ts";
+import type { Split } from "../spec/job-data.ts";
 import type { MetricSignature } from "../spec/metric.ts";
 import type { RowColumns } from "../spec/row-columns.ts";
 import type { Declared } from "./declared.ts";
@@ -42,6 +43,8 @@ export interface CompileHost {
   >;
   /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */
   readonly rows?: (path: string, split: Split, columns: RowColumns) => Promise<readonly Diagnostic[]>;
+  /** What is wrong with the chat template of a tokenizer's folder, or with a file that holds one. A host without it leaves that to the run. */
+  readonly chat?: (folder: string, template: string | undefined) => Promise<readonly Diagnostic[]>;
   /** Size and digest of the beginning of a data file; undefined when there is none. */
   readonly sample?: (path: string) => Promise<{ readonly bytes: number; readonly sample_sha256: string } | undefined>;
   /** `relative` as seen from the folder of `from`. */

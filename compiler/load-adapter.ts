@@ -13,7 +13,7 @@ import { storedShape } from "./facts.ts";
 import type { CompileHost, StoredTensor } from "./host.ts";
 import type { AdapterPlan, InjectionPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
-import { type Line, methodFor, ownMethods, suffixesOf } from "./match-interop.ts";
+import { type Line, layerCounts, methodFor, ownMethods, suffixesOf } from "./match-interop.ts";
 import type { Library } from "./resolve.ts";
 import { parameter } from "./settings.ts";
 import { type Scope, scopeOf, unknown, type Value } from "./values.ts";
@@ -172,7 +172,7 @@ const takeStored = (applied: Applied, root: Instance, folder: AdapterFolder) =>
 
 /** Strict: every tensor is there, none is left over, every shape is the plan's. */
 const fits = (plan: AdapterPlan, folder: AdapterFolder, root: Instance, call: tree.Call, context: Context): boolean => {
-  const { tensors } = adapterFiles(plan, root, { ...context, report: () => {} });
+  const { tensors, config } = adapterFiles(plan, root, { ...context, report: () => {} });
   const shapes = new Map(plan.params.map((param) => [param.name, param.shape.map(Number)] as const));
   const lines: string[] = [];
   const wanted = new Set<string>();
@@ -186,6 +186,9 @@ const fits = (plan: AdapterPlan, folder: AdapterFolder, root: Instance, call: tr
   }
   for (const [key, { shape }] of folder.tensors)
     if (!wanted.has(key)) lines.push(`${key}: [${shape.join(", ")}] is not part of the adapter`);
+  for (const key of plan.injections.flatMap(({ method }) => layerCounts(method)))
+    if (folder.config[key] !== config[key])
+      lines.push(`${key}: it says ${JSON.stringify(folder.config[key])}, the tensors are of ${JSON.stringify(config[key])} layers`);
   if (lines.length === 0) return true;
   const shown = lines.slice(0, 8).map((message) => ({ message }));
   context.report(

@@ -53,6 +53,12 @@ export const methodFor = (config: Config, library: Library): Found | NotFound =>
   };
 };
 
+/** Keys that say how many layers from the top are covered. */
+export const layerCounts = (method: tree.MethodDef): readonly string[] =>
+  interopOf(method)?.config.flatMap(({ key, value }) =>
+    value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost" ? [key.text] : [],
+  ) ?? [];
+
 interface Fitting {
   readonly lines: readonly Line[];
   /** Literals that agree: the more, the more surely it is this method. */
@@ -82,6 +88,8 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, config: Config)
       const exceptions = new Map(Object.entries((stored as Record<string, unknown> | null | undefined) ?? {}));
       if (of?.kind === "ref") patterns.push({ setting: of.name, exceptions });
       else if (exceptions.size > 0 || of) return { reason: `\`${key.text}\` is computed by ${method.name.text}` };
+    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost") {
+      // The tensors' names say where it is; load-adapter.ts holds the number to them.
     } else {
       const literal = literalOf(value);
       if (literal === undefined) return { reason: `\`${key.text}\` is computed by ${method.name.text}` };

@@ -150,7 +150,7 @@ const elsewhere: Readonly<Record<string, string>> = Object.fromEntries(
       ],
       [
         "template chat_template prompt_style conversation_template",
-        'the text a row becomes is written out: `prompt = "{question}\\n"  answer = "{text}"`',
+        'a conversation is written by the tokenizer\'s chat template, `chat = "messages"`, or by one that is named: `chat = messages("messages", template: "chat.jinja")`; other rows by `prompt` and `answer`',
       ],
       [
         "remove_unused_columns dataloader_num_workers preprocessing_num_workers dataset_num_proc flash_attention flash_attn attn_implementation trust_remote_code push_to_hub hub_model_id strict",

@@ -4,7 +4,8 @@
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Data, DType, Overlong } from "../spec/job.ts";
+import type { DType } from "../spec/job.ts";
+import type { Data, Overlong } from "../spec/job-data.ts";
 import type { DataPlan } from "./data-block.ts";
 import type { Context } from "./expressions.ts";
 import { evaluate } from "./expressions.ts";

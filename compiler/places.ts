@@ -5,6 +5,7 @@ import { placeInString } from "../grammar/string-place.ts";
 import type * as tree from "../grammar/tree.ts";
 import type { About, Diagnostic } from "../spec/diagnostic.ts";
 import { readTemplate } from "../spec/template.ts";
+import { heldOut } from "./held-out.ts";
 
 export interface Source {
   readonly items: readonly tree.Item[];
@@ -18,7 +19,9 @@ export const placed = (diagnostic: Diagnostic, source: Source): Diagnostic => {
   const { at, exact } = placeOf(about, source);
   if (!at) return diagnostic;
   const { instead } = about;
-  const fixes = exact && instead !== undefined ? [{ at, insert: `{${instead}}`, title: `change to \`{${instead}}\`` }] : [];
+  // The column of a conversation is a text by itself, a template's stands in braces.
+  const written = about.part === "chat" ? JSON.stringify(instead) : `{${instead}}`;
+  const fixes = exact && instead !== undefined ? [{ at, insert: written, title: `change to \`${written}\`` }] : [];
   return { ...diagnostic, at, fixes: [...diagnostic.fixes, ...fixes] };
 };
 
@@ -34,13 +37,15 @@ const placeOf = ({ block, part, column }: About, source: Source): { at?: tree.Sp
   const found = columns.find((place) => place.column === column);
   if (found) return { at: found.at, exact: true };
   const entry = item.entries.find(({ key }) => key.text === part);
-  return { at: entry ? (firstArgument(entry.value)?.at ?? entry.value.at) : at };
+  return { at: entry ? (firstArgument(entry.value)?.at ?? entry.value.at) : at, ...(entry && part === "chat" && { exact: true }) };
 };
 
 const namesOf = (item: tree.Item): readonly tree.Name[] =>
   item.kind === "evaluate" ? item.subjects : "name" in item ? [item.name] : "subject" in item ? [item.subject] : [];
 
-const firstArgument = (value: tree.Expr): tree.Expr | undefined => (value.kind === "call" ? value.args[0]?.value : undefined);
+/** The path that a reader reads; of a split that is held out, none. */
+const firstArgument = (value: tree.Expr): tree.Expr | undefined =>
+  value.kind === "call" && !(value.callee.kind === "ref" && value.callee.name === heldOut) ? value.args[0]?.value : undefined;
 
 /** Every `{column}` of a data block's templates that are written out, with the entry it stands in. */
 export const columnPlaces = (

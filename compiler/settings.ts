@@ -9,9 +9,9 @@ import { type Context, evaluate } from "./expressions.ts";
 import { literal, oursFor, translate } from "./other-tools.ts";
 import { none, type Scope, type Value } from "./values.ts";
 
-/** `int`, `float`, `bool`, `string`, `span`; `call` and `every` and `list` are read by the block itself. */
+/** `int`, `float`, `bool`, `string`, `span`; `call` and `every` and `list`, and `any`, are read by the block itself. */
 export interface Setting {
-  readonly type: "int" | "float" | "bool" | "string" | "call" | "every" | "list" | { readonly oneOf: readonly string[] };
+  readonly type: "int" | "float" | "bool" | "string" | "call" | "every" | "list" | "any" | { readonly oneOf: readonly string[] };
   readonly required?: boolean;
   readonly atLeast?: number;
   readonly doc: string;
@@ -120,6 +120,8 @@ export const readSettings = (
             found: given ?? "something else",
           }),
         );
+    } else if (setting.type === "any") {
+      // Read, and judged, by the block.
     } else if (setting.type === "call" || setting.type === "every" || setting.type === "list") {
       const fits = setting.type === "call" ? entry.value.kind === "call" : entry.value.kind === setting.type;
       if (!fits) {

@@ -1,10 +1,13 @@
 // One `evaluate` block on one subject: the loss over all answer tokens of the split, whatever the batches; and, where a metric is
 // scored on text, an answer to every input against its references, with the interval of every score.
 
-import type { Data, Evaluate, Job, Split } from "../spec/job.ts";
+import type { Evaluate, Job } from "../spec/job.ts";
+import type { Data, Split } from "../spec/job-data.ts";
 import type { EvaluateResult, Sample } from "../spec/result.ts";
 import { rowColumns } from "../spec/row-columns.ts";
 import { placeOf } from "./bank.ts";
+import type { ChatTemplate } from "./chat/chat-template.ts";
+import { lastQuestion } from "./chat/last-question.ts";
 import { fillBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import { readRows } from "./data/read.ts";
@@ -82,7 +85,7 @@ export const readInputs = async (
   data: Data,
   split: Split,
   folder: string,
-  { inputs, limit }: { readonly inputs: Evaluate["inputs"]; readonly limit: number },
+  { inputs, limit, chat }: { readonly inputs: Evaluate["inputs"]; readonly limit: number; readonly chat?: ChatTemplate | undefined },
 ): Promise<readonly Input[]> => {
   const prompt = data.prompt === undefined ? undefined : parseTemplate(data.prompt);
   const answer = parseTemplate(data.answer);
@@ -90,10 +93,12 @@ export const readInputs = async (
   const rows = await readRows(host, split, folder, rowColumns(data));
   const known = new Map<string, { prompt: string; references: string[]; adapter?: string }>();
   for (const [i, row] of rows.entries()) {
-    const text = prompt ? fillTemplate(prompt, row.values) : "";
+    const asked = data.chat && chat ? lastQuestion(row, data.chat, chat) : undefined;
+    if (data.chat && !asked) continue; // a conversation in which no assistant speaks asks for nothing
+    const text = asked?.prompt ?? (prompt ? fillTemplate(prompt, row.values) : "");
     const adapter = chosen && fillTemplate(chosen, row.values);
-    const key = inputs === "prompts" && prompt ? `${adapter ?? ""}\n${text}` : String(i);
-    const reference = fillTemplate(answer, row.values).trim();
+    const key = inputs === "prompts" && (prompt || asked) ? `${adapter ?? ""}\n${text}` : String(i);
+    const reference = (asked?.answer ?? fillTemplate(answer, row.values)).trim();
     const one = known.get(key);
     if (one) one.references.push(reference);
     else if (known.size < limit) known.set(key, { prompt: text, references: [reference], ...(adapter !== undefined && { adapter }) });
@@ -114,6 +119,8 @@ export interface ScoreOptions {
   readonly job: Pick<Job, "programs" | "base" | "adapters">;
   readonly session: Session;
   readonly tokenizer: Tokenizer;
+  /** Prompts say all that the model reads: the tokenizer puts nothing before them. */
+  readonly bare?: boolean;
   readonly listen: Listener;
   readonly signal?: AbortSignal | undefined;
 }
@@ -124,7 +131,7 @@ export const scoresText = (evaluate: Evaluate): boolean =>
 
 /** Generates an answer to each input and scores them. */
 export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[], options: ScoreOptions): Promise<Scored> => {
-  const { job, session, tokenizer, listen, signal } = options;
+  const { job, session, tokenizer, bare, listen, signal } = options;
   const start = performance.now();
   const bank = job.adapters.find(({ name }) => name === evaluate.subject)?.bank;
   const title = `generate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`;
@@ -137,6 +144,7 @@ export const scoreAnswers = async (evaluate: Evaluate, inputs: readonly Input[],
       program: evaluate.generator!,
       virtual: evaluate.virtual,
       source: evaluate.source,
+      bare,
       settings: evaluate.generate!,
       places: bank && inputs.map(({ adapter = "" }) => placeOf(evaluate.subject, bank, adapter, title)),
       done: (done) => listen({ kind: "progress", title, done, total: inputs.length }),

@@ -5,9 +5,12 @@
 //   OUT/result.json      what `Result` says        merges: where the file says, relative paths inside OUT
 
 import type { Evaluate, Job, Merge, Train } from "../spec/job.ts";
+import type { Data } from "../spec/job-data.ts";
 import type { EvaluateResult, InferenceResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
 import { saveAdapter } from "./adapter-files.ts";
 import { placesIn } from "./bank.ts";
+import type { ChatTemplate } from "./chat/chat-template.ts";
+import { openChatOf } from "./chat/open-chat.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
 import { type Examples, readExamples, readPictures } from "./data/examples.ts";
@@ -170,6 +173,15 @@ const prepare = async (
 
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
+  const chats = new Map<string, Promise<ChatTemplate | undefined>>();
+  /** How the conversations of a data block are written; undefined where it has none. */
+  const chatOf = (data: Data): Promise<ChatTemplate | undefined> => {
+    const open = async (): Promise<ChatTemplate | undefined> =>
+      data.chat && openChatOf(data.chat, host, options.folder, await tokens(), baseFolder);
+    const known = chats.get(data.name) ?? open();
+    chats.set(data.name, known);
+    return known;
+  };
   const encoded = new Map<string, Promise<Examples>>();
   const examplesOf = ({ data, split, sequence_len, source, overlong }: Reading): Promise<Examples> => {
     const key = `${data}.${split} ${sequence_len} ${source} ${overlong}`;
@@ -185,6 +197,7 @@ const prepare = async (
         : await readExamples(host, block, read, options.folder, await tokens(), {
             limit: sequence_len,
             overlong,
+            chat: await chatOf(block),
             vocabulary: job.base.vocab_size,
             ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
           });
@@ -351,17 +364,23 @@ const prepare = async (
       const examples = await examplesOf(item);
       const places = placesOf(item.subject, examples, `${item.data}.${item.split}`);
       const ofTokens = tokenScores(item, await sumTokens(item, examples, session, listen, places));
+      const data = dataOf(job, item.data);
       const split = splitOf(job, item.data, item.split);
       const all = scoresText(item);
       const limit = all ? Number.POSITIVE_INFINITY : (item.samples ?? 3);
       const scored = item.generate
-        ? await scoreAnswers(item, await readInputs(host, dataOf(job, item.data), split, options.folder, { inputs: item.inputs, limit }), {
-            job,
-            session,
-            tokenizer: await tokens(),
-            listen,
-            signal: options.signal,
-          })
+        ? await scoreAnswers(
+            item,
+            await readInputs(host, data, split, options.folder, { inputs: item.inputs, limit, chat: await chatOf(data) }),
+            {
+              job,
+              bare: data.chat !== undefined,
+              session,
+              tokenizer: await tokens(),
+              listen,
+              signal: options.signal,
+            },
+          )
         : undefined;
       if (options.signal?.aborted) return undefined;
       const metrics = { ...ofTokens, ...scored?.metrics };

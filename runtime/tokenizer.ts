@@ -9,12 +9,13 @@
 
 import { Tokenizer as Engine } from "@huggingface/tokenizers";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { type ChatTokens, chatTokensOf, templateFile } from "./chat/chat-tokens.ts";
 import { readJsonObject } from "./checkpoint.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { type Host, joinPath } from "./host.ts";
 import { isRecord } from "./json.ts";
 
-export interface Tokenizer {
+export interface Tokenizer extends ChatTokens {
   /** Ids of a text; with `special`, also what the tokenizer puts before and after every text. */
   encode(text: string, options?: { readonly special?: boolean }): number[];
   /** Ids of a text that directly follows another: no space is put before it. */
@@ -42,6 +43,8 @@ export interface TokenizerFiles {
   /** config.json and generation_config.json, for bos_token_id and eos_token_id. */
   readonly model?: Readonly<Record<string, unknown>> | undefined;
   readonly generation?: Readonly<Record<string, unknown>> | undefined;
+  /** chat_template.jinja, which goes before the one in tokenizer_config.json. */
+  readonly template?: string | undefined;
 }
 
 /** Opens the tokenizer of a checkpoint folder. Throws a DiagnosticError. */
@@ -55,6 +58,7 @@ export const openTokenizer = async (host: Host, folder: string): Promise<Tokeniz
     special: await optional("special_tokens_map.json"),
     model: await optional("config.json"),
     generation: await optional("generation_config.json"),
+    template: await templateFile(host, folder),
   };
   return makeTokenizer(files, file);
 };
@@ -103,6 +107,7 @@ export const makeTokenizer = (files: TokenizerFiles, file: string): Tokenizer =>
     bos,
     eos,
     stops: [...new Set([...(eos === undefined ? [] : [eos]), ...idsIn(files.generation, "eos_token_id")])],
+    ...chatTokensOf(files.tokenizer, files),
     size,
     idOf: (token) => engine.token_to_id(token),
     tokenOf: (id) => engine.id_to_token(id),

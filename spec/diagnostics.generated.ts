@@ -240,6 +240,10 @@ export const diagnostics = {
   cannot_be_weighed: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0478", "error", `\`combine\` adds up changes of numbers, and \`${name}\` holds none`, at, details),
   /** `recall` takes queries, and keys and values of slots */
   bad_recall: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0479", "error", `\`recall\` takes queries, and keys and values of slots`, at, details),
+  /** what `{method}` does to `{module}` has no effect */
+  no_effect: (at: Span | undefined, { method, module }: { readonly method: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0480", "error", `what \`${method}\` does to \`${module}\` has no effect`, at, details),
+  /** `{adapter}` trains {count} tensors that the model never reads */
+  idle_parameters: (at: Span | undefined, { adapter, count }: { readonly adapter: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0481", "warning", `\`${adapter}\` trains ${count} tensors that the model never reads`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */
@@ -336,14 +340,14 @@ export const diagnostics = {
   template_column: (at: Span | undefined, { path, column }: { readonly path: string | number; readonly column: string | number }, details: Details = {}): Diagnostic => make("PEFT0567", "error", `no row of \`${path}\` has the column \`${column}\``, at, details),
   /** the template `{template}` {problem} */
   template_syntax: (at: Span | undefined, { template, problem }: { readonly template: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0568", "error", `the template \`${template}\` ${problem}`, at, details),
-  /** every answer in `{path}` is empty */
-  data_no_labels: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0569", "error", `every answer in \`${path}\` is empty`, at, details),
+  /** nothing in `{path}` is learnt: {why} */
+  data_no_labels: (at: Span | undefined, { path, why }: { readonly path: string | number; readonly why: string | number }, details: Details = {}): Diagnostic => make("PEFT0569", "error", `nothing in \`${path}\` is learnt: ${why}`, at, details),
   /** {count} of {total} rows of `{path}` are longer than {limit} and lose their end */
   data_truncated: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0570", "warning", `${count} of ${total} rows of \`${path}\` are longer than ${limit} and lose their end`, at, details),
   /** {count} of {total} rows of `{path}` have no room for an answer: their prompts fill sequence_len {limit} */
   data_no_room: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0571", "error", `${count} of ${total} rows of \`${path}\` have no room for an answer: their prompts fill sequence_len ${limit}`, at, details),
-  /** {count} of {total} rows of `{path}` have an empty answer */
-  data_answers_empty: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0572", "warning", `${count} of ${total} rows of \`${path}\` have an empty answer`, at, details),
+  /** {count} of {total} rows of `{path}` have {what} */
+  data_answers_empty: (at: Span | undefined, { count, total, path, what }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0572", "warning", `${count} of ${total} rows of \`${path}\` have ${what}`, at, details),
   /** `{file}` cannot be read as YAML or JSON: {problem} */
   import_unreadable: (at: Span | undefined, { file, problem }: { readonly file: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0573", "error", `\`${file}\` cannot be read as YAML or JSON: ${problem}`, at, details),
   /** `{file}` is {what} */
@@ -410,6 +414,18 @@ export const diagnostics = {
   data_dropped: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0618", "warning", `${count} of ${total} rows of \`${path}\` are longer than ${limit} and are left out`, at, details),
   /** {count} of {total} rows of `{path}` are longer than {limit} */
   data_overlong: (at: Span | undefined, { count, total, path, limit }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0619", "error", `${count} of ${total} rows of \`${path}\` are longer than ${limit}`, at, details),
+  /** the tokenizer in {base} has no chat template */
+  chat_template_absent: (at: Span | undefined, { base }: { readonly base: string | number }, details: Details = {}): Diagnostic => make("PEFT0620", "error", `the tokenizer in ${base} has no chat template`, at, details),
+  /** {template} cannot write a conversation{where}: {problem} */
+  chat_template_failed: (at: Span | undefined, { template, where, problem }: { readonly template: string | number; readonly where: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0621", "error", `${template} cannot write a conversation${where}: ${problem}`, at, details),
+  /** {template} cannot tell which turns are an assistant's{where}: it {problem} */
+  chat_turns_unmarked: (at: Span | undefined, { template, where, problem }: { readonly template: string | number; readonly where: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0622", "error", `${template} cannot tell which turns are an assistant's${where}: it ${problem}`, at, details),
+  /** {place}: the conversation in `{column}` {problem} */
+  chat_message: (at: Span | undefined, { place, column, problem }: { readonly place: string | number; readonly column: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0623", "error", `${place}: the conversation in \`${column}\` ${problem}`, at, details),
+  /** `{base}` reads a prompt and writes an answer to it, and `{data}` holds conversations */
+  chat_with_encoder: (at: Span | undefined, { base, data }: { readonly base: string | number; readonly data: string | number }, details: Details = {}): Diagnostic => make("PEFT0624", "error", `\`${base}\` reads a prompt and writes an answer to it, and \`${data}\` holds conversations`, at, details),
+  /** {count} of {total} turns that are learnt of `{path}` end in `{token}`, at which generation does not stop */
+  chat_turn_unended: (at: Span | undefined, { count, total, path, token }: { readonly count: string | number; readonly total: string | number; readonly path: string | number; readonly token: string | number }, details: Details = {}): Diagnostic => make("PEFT0625", "warning", `${count} of ${total} turns that are learnt of \`${path}\` end in \`${token}\`, at which generation does not stop`, at, details),
   /** format `{format}` cannot be stored: {problem} */
   bad_format: (at: Span | undefined, { format, problem }: { readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0640", "error", `format \`${format}\` cannot be stored: ${problem}`, at, details),
   /** `{parameter}` is stored in two ways */

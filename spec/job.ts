@@ -8,6 +8,7 @@
 // A program is a list of calls; a call runs one segment over values; a value is a typed range of an arena. Sizes known only
 // at run time are symbols: b rows, t tokens per row, n answer tokens, s cache slots. Every arena has its size at their maximum.
 
+import type { Data, Overlong } from "./job-data.ts";
 import type { Format } from "./job-formats.ts";
 
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "u8";
@@ -223,42 +224,6 @@ export interface Adapter {
   readonly mergeable: boolean;
   /** Why it cannot be merged. */
   readonly unmergeable?: string;
-}
-
-export interface Split {
-  readonly name: string;
-  readonly reader: "jsonl" | "json" | "csv" | "parquet" | "text";
-  /** As written; relative paths start at the folder of the `.peft` file. */
-  readonly path: string;
-  readonly rows?: number;
-  readonly skip?: number;
-  /** Which of these rows, where some are held out. */
-  readonly part?: Part;
-}
-
-/** One of the parts that a file's rows are divided into, by what is in them. */
-export interface Part {
-  readonly seed: number;
-  /** How much each part takes of all rows, one after the other; what is left is the last part. */
-  readonly held: readonly { readonly share?: number; readonly rows?: number }[];
-  /** Which of them this is; `held.length`: what is left. */
-  readonly index: number;
-}
-
-/** What becomes of rows longer than a block's limit. Absent: they are cut. */
-export type Overlong = "drop" | "error";
-
-export interface Data {
-  readonly name: string;
-  readonly splits: readonly Split[];
-  /** A template: see template.ts. */
-  readonly prompt?: string;
-  readonly answer: string;
-  /** The answers there are: the answer of a row is one of these, and is told and not written. */
-  readonly classes?: readonly string[];
-  /** Names the adapter of a row, for what is a mix of adapters. */
-  readonly adapter?: string;
-  readonly loss_on: "answer" | "all";
 }
 
 export interface Train {

@@ -117,7 +117,7 @@ const documented = (node: ts.Node, schema: Schema): Schema => {
 const unsupported = (node: ts.Node): Error => new Error(`no schema for \`${node.getText()}\` (${ts.SyntaxKind[node.kind]})`);
 
 const documents = [
-  { from: "job.ts", with: ["job-formats.ts"], root: "Job", to: "job.schema.json", title: "The job bundle: DIR/job.json" },
+  { from: "job.ts", with: ["job-data.ts", "job-formats.ts"], root: "Job", to: "job.schema.json", title: "The job bundle: DIR/job.json" },
   { from: "lock.ts", with: [], root: "Lock", to: "lock.schema.json", title: "What a pipeline was planned from: FILE.lock" },
   { from: "result.ts", with: [], root: "Result", to: "result.schema.json", title: "What a run did: DIR/result.json" },
 ] as const;

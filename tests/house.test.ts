@@ -36,10 +36,12 @@ const paperNames =
   "llama llama2 llama3 gpt gpt2 gptneox gptj t5 bert roberta qwen qwen2 mistral mixtral gemma phi falcon bloom opt";
 const papers = new Set(paperNames.split(" "));
 
+/** Other tools' spellings are recognised to offer the fix, and a role in people's files has a model's name; their tables hold the words. */
+const wordsOfOthers = ["compiler/other-tools.ts", "runtime/chat/roles.ts"];
+
 const paperComplaints = (files: readonly Text[]): readonly string[] =>
   files
-    // Other tools' spellings are recognised to offer the fix, so their table holds them.
-    .filter(({ path }) => /^(compiler|runtime)\//.test(path) && path !== "compiler/other-tools.ts")
+    .filter(({ path }) => /^(compiler|runtime)\//.test(path) && !wordsOfOthers.includes(path))
     .flatMap(({ path, text }) =>
       text.split("\n").flatMap((line, index) =>
         // `loraRank` and `lora_alpha` hold the word as `lora` does; `LoRA` is one word, though its letters change case within.

@@ -21,5 +21,7 @@ export const blocks: Partial<Record<Item["kind"], Block>> = {
 /** A setting's type as a person would say it. */
 export const typeOf = ({ type }: Setting): string => {
   if (typeof type === "object") return type.oneOf.join(" | ");
-  return { call: "name(…)", every: "every N steps", list: "[…]", int: "int", float: "float", bool: "bool", string: "string" }[type];
+  return { any: "…", call: "name(…)", every: "every N steps", list: "[…]", int: "int", float: "float", bool: "bool", string: "string" }[
+    type
+  ];
 };

@@ -40,11 +40,15 @@ const storedBlock = ({ stored }: PlanFacts): string => {
 };
 
 const adapterBlock = (adapter: AdapterFacts, { base }: PlanFacts, paint: Paint, columns: number): string => {
-  const { name, method, trainable, covered, file, mergeable, coverage } = adapter;
+  const { name, method, trainable, covered, file, mergeable, coverage, tied } = adapter;
   const lines = [
     `${paint.strong(`adapter ${name}`)}: ${method}`,
     `  trains ${grouped(trainable)} parameters against ${grouped(covered)} in the places it covers${fewer(trainable, covered)}`,
     `  ${percent(trainable / base.parameters)} of the base; ${bytes(file)} on disk; ${mergeable ? "can be merged" : "cannot be merged"}`,
+    ...tied.map(
+      ({ at, same, both }) =>
+        `  ${at} is the tensor of ${same.join(", ")} too: ${both ? "every use changes" : "this use changes and the other does not (`tied: true` changes both)"}`,
+    ),
     "",
   ];
   const width = Math.max(...coverage.map(({ pattern }) => widthOf(pattern)));

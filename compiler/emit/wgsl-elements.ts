@@ -228,7 +228,8 @@ export const createBlock = (
   };
 
   const broadcast = (index: Index, shape: readonly Dim[]): Index => {
-    if (same(shape, index.shape)) return index;
+    // As many elements: only axes of size 1 differ, and every element keeps its place.
+    if (product(shape) === product(index.shape)) return reflow(index, shape);
     if (shape.every((dim) => dim === 1)) return { shape, flat: "0u" };
     const lead = index.shape.length - shape.length;
     const groups = shape.map((dim, i) => ({ rank: 1, at: dim === 1 ? "0u" : axis(index, lead + i) }));

@@ -39,14 +39,14 @@ const namedEnd = async (host: Host, folder: string): Promise<{ readonly file: st
   return undefined;
 };
 
-/** Answers that hold the end token before their end: the model would learn to stop, and then to go on. */
-export const auditEnds = (examples: Examples, eos: number | undefined, path: string): readonly Diagnostic[] => {
-  if (eos === undefined) return [];
+/** Answers that hold an end token before their end: the model would learn to stop, and then to go on. */
+export const auditEnds = (examples: Examples, ends: readonly number[], path: string): readonly Diagnostic[] => {
   const { starts, ids, labels, rows, count } = examples;
   const doubled: number[] = [];
   for (let i = 0; i < count; i++)
     for (let k = starts[i]!; k < starts[i + 1]! - 1; k++)
-      if (ids[k] === eos && labels[k] === 1) {
+      // Of a conversation, each turn has an end of its own.
+      if (ends.includes(ids[k]!) && labels[k] === 1 && labels[k + 1] === 1) {
         doubled.push(rows[i]!);
         break;
       }
@@ -65,8 +65,11 @@ export const auditTexts = (
   texts: readonly { readonly text: string; readonly place: string }[],
   tokenizer: Tokenizer,
 ): readonly Diagnostic[] => {
+  // Behind another text, as decoding drops a space that nothing stands before.
+  const before = tokenizer.continue("a");
+  const decode = (ids: readonly number[]): string => tokenizer.decode([...before, ...ids], { special: true });
   const lost = texts.flatMap(({ text, place }) => {
-    const back = tokenizer.decode(tokenizer.continue(text), { special: true });
+    const back = decode(tokenizer.continue(text)).slice(decode([]).length);
     return back === text ? [] : [{ text, back, place }];
   });
   const [first] = lost;

@@ -2,7 +2,7 @@
 // number. A row too long loses the end of its text, never what stands after it.
 
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Data } from "../../spec/job.ts";
+import type { Data } from "../../spec/job-data.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import type { EncodeOptions, Examples, ExamplesReport } from "./examples.ts";

@@ -12,7 +12,7 @@
 //
 // Labels: the answer's tokens and eos; with loss_on "all", every token but the first.
 
-import type { Data } from "../../spec/job.ts";
+import type { Data } from "../../spec/job-data.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import type { Row } from "./row.ts";
 import { encodeSource } from "./sources.ts";

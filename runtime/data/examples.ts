@@ -5,8 +5,10 @@
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Data, Overlong, Split } from "../../spec/job.ts";
+import type { Data, Overlong, Split } from "../../spec/job-data.ts";
 import { rowColumns } from "../../spec/row-columns.ts";
+import type { ChatTemplate } from "../chat/chat-template.ts";
+import { conversationRows } from "../chat/conversation-rows.ts";
 import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import type { Host } from "../host.ts";
 import type { Processor } from "../pictures/processor.ts";
@@ -58,6 +60,8 @@ export interface EncodeOptions {
   readonly limit: number;
   /** What becomes of longer ones. */
   readonly overlong?: Overlong | undefined;
+  /** How conversations are written, where the data has them. */
+  readonly chat?: ChatTemplate | undefined;
   /** Where an encoder reads the prompts. */
   readonly source?: SourceOptions;
   /** Rows of the base's embedding: an id at or above it is a diagnostic. */
@@ -100,7 +104,7 @@ export const readPictures = (
 /** Encodes rows. `place` says where a row stands, for messages. Throws a DiagnosticError. */
 export const encodeExamples = (
   rows: readonly Row[],
-  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes">,
+  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes" | "chat">,
   tokenizer: Tokenizer,
   options: EncodeOptions,
   path: string,
@@ -108,7 +112,8 @@ export const encodeExamples = (
 ): { examples: Examples; report: ExamplesReport } => {
   const { limit, vocabulary, source, overlong } = options;
   if (data.classes) return encodeClasses(rows, { ...data, classes: data.classes }, tokenizer, options, path, place);
-  const encode = rowEncoder(data, tokenizer, source);
+  const talks = data.chat && options.chat ? conversationRows(options.chat, data.chat, data.loss_on, tokenizer, place) : undefined;
+  const encode = talks?.encode ?? rowEncoder(data, tokenizer, source);
   const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);
   const adapters: string[] = [];
   const sources: (readonly number[])[] = [];
@@ -147,6 +152,7 @@ export const encodeExamples = (
     if (chosen) adapters.push(fillTemplate(chosen, row.values));
   }
   const warnings = [
+    ...(talks?.finish(path) ?? []),
     ...(source ? tellLonger({ count: longPrompts, total, path, limit: source.limit, longest: longestPrompt, of: "prompt" }, overlong) : []),
     ...tellLonger({ count: truncated, total, path, limit, longest }, overlong),
   ];
@@ -161,10 +167,21 @@ export const encodeExamples = (
         },
       ),
     ]);
-  if (emptyAnswers === total) throw new DiagnosticError([diagnostics.data_no_labels(undefined, { path })]);
+  if (emptyAnswers === total)
+    throw new DiagnosticError([
+      diagnostics.data_no_labels(undefined, { path, why: talks ? "no turn of an assistant" : "every answer is empty" }),
+    ]);
   const examples: Examples = { ...packed.finish(), ...(chosen && { adapters }), ...(source && { sources }) };
   if (examples.count === 0) throw nothingFits(path, limit);
-  if (emptyAnswers > 0) warnings.push(diagnostics.data_answers_empty(undefined, { count: emptyAnswers, total, path }));
+  if (emptyAnswers > 0)
+    warnings.push(
+      diagnostics.data_answers_empty(undefined, {
+        count: emptyAnswers,
+        total,
+        path,
+        what: talks ? "no turn that is learnt" : "an empty answer",
+      }),
+    );
   let largest = 0;
   for (const id of examples.ids) if (id > largest) largest = id;
   for (const ids of sources) for (const id of ids) if (id > largest) largest = id;

@@ -4,7 +4,7 @@
 // Which rows: each row has a number that follows from the seed and what is in it; the parts are cut from the rows in the order of these
 // numbers. So the order of the file does not matter, and a few new rows move few old ones.
 
-import type { Part } from "../../spec/job.ts";
+import type { Part } from "../../spec/job-data.ts";
 import { stream } from "../draw.ts";
 import type { Row } from "./row.ts";
 

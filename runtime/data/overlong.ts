@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Overlong } from "../../spec/job.ts";
+import type { Overlong } from "../../spec/job-data.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 
 export interface Longer {

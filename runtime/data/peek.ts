@@ -2,7 +2,7 @@
 // 64 KiB; a file is cut behind its last whole line. A list in one .json file and a .parquet file are looked at when they are small.
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
-import type { Split } from "../../spec/job.ts";
+import type { Split } from "../../spec/job-data.ts";
 import type { RowColumns } from "../../spec/row-columns.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import type { Host, ReadableFile } from "../host.ts";

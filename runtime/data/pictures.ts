@@ -2,7 +2,7 @@
 // looks at; numbers are made of them batch by batch. Paths start at the folder of the data's own file.
 
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Data } from "../../spec/job.ts";
+import type { Data } from "../../spec/job-data.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import { type Host, joinPath, parentOf } from "../host.ts";
 import { decodePicture } from "../pictures/decode.ts";

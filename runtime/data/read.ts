@@ -3,8 +3,9 @@
 
 import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Split } from "../../spec/job.ts";
+import type { Chat, Split } from "../../spec/job-data.ts";
 import type { RowColumns } from "../../spec/row-columns.ts";
+import { readMessages } from "../chat/messages.ts";
 import { blaming, DiagnosticError } from "../diagnostic-error.ts";
 import { type Host, joinPath, missing } from "../host.ts";
 import { readCsv } from "./csv.ts";
@@ -12,7 +13,7 @@ import { partOf } from "./held-out.ts";
 import { readJson } from "./json.ts";
 import { readJsonl } from "./jsonl.ts";
 import { readParquet } from "./parquet.ts";
-import { collectProblems, kindOf, type Reader, type Row } from "./row.ts";
+import { collectProblems, kindOf, type Problems, type Reader, type Row } from "./row.ts";
 import { readText } from "./text.ts";
 
 /** To add a reader: its file, and one line here. */
@@ -58,6 +59,7 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: Ro
       }
       if (rows.length === split.rows) break reading;
       for (const name of Object.keys(row.values)) seen.add(name);
+      if (columns.chat) tellConversation(row, columns.chat, split, path, problems, lacking);
       for (const column of wanted) {
         const value = Object.hasOwn(row.values, column) ? row.values[column] : undefined;
         if (optional.has(column) && (value === undefined || value === null)) continue;
@@ -75,18 +77,19 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: Ro
     }
   const has = { message: `columns: ${[...seen].join(", ") || "none"}` };
   if (rows.length > 0)
-    for (const column of wanted)
+    for (const column of [...(columns.chat ? [columns.chat.column] : []), ...wanted])
       if (!seen.has(column)) {
         const near = nearest(column, seen);
+        const named = column === columns.chat?.column;
         problems.add(
           diagnostics.template_column(
             undefined,
             { path, column },
             {
-              about: { part: split.name, column, ...(near !== undefined && { instead: near }) },
+              about: { part: named ? "chat" : split.name, column, ...(near !== undefined && { instead: near }) },
               label: "no such column",
               notes: [has],
-              ...(near !== undefined && { help: `did you mean \`{${near}}\`?` }),
+              ...(near !== undefined && { help: `did you mean \`${named ? near : `{${near}}`}\`?` }),
             },
           ),
         );
@@ -107,4 +110,22 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: Ro
   const part = partOf(rows, split.part);
   if (part.length === 0) throw empty(` left for \`${split.name}\`: of its ${rows.length}, other splits take all`);
   return part;
+};
+
+/** What is wrong with a row's conversation, if anything. */
+const tellConversation = (
+  row: Row,
+  chat: Chat,
+  split: Split,
+  path: string,
+  problems: Problems,
+  lacking: { readonly row: Row; readonly column: string }[],
+): void => {
+  const { column } = chat;
+  if (!Object.hasOwn(row.values, column)) return void lacking.push({ row, column });
+  const read = readMessages(row.values[column], chat);
+  if (typeof read === "string")
+    problems.add(
+      diagnostics.chat_message(undefined, { place: placeOf(split, path, row.number), column, problem: read }, { about: { part: "chat" } }),
+    );
 };

@@ -14,6 +14,8 @@ export interface AnswerOptions {
   readonly virtual?: number | undefined;
   /** Most tokens of a prompt, where an encoder reads it. */
   readonly source?: number | undefined;
+  /** Prompts say all that the model reads: the tokenizer puts nothing before them. */
+  readonly bare?: boolean | undefined;
   readonly settings: Generation;
   /** For a bank of adapters: the place of each prompt's. */
   readonly places?: readonly number[] | undefined;
@@ -31,7 +33,7 @@ export const answerPrompts = async (
   prompts: readonly string[],
   tokenizer: Tokenizer,
   session: Session,
-  { job, program, virtual, source, settings, places, done, signal }: AnswerOptions,
+  { job, program, virtual, source, bare, settings, places, done, signal }: AnswerOptions,
 ): Promise<Answers> => {
   const stop = settings.stop ?? [];
   // A stop text has few characters; the last ids of an answer hold it as soon as it is there.
@@ -39,7 +41,7 @@ export const answerPrompts = async (
   const written = await generate(
     // A model cannot begin from nothing: an empty prompt begins where texts begin.
     prompts
-      .map((prompt) => (source === undefined ? encodePrompt(tokenizer, prompt) : [job.base.start ?? 0]))
+      .map((prompt) => (source !== undefined ? [job.base.start ?? 0] : bare ? tokenizer.encode(prompt) : encodePrompt(tokenizer, prompt)))
       .map((ids) => (ids.length ? ids : [tokenizer.bos ?? tokenizer.eos ?? 0])),
     session,
     {

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { readRows } from "../../runtime/data/read.ts";
 import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
-import type { Data } from "../../spec/job.ts";
+import type { Data } from "../../spec/job-data.ts";
 import { rowColumns } from "../../spec/row-columns.ts";
 import { rowSchema } from "../../spec/row-schema.ts";
 import { assert, group } from "../harness.ts";

@@ -1,8 +1,9 @@
 // What an adapter's lines become: parameters, names, configuration, refusals.
 
 import { compile } from "../../compiler/compile.ts";
+import { tiedUses } from "../../compiler/ties.ts";
 import { assert, group } from "../harness.ts";
-import { build, llamaConfig, memoryHost } from "./support.ts";
+import { build, gptConfig, llamaConfig, memoryHost } from "./support.ts";
 
 const head = 'peft 1\nbase tiny = blank("base/")\n';
 const compiled = (text: string) =>
@@ -87,5 +88,54 @@ group("adapters", (test) => {
     assert.equal(shapes["menu:a"], [[4, 24], false]);
     assert.equal(shapes["menu:b"], [[24, 3], true]);
     assert.is(parametersOf.length, 2 + 3 * 4);
+  });
+
+  test("what nothing reads has no effect, and says where the parts of a fused projection are", async () => {
+    const over = async (config: object, method: string, use: string) => {
+      const text = `peft 1\nbase tiny = blank("base/")\nmethod mine() amends Linear {\n${method}\n}\nadapter menu = ${use}\n`;
+      const { diagnostics } = await compile(
+        { file: "main.peft", goal: "check" },
+        memoryHost({ "main.peft": text, "base/config.json": JSON.stringify(config) }),
+      );
+      return diagnostics.filter(({ code }) => code !== "PEFT0606").map(({ code, help }) => [code, help ?? ""] as const);
+    };
+    const shift = "param by: [out] ~ zeros\n  out = base.out + by";
+    const [[code, help] = ["", ""], ...more] = await over(gptConfig, shift, "mine() into tiny.layers.*.attn.qkv");
+    assert.equal([code, more.length], ["PEFT0480", 0]);
+    assert.match(help, "`layers.0.attn.q`");
+    assert.equal(await over(gptConfig, shift, "mine() into tiny.layers.*.attn.q"), []);
+    const weight = "param by: [out] ~ ones\n  weight = base.weight * by[:, none]";
+    assert.equal(await over(gptConfig, weight, "mine() into tiny.layers.*.attn.qkv"), []);
+    const spare = "param by, spare: [out] ~ zeros\n  out = base.out + by";
+    assert.equal((await over(llamaConfig, spare, "mine() into tiny.layers.*.attn.q"))[0]?.[0], "PEFT0480");
+  });
+
+  test("a selective method may cover what the model never reads, and is told", async () => {
+    const text =
+      "module Spare(width: int) {\n  used = Linear(width, width)\n  spare = Linear(width, width)\n  forward(x: [.., width]) -> [.., width] = used(x)\n}\n" +
+      'architecture small for "Small" {\n  config { width: int  vocab_size: int  max_position_embeddings: int }\n  embed = Embedding(vocab_size, width)\n  layer = Spare(width)\n  head = Linear(width, vocab_size)\n  forward(sequence) -> [.., vocab_size] = head(layer(embed(sequence.ids)))\n}\n';
+    const { diagnostics } = await compile(
+      { file: "main.peft", goal: "check" },
+      memoryHost({
+        "main.peft": `peft 1\n${text}base tiny = blank("base/")\nadapter menu = tune() into tiny.layer.**\n`,
+        "base/config.json": JSON.stringify({ architectures: ["Small"], width: 4, vocab_size: 7, max_position_embeddings: 8 }),
+      }),
+    );
+    assert.equal(
+      diagnostics.filter(({ code }) => code !== "PEFT0606").map(({ code, notes }) => [code, notes[0]?.message]),
+      [["PEFT0481", "nothing reads layer.spare.weight"]],
+    );
+  });
+
+  test("which use of a tied weight an adapter changes", async () => {
+    const uses = async (line: string) => {
+      const { checked } = await compiled(`adapter menu = ${line}\n`);
+      return tiedUses(checked!.adapters.get("menu")!);
+    };
+    const [embed, head] = ["embed.weight", "head.weight"];
+    assert.equal(await uses("lora(r: 2) into tiny.head"), [{ at: head, same: [embed], both: false }]);
+    assert.equal(await uses("lora(r: 2, tied: true) into tiny.head"), [{ at: head, same: [embed], both: true }]);
+    assert.equal(await uses("tune() into tiny.embed"), [{ at: embed, same: [head], both: true }]);
+    assert.equal(await uses("lora(r: 2) into tiny.layers.*.attn.q"), []);
   });
 });

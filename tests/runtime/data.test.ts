@@ -4,7 +4,7 @@ import { fillTemplate, parseTemplate } from "../../runtime/data/template.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import { nodeHost } from "../../runtime/node-host.ts";
 import type { Tokenizer } from "../../runtime/tokenizer.ts";
-import type { Data, Overlong, Split } from "../../spec/job.ts";
+import type { Data, Overlong, Split } from "../../spec/job-data.ts";
 import { assert, group } from "../harness.ts";
 import { caught } from "./caught.ts";
 import { shared, without } from "./shared.ts";
@@ -37,6 +37,9 @@ const letters = (prefix: number[], eos: number | undefined): Tokenizer => {
     size: 300,
     idOf: () => undefined,
     tokenOf: (id) => String.fromCodePoint(id),
+    specials: [],
+    named: {},
+    template: undefined,
   };
 };
 

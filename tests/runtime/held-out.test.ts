@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { partOf } from "../../runtime/data/held-out.ts";
 import type { Row } from "../../runtime/data/row.ts";
-import type { Part } from "../../spec/job.ts";
+import type { Part } from "../../spec/job-data.ts";
 import { assert, group } from "../harness.ts";
 
 const rowsOf = (texts: readonly string[]): readonly Row[] => texts.map((text, i) => ({ number: i + 1, values: { text } }));

@@ -14,9 +14,7 @@ import { type Reference, readFixtures, writeFirst } from "./reference.ts";
 import type { Stored } from "./tensors.ts";
 
 const fixtures = await readFixtures();
-const loadable = Object.entries(cases).filter(
-  ([, { config, begins }]) => "peft_type" in config && !begins && !("adapter_layers" in config),
-);
+const loadable = Object.entries(cases).filter(([, { config, begins }]) => "peft_type" in config && !begins);
 
 let opened: Promise<Workshop> | undefined;
 const workshop = (): Promise<Workshop> => (opened ??= cpuDevice({ threads: 1 }).then(openWorkshop));
@@ -104,6 +102,7 @@ group("load", (test) => {
   test("what does not fit says why", async () => {
     const { folder } = await workshop();
     const { reference } = fixtures.references.get("lora")!;
+    const { reference: gated } = fixtures.references.get("gated prompt in the upper layer")!;
     const changed = async (place: string, change: (reference: Reference) => Reference): Promise<{ codes: string[]; said: string }> => {
       await writeFirst(`${folder}/${place}`, change(reference), {});
       return codesOf(folder, pipeline("llama", `load("${place}/")`));
@@ -138,6 +137,7 @@ group("load", (test) => {
         "PEFT0456",
         "made for another base",
       ],
+      ["layers that are not there", () => ({ ...gated, config: { ...gated.config, adapter_layers: 2 } }), "PEFT0580", "it says 2"],
       ["AdapterHub", () => ({ ...reference, config: { version: "adapters.1.2.0", config: {} } }), "PEFT0456", "AdapterHub"],
     ];
     for (const [name, change, code, said] of expected) {

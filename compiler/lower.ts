@@ -126,7 +126,7 @@ export const lower = (
       if (!meanwhile) return undefined;
       programs.set(evaluate, { graph: evaluationProgram(meanwhile, { sizes: dims, vocabulary }), dims });
     }
-    if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements), dims });
+    if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements, ratesOf(adapter)), dims });
     jobTrains.push({
       adapter: plan.adapter,
       data: plan.data,

@@ -7,7 +7,7 @@ import type { TensorType } from "./graph.ts";
 import type { AdapterPlan } from "./inject.ts";
 import { aligned, bytesOf, extentOf } from "./place.ts";
 import { accumulatedOf, gradientOf } from "./stage.ts";
-import { chunk, pagesOf, type Update } from "./update.ts";
+import { chunkOf, pagesOf, type Update } from "./update.ts";
 
 /** f32 elements of an adapter's flat arena, padding included. */
 export const arenaElements = (adapter: AdapterPlan): number =>
@@ -42,6 +42,7 @@ export const placeAdapter = (
     trained.map((param) => [param.name, f32(param.shape)]),
   );
   const elements = arenaElements(adapter);
+  const chunk = chunkOf(elements, ratesOf(adapter));
   const flat = (name: string): void => {
     globals.set(name, { ...f32([elements]), place: { arena: name, offset: 0 } });
     for (let i = 0; i * chunk < elements && elements > chunk; i++)

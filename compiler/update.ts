@@ -50,8 +50,12 @@ const ratios = (graph: Graph, count: number, first: number, rates: Rates): Node 
   return graph.add("reshape", [all], { shape: [count] });
 };
 
-/** Elements of one optimizer dispatch: as many as fit one storage binding of the smallest profile. */
-export const chunk = 1 << 25;
+/**
+ * Elements of one optimizer dispatch: as many as fit one storage binding of the smallest profile. Where every chunk is like the next,
+ * fewer: the cpu device writes new values beside the old ones, and needs room for one chunk of them.
+ */
+export const chunkOf = (elements: number, rates: Rates): number =>
+  rates.length > 0 ? 1 << 25 : Math.min(1 << 25, Math.max(1 << 18, grain * Math.ceil(elements / (64 * grain))));
 
 export const buildUpdate = (
   adapter: string,
@@ -110,28 +114,23 @@ export const buildUpdate = (
     const init = evaluate(member.value, scopeOf(settings), inner);
     return [{ name: member.name.text, init: init.kind === "number" ? init.value : 0 }];
   });
+  const chunk = chunkOf(elements, rates);
   const counts = Array.from({ length: Math.ceil(elements / chunk) }, (_, i) => Math.min(chunk, elements - i * chunk));
   const part = (name: string, i: number): string => (counts.length === 1 ? name : `${name}[${i}]`);
   const leaves = { rate: expressionOf(rate), t: expressionOf(t), step: ["step"], total: ["total"] } as const;
-  const equations = counts.map((count, i) => equationsOf(definition, settings, states, { count, first: i * chunk, rates }, leaves, inner));
+  const equation = once((count, first) => equationsOf(definition, settings, states, { count, first, rates }, leaves, inner), rates);
+  const equations = counts.map((count, i) => equation(count, i * chunk));
   const scalars = equations[0]?.scalars ?? [];
   if (equations.some((one) => !one)) return undefined;
 
   const factors = `${adapter}.factors`;
   const measure = recordCalls();
-  for (const [i, count] of counts.entries()) measure.record(squares(count), { g: part(gradients, i) }, [`squares${i}`]);
+  const squared = once(squares, []);
+  for (const [i, count] of counts.entries()) measure.record(squared(count, 0), { g: part(gradients, i) }, [`squares${i}`]);
   const sums = Object.fromEntries(counts.map((_, i) => [`s${i}`, `squares${i}`]));
   measure.record(clip(counts.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", factors]);
   const pages = paged
-    ? pageProgram(
-        adapter,
-        elements,
-        gradients,
-        factors,
-        states,
-        (count, first) => equationsOf(definition, settings, states, { count, first, rates }, leaves, inner)!.segment,
-        rates.length > 0,
-      )
+    ? pageProgram(adapter, elements, gradients, factors, states, (count, first) => equation(count, first)!.segment)
     : undefined;
   const move = recordCalls();
   for (const [i, equation] of equations.entries()) {
@@ -178,24 +177,27 @@ const pageProgram = (
   factors: string,
   states: readonly { readonly name: string }[],
   equation: (count: number, first: number) => SegmentGraph,
-  ownRates: boolean,
-): ProgramGraph[] => {
-  const segments = new Map<string, SegmentGraph>();
-  return pagesOf(elements).map(({ first, count, place }, i) => {
-    // Where rates change along the arena, a page is not like the next.
-    const key = ownRates ? `${count} ${first}` : `${count}`;
-    const segment = segments.get(key) ?? equation(count, first);
-    segments.set(key, segment);
+): ProgramGraph[] =>
+  pagesOf(elements).map(({ first, count, place }, i) => {
     const bound: Record<string, string> = { p: `${adapter}.parameters{${i}}`, g: `${gradients}{${i}}`, factors };
     for (const { name } of states) bound[name] = `${adapter}.${name}[${place}]`;
     const one = recordCalls();
     one.record(
-      segment,
+      equation(count, first),
       bound,
       ["p", ...states.map((state) => state.name)].map((name) => bound[name]!),
     );
     return { steps: one.steps, values: one.values, inputs: [factors, bound.g!], outputs: [] };
   });
+
+/** Makes what a part of an arena needs. Parts of one length share it, unless rates change along the arena. */
+const once = <T>(make: (count: number, first: number) => T, rates: Rates): ((count: number, first: number) => T) => {
+  const made = new Map<string, T>();
+  return (count, first) => {
+    const key = rates.length > 0 ? `${count} ${first}` : `${count}`;
+    if (!made.has(key)) made.set(key, make(count, first));
+    return made.get(key)!;
+  };
 };
 
 const scalarType: TensorType = { dtype: "f32", shape: [] };
@@ -317,7 +319,8 @@ const spanOf = (value: Value & { kind: "number" }, total: Node, graph: Graph): V
     : number(value.value);
 
 /** accumulated = gradients, plus what was accumulated unless `keep` is 0 (a step's first micro-batch). */
-export const buildAccumulate = (adapter: string, elements: number): ProgramGraph => {
+export const buildAccumulate = (adapter: string, elements: number, rates: Rates): ProgramGraph => {
+  const chunk = chunkOf(elements, rates);
   const steps: Step[] = [];
   const values = new Map<string, TensorType>();
   const inputs: string[] = ["keep"];

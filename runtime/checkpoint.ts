@@ -11,15 +11,16 @@ import { type Headers, readHeaders, type StoredTensor, summed } from "./headers.
 import { type Host, joinPath, type ReadableFile, readNamed } from "./host.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { readStored } from "./parts.ts";
+import { makeRoom, type Room } from "./room.ts";
 
 export interface Checkpoint extends Headers {
   /** config.json as it stands. */
   readonly config: Readonly<Record<string, unknown>>;
   /**
    * One tensor as f32, row-major; with `transposed`, a [rows, columns] tensor comes as [columns, rows].
-   * The array is the caller's own. Throws a DiagnosticError when the tensor is absent or holds no floats.
+   * The array is the caller's own, or with `room` lies there. Throws a DiagnosticError when the tensor is absent or holds no floats.
    */
-  read(name: string, options?: { readonly transposed?: boolean }): Promise<Float32Array>;
+  read(name: string, options?: { readonly transposed?: boolean; readonly room?: Room | undefined }): Promise<Float32Array>;
   /** One tensor's bytes as stored, whole. The array is the caller's own. */
   raw(name: string): Promise<Uint8Array>;
   /** One tensor's bytes as stored, in pieces of at most 16 MiB that are overwritten by the next. */
@@ -51,13 +52,14 @@ export const openCheckpoint = async (host: Host, folder: string): Promise<Checkp
   return {
     ...headers,
     config,
-    read: async (name, { transposed = false } = {}) => {
+    read: async (name, { transposed = false, room } = {}) => {
       const tensor = find(name);
       const { dtype, shape, bytes } = tensor;
       if (!isFloat(dtype)) throw new DiagnosticError([diagnostics.tensor_dtype(undefined, { tensor: name, dtype })]);
       const file = await fileOf(tensor.path);
-      const values = new Float32Array((bytes * 8) / bitsOf(dtype));
-      if (dtype === "F32") await file.read(tensor.start, new Uint8Array(values.buffer));
+      const count = (bytes * 8) / bitsOf(dtype);
+      const values = room ? room(count) : new Float32Array(count);
+      if (dtype === "F32") await file.read(tensor.start, new Uint8Array(values.buffer, values.byteOffset, bytes));
       else {
         // In pieces that stay in the cache: a second array as large as the tensor costs more than the conversion.
         const words = new Uint16Array(Math.min(values.length, 1 << 19));
@@ -69,7 +71,7 @@ export const openCheckpoint = async (host: Host, folder: string): Promise<Checkp
       }
       if (!transposed) return values;
       if (shape.length !== 2) throw new Error(`${name} has ${shape.length} axes and cannot be read transposed`);
-      return transpose(values, shape[0]!, shape[1]!);
+      return transpose(values, shape[0]!, shape[1]!, room?.(count, "turned"));
     },
     raw: async (name) => {
       const tensor = find(name);
@@ -123,9 +125,13 @@ export const differences = (parameters: readonly Parameter[], headers: Headers):
   return lines;
 };
 
+/** What becomes of a parameter's values where they are written: the array is kept, its numbers are copied, or nothing reads them. */
+export type Fate = "kept" | "copied" | "unread";
+
 /**
  * Gives every parameter of the job its first value, in the job's order: read from the checkpoint, drawn, or a copy.
- * The whole list is checked before the first is read. `write` gets an array of its own, row-major, product(shape) long.
+ * The whole list is checked before the first is read. `write` gets an array of its own, row-major, product(shape) long; where `fateOf`
+ * says that it copies, one that is overwritten by the next, and nothing of what is unread.
  * What lies packed in the checkpoint goes to `writePacked`, by default unpacked to `write`.
  * `checkpoint` may be absent when the job draws its base. Throws a DiagnosticError.
  */
@@ -135,6 +141,7 @@ export const loadParameters = async (
   write: (parameter: Parameter, values: Float32Array | Int32Array) => void | Promise<void>,
   writePacked: (parameter: Parameter, pieces: Pieces) => void | Promise<void> = (parameter, pieces) =>
     write(parameter, decode(job.formats[parameter.format!]!, pieces, parameter.shape)),
+  fateOf: (parameter: Parameter) => Fate = () => "kept",
 ): Promise<void> => {
   const read = job.parameters.filter(({ source }) => source.kind === "checkpoint");
   if (read.length > 0) {
@@ -151,17 +158,17 @@ export const loadParameters = async (
   }
   const seeds = adapterSeeds(job);
   const byName = new Map(job.parameters.map((parameter) => [parameter.name, parameter]));
-  const first = async (parameter: Parameter): Promise<Float32Array | Int32Array> => {
+  const first = async (parameter: Parameter, room: Room | undefined): Promise<Float32Array | Int32Array> => {
     const { source, shape, name } = parameter;
     if (source.kind === "checkpoint") {
-      if (!source.packed) return readStored(checkpoint!, source);
+      if (!source.packed) return readStored(checkpoint!, source, room);
       const format = job.formats[parameter.format!]!;
       return decode(format, await readPacked(checkpoint!, format, source.tensor), shape);
     }
     if (source.kind === "copy") {
       const original = byName.get(source.of);
       if (!original) throw new Error(`${name} copies ${source.of}, which the job does not have`);
-      return first(original);
+      return first(original, room);
     }
     if (source.kind === "stack") throw new Error(`${name} is a bank's`);
     const count = shape.reduce((a, b) => a * b, 1);
@@ -170,16 +177,18 @@ export const loadParameters = async (
     if (source.kind === "values") return parameter.dtype === "i32" ? Int32Array.from(source.values) : Float32Array.from(source.values);
     const seed = seeds.get(name) ?? job.base.seed;
     if (parameter.dtype === "i32") return drawWhole(source, seed, name, count);
-    const values = new Float32Array(count);
+    const values = room ? room(count) : new Float32Array(count);
     draw(source, seed, name, values);
     return values;
   };
+  const room = makeRoom();
   for (const parameter of job.parameters) {
     const { source } = parameter;
-    if (source.kind === "init") continue;
+    const fate = fateOf(parameter);
+    if (source.kind === "init" || fate === "unread") continue;
     if (source.kind === "checkpoint" && source.packed)
       await writePacked(parameter, await readPacked(checkpoint!, job.formats[parameter.format!]!, source.tensor));
     // A bank is filled from its adapters when it is needed: by then they may have been trained or read.
-    else if (source.kind !== "stack") await write(parameter, await first(parameter));
+    else if (source.kind !== "stack") await write(parameter, await first(parameter, fate === "copied" ? room : undefined));
   }
 };

@@ -132,8 +132,7 @@ export const fromBytes = (bytes: Uint8Array, dtype: FloatDType): Float32Array =>
 };
 
 /** [rows, columns] to [columns, rows], in tiles that stay in the cache. */
-export const transpose = (from: Float32Array, rows: number, columns: number): Float32Array => {
-  const out = new Float32Array(from.length);
+export const transpose = (from: Float32Array, rows: number, columns: number, out = new Float32Array(from.length)): Float32Array => {
   const tile = 32;
   for (let r0 = 0; r0 < rows; r0 += tile) {
     const r1 = Math.min(rows, r0 + tile);

@@ -50,6 +50,8 @@ export interface Host {
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, or a folder with all that is in it; absent is fine. */
   remove(path: string): Promise<void>;
+  /** Frees memory that nothing refers to any more, where that can be asked for. */
+  collect?(): void;
   /** `path` as seen from `folder`, absolute and without links: equal for two names of one place. */
   resolve(folder: string, path: string): Promise<string>;
 }

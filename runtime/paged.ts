@@ -26,11 +26,7 @@ export const openPaged = async (job: Job, train: Train, session: Session, host: 
     stores.set(value, path !== undefined && host.pages ? await host.pages(joinPath(path, value), 4 * elements) : inMemory(4 * elements));
   const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const countOf = (page: number): number => Math.min(pages.elements, elements - page * pages.elements);
-  const load = async (state: string, page: number): Promise<Float32Array> => {
-    const data = new Float32Array(countOf(page));
-    await stores.get(state)!.read(4 * page * pages.elements, bytesOf(data));
-    return data;
-  };
+  const between = new Float32Array(countOf(0));
   const placeOf = (state: string, page: number): string => `${state}[${countOf(page) === pages.elements ? "page" : "rest"}]`;
   return {
     session: {
@@ -39,6 +35,14 @@ export const openPaged = async (job: Job, train: Train, session: Session, host: 
         const store = stores.get(name);
         if (!store) return session.write(name, data, program);
         await store.write(0, bytesOf(data as Float32Array));
+      },
+      writePart: (name, from, data) => {
+        const store = stores.get(name);
+        return store ? store.write(4 * from, bytesOf(data as Float32Array)) : session.writePart(name, from, data);
+      },
+      readPart: (name, from, into) => {
+        const store = stores.get(name);
+        return store ? store.read(4 * from, bytesOf(into as Float32Array)) : session.readPart(name, from, into);
       },
       read: async (name, program) => {
         const store = stores.get(name);
@@ -50,11 +54,16 @@ export const openPaged = async (job: Job, train: Train, session: Session, host: 
     },
     update: async () => {
       for (const [page, program] of pages.programs.entries()) {
-        for (const { value } of train.state) await session.write(placeOf(value, page), await load(value, page));
+        const data = between.subarray(0, countOf(page));
+        const position = 4 * page * pages.elements;
+        for (const { value } of train.state) {
+          await stores.get(value)!.read(position, bytesOf(data));
+          await session.write(placeOf(value, page), data);
+        }
         await session.run(program, {});
         for (const { value } of train.state) {
-          const moved = (await session.read(placeOf(value, page))) as Float32Array;
-          await stores.get(value)!.write(4 * page * pages.elements, bytesOf(moved));
+          await session.readPart(placeOf(value, page), 0, data);
+          await stores.get(value)!.write(position, bytesOf(data));
         }
       }
     },

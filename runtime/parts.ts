@@ -3,6 +3,7 @@
 
 import type { MergedTensor, Parts } from "../spec/job.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import type { Room } from "./room.ts";
 
 interface Stored {
   readonly tensor: string;
@@ -10,15 +11,19 @@ interface Stored {
   readonly parts?: Parts;
 }
 
-/** A parameter's values as f32, row-major in the job's orientation, from one tensor or from its parts. Throws a DiagnosticError. */
+/**
+ * A parameter's values as f32, row-major in the job's orientation, from one tensor or from its parts; an array of its own, or with `room`
+ * one that lies there. Throws a DiagnosticError.
+ */
 export const readStored = async (
   checkpoint: Pick<Checkpoint, "read">,
   { tensor, transposed = false, parts }: Stored,
+  room?: Room,
 ): Promise<Float32Array> => {
-  if (!parts) return checkpoint.read(tensor, { transposed });
+  if (!parts) return checkpoint.read(tensor, { transposed, room });
   const size = sizeOf(parts);
-  const values = new Float32Array(size * parts.names.length);
-  for (const [i, name] of parts.names.entries()) values.set(await checkpoint.read(name), i * size);
+  const values = room ? room(size * parts.names.length, "joined") : new Float32Array(size * parts.names.length);
+  for (const [i, name] of parts.names.entries()) values.set(await checkpoint.read(name, { room }), i * size);
   return values;
 };
 

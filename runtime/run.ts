@@ -18,7 +18,7 @@ import type { Session } from "./devices/device.ts";
 import { blaming } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
-import { readParameter, storeParameter, storePieces } from "./formats/store.ts";
+import { fateOf, readParameter, storeParameter, storePieces } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { initAdapter } from "./init.ts";
@@ -169,7 +169,9 @@ const prepare = async (
     checkpoint,
     (parameter, values) => storeParameter(job, parameter, values, session),
     (parameter, pieces) => storePieces(job, parameter, pieces, session),
+    (parameter) => fateOf(job, parameter),
   );
+  host.collect?.();
 
   let tokenizer: Promise<Tokenizer> | undefined;
   const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
@@ -298,16 +300,17 @@ const prepare = async (
       const held = new Map([["history", history], ...(watch?.memory ?? [])]);
       const identity = { seed: train.seed, job: await fingerprint(job) };
       const paged = await openPaged(job, train, session, host, choice.device.name === "cpu" ? stateFolder : undefined);
-      const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, bytes) => {
-        const whole = job.values[name]?.dtype === "i32";
-        const place = [bytes.buffer, bytes.byteOffset, bytes.byteLength / 4] as const;
-        if (whole) return paged.session.write(name, new Int32Array(...place));
-        const values = new Float32Array(...place);
+      /** Every array of the state is of numbers of four bytes. */
+      const numbersIn = (name: string, { buffer, byteOffset, byteLength }: Uint8Array): Float32Array | Int32Array =>
+        new (job.values[name]?.dtype === "i32" ? Int32Array : Float32Array)(buffer as ArrayBuffer, byteOffset, byteLength / 4);
+      const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, from, bytes) => {
+        const values = numbersIn(name, bytes);
         const array = held.get(name);
-        return array ? array.set(values) : paged.session.write(name, values);
+        return array ? array.set(values, from / 4) : paged.session.writePart(name, from / 4, values);
       });
       for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
       if (!restored) await initAdapter(job, adapterOf(job, train.adapter), session);
+      host.collect?.();
       listen({ kind: "phase", title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}` });
       const outcome = await trainAdapter(job, train, examples, paged.session, {
         update: paged.update,
@@ -324,7 +327,12 @@ const prepare = async (
             position,
             identity,
             arrays,
-            async (name) => bytesOf(held.get(name) ?? ((await paged.session.read(name)) as Float32Array)),
+            (name, from, into) => {
+              const [array, values] = [held.get(name), numbersIn(name, into)];
+              return array
+                ? values.set(array.subarray(from / 4, from / 4 + values.length))
+                : paged.session.readPart(name, from / 4, values);
+            },
             train.checkpoint?.keep ?? 1,
           );
           listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
@@ -479,8 +487,6 @@ const mergedValue = async (
 const adapterOf = (job: Job, name: string) => job.adapters.find((adapter) => adapter.name === name)!;
 const dataOf = (job: Job, name: string) => job.data.find((data) => data.name === name)!;
 const splitOf = (job: Job, data: string, name: string) => dataOf(job, data).splits.find((split) => split.name === name)!;
-
-const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 /** Names what decides a run's numbers: everything in the job but where it was written down. */
 const fingerprint = async (job: Job): Promise<string> => {

@@ -10,7 +10,7 @@ import type { Diagnostic } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { DType } from "../spec/job.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
-import { toStored } from "./dtype.ts";
+import { bitsOf, toStored } from "./dtype.ts";
 import { summed } from "./headers.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { isRecord, parseJson } from "./json.ts";
@@ -51,7 +51,7 @@ const nameOfStep = (step: number): string => `checkpoint-${String(step).padStart
 const finished = /^checkpoint-(\d{6,})$/;
 
 /**
- * Writes a checkpoint into `folder` and removes all but the newest `keep`. `read` gives an array's bytes, one array at a time.
+ * Writes a checkpoint into `folder` and removes all but the newest `keep`. `read` fills bytes of an array from a place on, a part at a time.
  * Returns the checkpoint's folder and the bytes of its arrays. Throws a DiagnosticError; what was there before stays whole.
  */
 export const saveState = async (
@@ -60,7 +60,7 @@ export const saveState = async (
   position: StatePosition,
   identity: StateIdentity,
   arrays: readonly StateArray[],
-  read: (name: string) => Promise<Uint8Array> | Uint8Array,
+  read: (name: string, from: number, into: Uint8Array) => Promise<void> | void,
   keep: number,
 ): Promise<{ folder: string; bytes: number }> => {
   const target = joinPath(folder, nameOfStep(position.step));
@@ -70,7 +70,9 @@ export const saveState = async (
   let bytes: number;
   try {
     const plans = arrays.map(({ name, dtype, shape }) => ({ name, dtype: toStored(dtype), shape }));
-    bytes = await writeSafetensors(host, joinPath(partial, arraysFile), plans, ({ name }) => read(name));
+    bytes = await writeSafetensors(host, joinPath(partial, arraysFile), plans, ({ name, dtype, shape }) =>
+      inParts((bitsOf(dtype) / 8) * shape.reduce((a, b) => a * b, 1), (from, into) => read(name, from, into)),
+    );
     await writeWhole(
       host,
       joinPath(partial, positionFile),
@@ -91,7 +93,8 @@ export const saveState = async (
 const stepOf = (name: string): number => Number(finished.exec(name)![1]);
 
 /**
- * Restores the newest whole checkpoint of `folder`: `write` gets every array's bytes as they were saved. Undefined when there is none.
+ * Restores the newest whole checkpoint of `folder`: `write` gets every array's bytes as they were saved, a part at a time. Undefined when
+ * there is none.
  * `warnings` names what was passed over. Throws a DiagnosticError when the newest whole one belongs to another run.
  */
 export const restoreState = async (
@@ -99,7 +102,7 @@ export const restoreState = async (
   folder: string,
   identity: StateIdentity,
   arrays: readonly StateArray[],
-  write: (name: string, bytes: Uint8Array) => Promise<void> | void,
+  write: (name: string, from: number, bytes: Uint8Array) => Promise<void> | void,
 ): Promise<{ restored: { folder: string; position: StatePosition } | undefined; warnings: readonly Diagnostic[] }> => {
   const { newest, warnings } = await findState(host, folder);
   if (!newest) return { restored: undefined, warnings };
@@ -114,15 +117,32 @@ export const restoreState = async (
     ]);
   const file = await host.open(newest.header.path);
   try {
-    for (const tensor of newest.header.tensors) {
-      const bytes = new Uint8Array(tensor.bytes);
-      await file.read(tensor.start, bytes);
-      await write(tensor.name, bytes);
-    }
+    const piece = new Uint8Array(partBytes);
+    for (const { name, start, bytes } of newest.header.tensors)
+      for (let from = 0; from < bytes; from += partBytes) {
+        const part = piece.subarray(0, Math.min(partBytes, bytes - from));
+        await file.read(start + from, part);
+        await write(name, from, part);
+      }
   } finally {
     await file.close();
   }
   return { restored: { folder: newest.folder, position: newest.position }, warnings };
+};
+
+/** State may be larger than what is free: it goes through memory in parts of this size. */
+const partBytes = 1 << 20;
+
+const inParts = async function* (
+  bytes: number,
+  read: (from: number, into: Uint8Array) => Promise<void> | void,
+): AsyncGenerator<Uint8Array> {
+  const piece = new Uint8Array(Math.min(partBytes, bytes));
+  for (let from = 0; from < bytes; from += partBytes) {
+    const part = piece.subarray(0, Math.min(partBytes, bytes - from));
+    await read(from, part);
+    yield part;
+  }
 };
 
 /** The newest whole checkpoint of a folder, and a warning for each newer one that is not whole. */

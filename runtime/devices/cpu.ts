@@ -83,7 +83,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
     return length === whole.length ? whole : view(whole.buffer, whole.byteOffset, value.dtype, length);
   };
 
-  const sessionOf = (path: string): Promise<InferenceSession> => {
+  const sessionOf = (path: string, keeps: boolean): Promise<InferenceSession> => {
     const known = sessions.get(path);
     if (known) return known;
     const made = read(path).then((bytes) =>
@@ -94,11 +94,21 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         executionMode: "sequential",
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
+        enableCpuMemArena: keeps,
         ...sessionSettings,
       }),
     );
     sessions.set(path, made);
     return made;
+  };
+
+  /** Whether a part's session keeps its intermediate memory between runs. */
+  const keepsMemory = (segment: Segment, part: SegmentPart): boolean => {
+    const bytesOf = (name: string): number => {
+      const { shape, dtype } = segment.between[name] ?? segment.outputs.find((port) => port.name === name)!;
+      return elements(shapeAt(shape, job.dims)) * bytesPer[dtype];
+    };
+    return part.outputs.reduce((sum, name) => sum + bytesOf(name), 0) <= keptBytes;
   };
 
   const moduleOf = (path: string): Promise<Uint8Array> => {
@@ -147,7 +157,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
       });
       return { run, copies };
     }
-    const session = await sessionOf(part.onnx);
+    const session = await sessionOf(part.onnx, keepsMemory(segment, part));
     const tensors = (names: readonly string[], ends: typeof inputs): Record<string, Tensor> =>
       Object.fromEntries(
         names.map((name, i) => {
@@ -156,7 +166,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         }),
       );
     const [feeds, fetches] = [tensors(part.inputs, inputs), tensors(part.outputs, outputs)];
-    return { run: () => session.run(feeds, fetches), copies };
+    return { run: async () => release(Object.values(await session.run(feeds, fetches))), copies };
   };
 
   const calls = (program: string, dims: Readonly<Record<string, number>>): Promise<readonly Bound[]> => {
@@ -194,6 +204,8 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
       const dims = program === undefined ? undefined : lastDims.get(program);
       return memory(found, dims ? { ...found.dims, ...dims } : found.dims).slice();
     },
+    writePart: (name, from, data) => memory(find(name)).set(data, from),
+    readPart: async (name, from, into) => into.set(memory(find(name)).subarray(from, from + into.length)),
     run: async (program, dims) => {
       lastDims.set(program, dims);
       for (const { run, copies } of await calls(program, dims)) {
@@ -223,8 +235,10 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
       }
     },
     prepare: async (program) => {
-      const parts = programOf(program).calls.flatMap((call) => job.segments[call.segment]!.parts);
-      await Promise.all(parts.map((part) => ("wasm" in part ? moduleOf(part.wasm) : sessionOf(part.onnx))));
+      const segments = [...new Set(programOf(program).calls.map((call) => job.segments[call.segment]!))];
+      const open = (segment: Segment, part: SegmentPart): Promise<unknown> =>
+        "wasm" in part ? moduleOf(part.wasm) : sessionOf(part.onnx, keepsMemory(segment, part));
+      await Promise.all(segments.flatMap((segment) => segment.parts.map((part) => open(segment, part))));
     },
     bytes: () => {
       let total = scratch.byteLength + beside.byteLength + (kernels?.bytes() ?? 0);
@@ -242,16 +256,33 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
   };
 };
 
+/**
+ * The engine's binding returns a copy of every output beside the memory that was given for it. Left to the garbage collector, copies of
+ * many megabytes pile up between two collections; moved to a port that is closed, their memory is free at once.
+ */
+const release = (results: readonly Tensor[]): void => {
+  const buffers = results.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer).filter(({ byteLength }) => byteLength > 1 << 16);
+  if (buffers.length > 0) nowhere.postMessage(null, buffers);
+};
+
+const nowhere = new MessageChannel().port1;
+nowhere.close();
+
+/**
+ * With its arena a session keeps what its intermediates took, so what a job holds is the sum over its sessions, not the largest; without
+ * one the kernel zeroes fresh pages on every run, 1.1 to 1.5 times the time of a block of width 256 and nothing to be seen from width 768
+ * on. So sessions whose results are at most this large keep their memory.
+ */
+const keptBytes = 1 << 22;
+
 /** Different sizes of programs whose tensors are kept; the oldest go first. */
 const keptSizes = 256;
 
 // Measured with four sessions of one transformer block each, run in turn on two cores: threads that go on spinning after a run
 // take the next session's cores (2.4 times slower at width 64, 1.3 at 256), threads that never spin wake up late (1.2 and 1.1),
-// and planned memory patterns keep a second block per session (a sixth more memory, no faster). Without the arena a session
-// keeps nothing between runs, but large intermediates are then zeroed by the kernel on every run (1.1 to 1.5 at width 256).
+// and planned memory patterns keep a second block per session (a sixth more memory, no faster).
 const sessionSettings = {
   enableMemPattern: false,
-  enableCpuMemArena: true,
   extra: { session: { force_spinning_stop: "1" } },
 };
 

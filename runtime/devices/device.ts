@@ -22,6 +22,10 @@ export interface Session {
   readonly write: (value: string, data: Data, program?: string) => void | Promise<void>;
   /** A copy of a value, at the sizes of the program's last run; of a job's value with symbolic sizes at their largest. */
   readonly read: (value: string, program?: string) => Promise<Data>;
+  /** Writes a part of one of the job's values, from an element on; of values of less than four bytes, whole words. */
+  readonly writePart: (value: string, from: number, data: Data) => void | Promise<void>;
+  /** Fills an array with a part of one of the job's values, from an element on. */
+  readonly readPart: (value: string, from: number, into: Data) => Promise<void>;
   /** Runs a program at these sizes. One at a time. */
   readonly run: (program: string, dims: Readonly<Record<string, number>>) => Promise<void>;
   /**

@@ -5,7 +5,7 @@
 // A lost device or a refused kernel is remembered and thrown by the next call: WebGPU reports them on the side.
 
 import type { Call, Job, Kernel, Program, Value } from "../../spec/job.ts";
-import type { Device, Session } from "./device.ts";
+import type { Data, Device, Session } from "./device.ts";
 import { bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
 import { type Found, findAdapter } from "./webgpu-adapter.ts";
 import { type Access, accessOf, layoutsOf, type Place, sectionOf, variantOf } from "./webgpu-variant.ts";
@@ -264,47 +264,61 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
     check();
   };
 
-  return {
-    write: async (name, data, program) => {
+  const put = async (name: string, from: number, data: Data, program?: string): Promise<void> => {
+    check();
+    const { value, dims, key } = find(name, program);
+    const expected = arrays[value.dtype];
+    if (!(data instanceof expected)) throw new Error(`${name} is ${value.dtype}, and takes a ${expected.name}`);
+    const place = hold(value, dims, key);
+    const start = from * bytesPer[value.dtype];
+    if (start + data.byteLength > place.bytes)
+      throw new Error(`${name} has room for ${place.bytes / bytesPer[value.dtype]} elements, not ${from + data.length}`);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const even = bytes.length - (bytes.length % 4);
+    for (let at = 0; at < even; at += slice)
+      device.queue.writeBuffer(place.buffer, place.offset + start + at, bytes, at, Math.min(slice, even - at));
+    if (even < bytes.length) {
+      const last = new Uint8Array(4);
+      last.set(bytes.subarray(even));
+      device.queue.writeBuffer(place.buffer, place.offset + start + even, last);
+    }
+    // Staging memory is freed when the queue gets there.
+    if (bytes.length >= slice) await device.queue.onSubmittedWorkDone();
+  };
+
+  /** The bytes of a part, through `use` while they are mapped. */
+  const take = async <T>(place: Held, start: number, bytes: number, use: (mapped: ArrayBuffer) => T): Promise<T> => {
+    const size = whole(bytes);
+    const staging = device.createBuffer({ size, usage: usage.mapRead | usage.copyTarget });
+    const encoder = device.createCommandEncoder();
+    const at = place.offset + start;
+    encoder.copyBufferToBuffer(place.buffer, at, staging, 0, Math.min(size, place.buffer.size - at));
+    device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(mapForReading);
       check();
-      const { value, dims, key } = find(name, program);
-      const expected = arrays[value.dtype];
-      if (!(data instanceof expected)) throw new Error(`${name} is ${value.dtype}, and takes a ${expected.name}`);
-      const place = hold(value, dims, key);
-      if (data.byteLength > place.bytes)
-        throw new Error(`${name} has room for ${place.bytes / bytesPer[value.dtype]} elements, not ${data.length}`);
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      const even = bytes.length - (bytes.length % 4);
-      for (let at = 0; at < even; at += slice)
-        device.queue.writeBuffer(place.buffer, place.offset + at, bytes, at, Math.min(slice, even - at));
-      if (even < bytes.length) {
-        const last = new Uint8Array(4);
-        last.set(bytes.subarray(even));
-        device.queue.writeBuffer(place.buffer, place.offset + even, last);
-      }
-      // Staging memory is freed when the queue gets there.
-      if (bytes.length >= slice) await device.queue.onSubmittedWorkDone();
-    },
-    read: async (name, program) => {
+      return use(staging.getMappedRange());
+    } catch (error) {
+      throw failure ?? error;
+    } finally {
+      staging.destroy();
+    }
+  };
+
+  return {
+    write: (name, data, program) => put(name, 0, data, program),
+    writePart: (name, from, data) => put(name, from, data),
+    read: (name, program) => {
       const { value, dims, key } = find(name, program);
       const last = program === undefined ? undefined : lastDims.get(program);
-      const place = hold(value, dims, key);
-      const length = elements(shapeAt(value.shape, last ? { ...dims, ...last } : dims));
-      const bytes = length * bytesPer[value.dtype];
-      const size = whole(bytes);
-      const staging = device.createBuffer({ size, usage: usage.mapRead | usage.copyTarget });
-      const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(place.buffer, place.offset, staging, 0, Math.min(size, place.buffer.size - place.offset));
-      device.queue.submit([encoder.finish()]);
-      try {
-        await staging.mapAsync(mapForReading);
-        check();
-        return new arrays[value.dtype](staging.getMappedRange().slice(0, bytes));
-      } catch (error) {
-        throw failure ?? error;
-      } finally {
-        staging.destroy();
-      }
+      const bytes = elements(shapeAt(value.shape, last ? { ...dims, ...last } : dims)) * bytesPer[value.dtype];
+      return take(hold(value, dims, key), 0, bytes, (mapped) => new arrays[value.dtype](mapped.slice(0, bytes)));
+    },
+    readPart: (name, from, into) => {
+      const { value, dims, key } = find(name);
+      return take(hold(value, dims, key), from * bytesPer[value.dtype], into.byteLength, (mapped) =>
+        into.set(new arrays[value.dtype](mapped, 0, into.length)),
+      );
     },
     run: async (program, dims) => {
       check();

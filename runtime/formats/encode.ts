@@ -4,6 +4,7 @@
 
 import type { Format } from "../../spec/job-formats.ts";
 import { narrow, widen } from "../dtype.ts";
+import { makeRoom } from "../room.ts";
 import { evaluateNode, type Lot } from "./evaluate.ts";
 
 /** Codes packed in bytes, halves as their bits, states as f32. */
@@ -13,7 +14,7 @@ export type PieceData = Uint8Array | Uint16Array | Float32Array;
 export type Pieces = Map<string, PieceData>;
 
 /** Elements of one run, about. */
-const runLength = 1 << 16;
+const runLength = 1 << 13;
 
 export const blockOf = (format: Format, shape: readonly number[]): number => format.block ?? shape.at(-1) ?? 1;
 
@@ -39,7 +40,7 @@ export const piecesOf = (
 export const encode = (format: Format, values: Float32Array, shape: readonly number[], prefix = ""): Pieces => {
   const pieces: Pieces = new Map();
   if (format.dtype !== "u8") {
-    pieces.set(prefix, format.dtype === "f32" ? values : halves(values, format.dtype === "f16" ? "F16" : "BF16"));
+    pieces.set(prefix, format.dtype === "f32" ? values.slice() : halves(values, format.dtype === "f16" ? "F16" : "BF16"));
     return pieces;
   }
   const block = blockOf(format, shape);
@@ -156,15 +157,22 @@ const pack = (codes: Float32Array, from: number, count: number, bits: number, in
     }
 };
 
+const room = makeRoom();
+
+/** Numbers of codes, until the next run. */
 const unpack = (bytes: Uint8Array, from: number, count: number, { bits, signed }: Format): Float32Array => {
-  const out = new Float32Array(count);
+  const out = room(count);
   for (let i = 0; i < count; i++) {
     const at = from + i;
+    // Past the tensor's end there is nothing, and what reads back from it is cut off.
+    if (at * bits >= bytes.length * 8) {
+      out[i] = 0;
+      continue;
+    }
     const code = bits === 8 ? bytes[at]! : at % 2 === 0 ? bytes[at >> 1]! >> 4 : bytes[at >> 1]! & 15;
     out[i] = signed && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
   }
-  // Past the tensor's end there is nothing, and what reads back from it is cut off.
-  return out.map((code) => (Number.isNaN(code) ? 0 : code));
+  return out;
 };
 
 const halves = (values: Float32Array, dtype: "F16" | "BF16"): Uint16Array => {

@@ -4,6 +4,7 @@
 
 import type { Format, FormatNode } from "../../spec/job-formats.ts";
 import { narrow, widen } from "../dtype.ts";
+import { makeRoom } from "../room.ts";
 
 /** One value of a run: a number for each element, for each block, or for the tensor. */
 export interface Lot {
@@ -17,13 +18,18 @@ export interface Run {
   readonly inputs: ReadonlyMap<string, Lot>;
 }
 
-/** The value of one node. Nodes that several others read are computed once. */
+/** One run follows the other, so their nodes' values can lie in the same places. */
+const room = makeRoom();
+
+type Allot = (length: number) => Float32Array;
+
+/** The value of one node, until the next run. Nodes that several others read are computed once. */
 export const evaluateNode = (format: Format, root: number, run: Run): Lot => {
   const known = new Map<number, Lot>();
   const of = (i: number): Lot => {
     const ready = known.get(i);
     if (ready) return ready;
-    const made = compute(format.nodes[i]!, of, run);
+    const made = compute(format.nodes[i]!, of, run, (length) => room(length, String(i)));
     known.set(i, made);
     return made;
   };
@@ -31,8 +37,8 @@ export const evaluateNode = (format: Format, root: number, run: Run): Lot => {
 };
 
 /** One loop per op: a function called for each element would cost more than its arithmetic. */
-const unary = (op: string, from: Float32Array): Float32Array | undefined => {
-  const out = new Float32Array(from.length);
+const unary = (op: string, from: Float32Array, array: Allot): Float32Array | undefined => {
+  const out = array(from.length);
   switch (op) {
     case "neg":
       for (let i = 0; i < out.length; i++) out[i] = -from[i]!;
@@ -92,7 +98,7 @@ interface Operand {
   readonly step: number;
 }
 
-const compute = (node: FormatNode, of: (i: number) => Lot, run: Run): Lot => {
+const compute = (node: FormatNode, of: (i: number) => Lot, run: Run, array: Allot): Lot => {
   const args = node.inputs.map(of);
   const [a, b] = args;
   switch (node.op) {
@@ -104,32 +110,32 @@ const compute = (node: FormatNode, of: (i: number) => Lot, run: Run): Lot => {
     case "constant":
       return { per: "tensor", data: Float32Array.of(node.value!) };
     case "largest":
-      return { per: "block", data: blockMaxima(a!, run) };
+      return { per: "block", data: blockMaxima(a!, run, array) };
     case "mean":
       return { per: "tensor", data: Float32Array.of(meanOf(a!.data)) };
     case "clamp":
-      return { per: a!.per, data: clamped(a!.data, node.low!, node.high!) };
+      return { per: a!.per, data: clamped(a!.data, node.low!, node.high!, array) };
     case "nearest":
-      return { per: a!.per, data: nearestOf(a!.data, node.table!) };
+      return { per: a!.per, data: nearestOf(a!.data, node.table!, array) };
     case "lookup":
-      return { per: a!.per, data: looked(a!.data, Float32Array.from(node.table!)) };
+      return { per: a!.per, data: looked(a!.data, Float32Array.from(node.table!), array) };
     case "cast":
       return node.dtype === "f16" || node.dtype === "bf16"
-        ? { per: a!.per, data: rounded(a!.data, node.dtype === "f16" ? "F16" : "BF16") }
+        ? { per: a!.per, data: rounded(a!.data, node.dtype === "f16" ? "F16" : "BF16", array) }
         : a!;
   }
-  if (a && b) return both(node.op, a, b, run);
-  const data = a && unary(node.op, a.data);
+  if (a && b) return both(node.op, a, b, run, array);
+  const data = a && unary(node.op, a.data, array);
   if (!a || !data) throw new Error(`a format uses ${node.op}, which storing does not know`);
   return { per: a.per, data };
 };
 
 const order = { tensor: 0, block: 1, element: 2 } as const;
 
-const both = (op: string, a: Lot, b: Lot, { blocks, block }: Run): Lot => {
+const both = (op: string, a: Lot, b: Lot, { blocks, block }: Run, array: Allot): Lot => {
   const per = order[a.per] > order[b.per] ? a.per : b.per;
   const whole = per === "element" ? blocks * block : per === "block" ? blocks : 1;
-  const out = new Float32Array(whole);
+  const out = array(whole);
   const operand = (lot: Lot, at: number): Operand =>
     lot.per === per ? { data: lot.data, at, step: 1 } : { data: lot.data, at: lot.per === "block" ? at / block : 0, step: 0 };
   // Numbers of a block meet numbers of its elements block by block; everything else is one walk.
@@ -138,8 +144,8 @@ const both = (op: string, a: Lot, b: Lot, { blocks, block }: Run): Lot => {
   return { per, data: out };
 };
 
-const blockMaxima = ({ data }: Lot, { blocks, block }: Run): Float32Array => {
-  const out = new Float32Array(blocks);
+const blockMaxima = ({ data }: Lot, { blocks, block }: Run, array: Allot): Float32Array => {
+  const out = array(blocks);
   for (let k = 0; k < blocks; k++) {
     let most = -Infinity;
     for (let i = k * block; i < (k + 1) * block; i++) if (data[i]! > most) most = data[i]!;
@@ -155,22 +161,22 @@ const meanOf = (data: Float32Array): number => {
   return sum / data.length;
 };
 
-const clamped = (data: Float32Array, low: number, high: number): Float32Array => {
-  const out = new Float32Array(data.length);
+const clamped = (data: Float32Array, low: number, high: number, array: Allot): Float32Array => {
+  const out = array(data.length);
   for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(data[i]!, low), high);
   return out;
 };
 
-const looked = (codes: Float32Array, table: Float32Array): Float32Array => {
-  const out = new Float32Array(codes.length);
+const looked = (codes: Float32Array, table: Float32Array, array: Allot): Float32Array => {
+  const out = array(codes.length);
   for (let i = 0; i < out.length; i++) out[i] = table[codes[i]!]!;
   return out;
 };
 
-const rounded = (data: Float32Array, dtype: "F16" | "BF16"): Float32Array => {
+const rounded = (data: Float32Array, dtype: "F16" | "BF16", array: Allot): Float32Array => {
   const words = new Uint16Array(data.length);
   narrow(data, dtype, words);
-  const out = new Float32Array(data.length);
+  const out = array(data.length);
   widen(words, dtype, out);
   return out;
 };
@@ -210,9 +216,9 @@ const finderOf = (table: readonly number[]): Finder => {
   return made;
 };
 
-const nearestOf = (data: Float32Array, table: readonly number[]): Float32Array => {
+const nearestOf = (data: Float32Array, table: readonly number[], array: Allot): Float32Array => {
   const { order: places, bounds, low, scale, below } = finderOf(table);
-  const out = new Float32Array(data.length);
+  const out = array(data.length);
   const last = bounds.length;
   for (let i = 0; i < out.length; i++) {
     const x = data[i]!;

@@ -3,12 +3,21 @@
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Job, Parameter } from "../../spec/job.ts";
 import type { Format } from "../../spec/job-formats.ts";
+import type { Fate } from "../checkpoint.ts";
 import type { Data, Session } from "../devices/device.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import { decode, encode, type PieceData, type Pieces, piecesOf } from "./encode.ts";
 
 export const formatOf = (job: Job, parameter: Parameter): Format | undefined =>
   parameter.format === undefined ? undefined : job.formats[parameter.format];
+
+/** An array that is a value's whole memory may be kept as it is; what is packed, or lies among others, is copied. */
+export const fateOf = (job: Job, parameter: Parameter): Fate => {
+  const format = formatOf(job, parameter);
+  if (format) return piecesOf(format, parameter.shape).some(({ suffix }) => job.values[parameter.name + suffix]) ? "copied" : "unread";
+  const value = job.values[parameter.name];
+  return value ? ("own" in value.place ? "kept" : "copied") : "unread";
+};
 
 /** Writes a parameter's first value. What no program reads has no value, and is passed over. */
 export const storeParameter = async (
@@ -22,7 +31,7 @@ export const storeParameter = async (
     if (job.values[parameter.name]) await session.write(parameter.name, values);
     return;
   }
-  if (!piecesOf(format, parameter.shape).some(({ suffix }) => job.values[parameter.name + suffix])) return;
+  if (fateOf(job, parameter) === "unread") return;
   checkFinite(parameter, values);
   await storePieces(job, parameter, encode(format, values, parameter.shape), session);
 };

@@ -112,6 +112,8 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
         memory.set(data as Float32Array);
       },
       read: async (name, program) => copy(place(name, program, { ...job.dims, ...last }).slice(), typeOf(name, program).dtype),
+      writePart: (name, from, data) => place(name, undefined, job.dims).set(data as Float32Array, from),
+      readPart: async (name, from, into) => into.set(place(name, undefined, job.dims).subarray(from, from + into.length)),
       run: async (program, dims) => {
         last = dims;
         for (const call of job.programs[program]!.calls) {

@@ -12,12 +12,19 @@ const identity = { seed: 7, job: "abc" };
 const content = (step: number) => (name: string) =>
   name === "codes" ? Uint8Array.of(step, 2, 3, 4) : toBytes(Float32Array.of(step, Number.NaN, -0), "F32");
 
+/** As saving asks for it: bytes from a place on. */
+const reader = (step: number) => (name: string, from: number, into: Uint8Array) =>
+  into.set(content(step)(name).subarray(from, from + into.length));
+
 const save = (host: ReturnType<typeof memoryHost>, step: number, keep = 2) =>
-  saveState(host, "/run", { step, epoch: 1, batch: step % 10 }, identity, arrays, content(step), keep);
+  saveState(host, "/run", { step, epoch: 1, batch: step % 10 }, identity, arrays, reader(step), keep);
 
 const restore = async (host: ReturnType<typeof memoryHost>, as = identity, expected = arrays) => {
   const got = new Map<string, number[]>();
-  const { restored, warnings } = await restoreState(host, "/run", as, expected, (name, bytes) => void got.set(name, [...bytes]));
+  const { restored, warnings } = await restoreState(host, "/run", as, expected, (name, from, bytes) => {
+    assert.is(got.get(name)?.length ?? 0, from);
+    got.set(name, [...(got.get(name) ?? []), ...bytes]);
+  });
   return { restored, warnings: warnings.map((w) => `${w.code} ${w.severity} ${w.message}`), got };
 };
 
@@ -31,6 +38,29 @@ group("training state", (test) => {
     assert.equal(restored, { folder: "/run/checkpoint-000200", position: { step: 200, epoch: 1, batch: 0 } });
     for (const { name } of arrays) assert.equal(got.get(name), [...content(200)(name)]);
     assert.equal(warnings, []);
+  });
+
+  test("an array goes through memory in parts", async () => {
+    const host = memoryHost();
+    const large = Float32Array.from({ length: (1 << 19) + 3 }, (_, i) => i);
+    const whole: StateArray[] = [{ name: "large", dtype: "f32", shape: [large.length] }];
+    const parts: number[] = [];
+    await saveState(
+      host,
+      "/run",
+      { step: 1, epoch: 0, batch: 0 },
+      identity,
+      whole,
+      (_, from, into) => {
+        parts.push(into.length);
+        into.set(new Uint8Array(large.buffer, from, into.length));
+      },
+      1,
+    );
+    assert.equal(parts, [1 << 20, 1 << 20, 12]);
+    const back = new Uint8Array(large.byteLength);
+    await restoreState(host, "/run", identity, whole, (_, from, bytes) => back.set(bytes, from));
+    assert.equal(new Float32Array(back.buffer), large);
   });
 
   test("the newest is taken and the newest few are kept; numbers order as numbers", async () => {
@@ -141,7 +171,7 @@ group("training state", (test) => {
   test("a checkpoint of the same step is replaced", async () => {
     const host = memoryHost();
     await save(host, 200);
-    await saveState(host, "/run", { step: 200, epoch: 5, batch: 5 }, identity, arrays, content(1), 2);
+    await saveState(host, "/run", { step: 200, epoch: 5, batch: 5 }, identity, arrays, reader(1), 2);
     const { restored, got } = await restore(host);
     assert.is(restored!.position.epoch, 5);
     assert.equal(got.get("codes"), [1, 2, 3, 4]);

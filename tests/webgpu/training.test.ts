@@ -40,7 +40,12 @@ const train = async (job: Job, session: Session): Promise<{ losses: number[]; pa
     await session.run(plan.norm, {});
     await session.run(plan.update, {});
   }
-  return { losses, parameters: (await session.read("some.parameters")) as Float32Array };
+  const parameters = (await session.read("some.parameters")) as Float32Array;
+  const part = new Float32Array(8);
+  await session.writePart("some.parameters", 64, parameters.subarray(0, 4));
+  await session.readPart("some.parameters", 62, part);
+  assert.equal(part, Float32Array.of(...parameters.subarray(62, 64), ...parameters.subarray(0, 4), ...parameters.subarray(68, 70)));
+  return { losses, parameters };
 };
 
 // Two models cover every kernel class; more would only compile the same kernels again, and a software driver takes a second each.

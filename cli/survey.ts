@@ -146,12 +146,14 @@ const usesOf = (job: Job) => {
 
 const most = 200;
 
+const firstRows = ({ rows_share: _, ...split }: Split): Split => ({ ...split, rows: Math.min(most, split.rows ?? most) });
+
 /** Prompts and answers of the first rows, as text. */
 const someTexts = async (host: Host, data: Data, split: Split, folder: string, chat: ChatTemplate | undefined) => {
   const templates = [data.prompt, data.chat ? undefined : data.answer].flatMap((template) =>
     template === undefined ? [] : [parseTemplate(template)],
   );
-  const rows = await readRows(host, { ...split, rows: Math.min(most, split.rows ?? most) }, folder, rowColumns(data));
+  const rows = await readRows(host, firstRows(split), folder, rowColumns(data));
   return rows.flatMap((row) => {
     const place = placeOf(split, joinPath(folder, split.path), row.number);
     return [...talkOf(row, data, chat), ...templates.map((template) => fillTemplate(template, row.values))].map((text) => ({

@@ -125,6 +125,16 @@ export const checkOverlap = (
 const overlap = (a: Split, b: Split): boolean => {
   // Parts of one division have no row in common.
   if (a.part && b.part && a.part.seed === b.part.seed && a.part.held === b.part.held) return a.part.index === b.part.index;
+  const shares = [a, b].map(({ rows_share, skip_share }) => rows_share !== undefined || skip_share !== undefined);
+  // Numbers and shares do not compare before the rows are counted; shares do with each other.
+  if (shares[0] && shares[1]) {
+    const [c, d] = [a, b].map(({ skip_share = 0, rows_share = 1 }) => [skip_share, skip_share + rows_share - 1e-9] as const);
+    return c![0] < d![1] && d![0] < c![1];
+  }
+  if (shares[0] || shares[1])
+    return [a, b].some(
+      (one) => one.rows === undefined && one.skip === undefined && one.rows_share === undefined && one.skip_share === undefined,
+    );
   const range = ({ skip = 0, rows = Number.POSITIVE_INFINITY }: Split) => [skip, skip + rows] as const;
   const [[s, e], [t, f]] = [range(a), range(b)];
   return s < f && t < e;

@@ -5,6 +5,7 @@ import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Data, Split } from "../spec/job-data.ts";
+import { type Amount, readAmount } from "./amount.ts";
 import { bindArguments } from "./arguments.ts";
 import { checkBesideChat, readChat } from "./chat-block.ts";
 import type { Context } from "./expressions.ts";
@@ -73,21 +74,23 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
       {
         what: reader,
         at: value.at,
-        parameters: [parameter("path", "path"), parameter("rows", "int", "none"), parameter("skip", "int", "none")],
+        parameters: [parameter("path", "path"), parameter("rows", "amount", "none"), parameter("skip", "amount", "none")],
       },
       value.args,
       scope,
       context,
     );
     const path = args.get("path");
-    const [rows, skip] = [args.get("rows"), args.get("skip")];
+    const amount = (name: string, least: 0 | 1): Amount | undefined =>
+      readAmount(args.get(name), name, value.args.find((one) => one.name?.text === name)?.value.at ?? value.at, least, context);
+    const [rows, skip] = [amount("rows", 1), amount("skip", 0)];
     if (path?.kind !== "text") continue;
     splits.push({
       name: entry.key.text,
       reader: reader as Split["reader"],
       path: path.value,
-      ...(rows?.kind === "number" && { rows: rows.value }),
-      ...(skip?.kind === "number" && { skip: skip.value }),
+      ...limitsOf("rows", rows),
+      ...limitsOf("skip", skip),
     });
   }
   const talks = rest.some(({ key }) => key.text === "chat");
@@ -115,6 +118,9 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
     loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer",
   };
 };
+
+const limitsOf = (name: "rows" | "skip", amount: Amount | undefined): Partial<Split> =>
+  !amount ? {} : "share" in amount ? { [`${name}_share`]: amount.share } : { [name]: amount.rows };
 
 /** At least two texts, each once. */
 const readClasses = (expr: tree.Expr, scope: Scope, context: Context): string[] => {

@@ -4,7 +4,8 @@
 import type * as tree from "../grammar/tree.ts";
 import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Part, Split } from "../spec/job-data.ts";
+import type { Split } from "../spec/job-data.ts";
+import { type Amount, readAmount } from "./amount.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Context } from "./expressions.ts";
 import { parameter } from "./settings.ts";
@@ -16,7 +17,7 @@ export const heldOut = "held_out";
 export interface HeldOut {
   readonly entry: tree.Entry;
   readonly of: tree.Ref;
-  readonly amount: Part["held"][number];
+  readonly amount: Amount;
   readonly seed: number;
   readonly seedAt: tree.Span;
 }
@@ -29,20 +30,18 @@ export const readHeldOut = (entry: tree.Entry, call: tree.Call, scope: Scope, co
   const inner = of?.kind === "ref" ? scopeOf(new Map([[of.name, number(0)]]), scope) : scope;
   const parameters = [parameter("amount", "amount"), parameter("of", "split"), parameter("seed", "int", 0)];
   const bound = bindArguments({ what: heldOut, at: call.at, parameters }, call.args, inner, context);
-  const wrong = (at: tree.Span, name: string, wanted: string): undefined =>
-    context.report(diagnostics.wrong_type(at, { name, wanted, found: "something else" })) as undefined;
-  if (of && of.kind !== "ref") return wrong(of.at, "of", "a split of this block, like `of: train`");
+  if (of && of.kind !== "ref") {
+    context.report(
+      diagnostics.wrong_type(of.at, { name: "of", wanted: "a split of this block, like `of: train`", found: "something else" }),
+    );
+    return undefined;
+  }
   const amount = bound.get("amount");
   const amountAt = (call.args.find((one) => !one.name) ?? argument("amount"))?.value.at ?? call.at;
-  if (!of || amount?.kind === "unknown") return undefined;
+  const read = readAmount(amount, "amount", amountAt, 1, context);
+  if (!of || !read) return undefined;
   const seed = bound.get("seed");
-  const some = { entry, of, seed: seed?.kind === "number" ? seed.value : 0, seedAt: argument("seed")?.value.at ?? call.at };
-  const wanted = "a share or a number of rows, like `5%` or `500 rows`";
-  if (amount?.kind !== "number" || amount.value <= 0) return wrong(amountAt, "amount", wanted);
-  if (amount.unit === "%")
-    return amount.value < 100 ? { ...some, amount: { share: amount.value / 100 } } : wrong(amountAt, "amount", wanted);
-  const whole = Number.isInteger(amount.value) && (amount.unit === undefined || /^rows?$/.test(amount.unit));
-  return whole ? { ...some, amount: { rows: amount.value } } : wrong(amountAt, "amount", wanted);
+  return { entry, of, amount: read, seed: seed?.kind === "number" ? seed.value : 0, seedAt: argument("seed")?.value.at ?? call.at };
 };
 
 /** Every split with the part that it is; what is held out reads the file that it is held out of. */
@@ -72,7 +71,7 @@ export const divide = (splits: readonly Split[], held: readonly HeldOut[], item:
             { notes: [{ message: "the first seed is here", at: first.seedAt }], help: `write \`seed: ${first.seed}\` in both` },
           ),
         );
-    const shares = own.reduce((sum, { amount }) => sum + (amount.share ?? 0), 0);
+    const shares = own.reduce((sum, { amount }) => sum + ("share" in amount ? amount.share : 0), 0);
     if (shares >= 1)
       report(
         diagnostics.held_out_all(

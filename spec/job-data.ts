@@ -7,6 +7,9 @@ export interface Split {
   readonly path: string;
   readonly rows?: number;
   readonly skip?: number;
+  /** The same as shares of the file's rows, from 0 to 1. */
+  readonly rows_share?: number;
+  readonly skip_share?: number;
   /** Which of these rows, where some are held out. */
   readonly part?: Part;
 }

@@ -1,13 +1,12 @@
 // A filled draft -> the text of a pipeline, formatted, with what was not carried as comments at its top. Only what this version of the
 // language takes is written: settings, formats and readers are looked up where the checker looks them up.
 
-import { dataTable } from "../../compiler/data-block.ts";
 import { trainTable } from "../../compiler/pipeline.ts";
 import type { Library } from "../../compiler/resolve.ts";
 import { format } from "../../grammar/format.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { Line } from "./adapters.ts";
-import type { Draft } from "./draft.ts";
+import type { ChatDraft, Draft } from "./draft.ts";
 import { shown } from "./given.ts";
 import { carried, lost, type Outcome, type Reported } from "./outcome.ts";
 import { textLiteral } from "./rows.ts";
@@ -57,7 +56,7 @@ export const assemble = (draft: Draft, parts: Parts): string => {
 const pathText = (path: string): string => (path === "" ? "model" : `model.${path}`);
 
 const adapterText = (lines: readonly Line[]): readonly string[] => {
-  const text = ({ call, paths }: Line): string => `${call} into ${paths.map(pathText).join(", ")}`;
+  const text = ({ call, paths }: Line): string => (paths.length ? `${call} into ${paths.map(pathText).join(", ")}` : call);
   if (lines.length === 0) return [];
   return lines.length === 1
     ? [`adapter tuned = ${text(lines[0]!)}`]
@@ -68,12 +67,15 @@ const dataText = ({ data }: Draft): string => {
   const entries = [
     ...data.splits,
     ...(data.prompt !== undefined && data.prompt !== "" ? [`prompt = ${textLiteral(data.prompt)}`] : []),
-    ...(data.chat !== undefined && dataTable.chat
-      ? [`chat = ${textLiteral(data.chat)}`]
-      : [`answer = ${textLiteral(data.answer ?? "{text}")}`]),
+    ...(data.chat ? [`chat = ${chatText(data.chat, data.template)}`] : [`answer = ${textLiteral(data.answer ?? "{text}")}`]),
     ...(data.lossOn ? ["loss_on = all"] : []),
   ];
   return `data rows {\n${entries.map((entry) => `  ${entry}`).join("\n")}\n}`;
+};
+
+const chatText = ({ column, settings }: ChatDraft, template: string | undefined): string => {
+  const all = [...settings, ...(template === undefined ? [] : [["template", textLiteral(template)] as const])];
+  return all.length ? `messages(${[textLiteral(column), ...all.map(([key, text]) => `${key}: ${text}`)].join(", ")})` : textLiteral(column);
 };
 
 const call = (name: string, settings: ReadonlyMap<string, string>): string =>
@@ -90,12 +92,14 @@ const trainText = ({ optimizer, schedule, train }: Draft): string => {
   return `train tuned on rows {\n${entries.join("\n")}\n}`;
 };
 
-const evaluateText = ({ data, evaluate }: Draft, lines: readonly Line[]): readonly string[] => {
+const evaluateText = ({ data, evaluate, train }: Draft, lines: readonly Line[]): readonly string[] => {
   if (!data.splits.some((text) => text.startsWith("eval ="))) return [];
   const metrics = evaluate?.metrics ?? ["loss"];
   const longest = evaluate?.maxNewTokens;
+  const overlong = train.get("overlong");
   const generate = longest !== undefined ? `\n  generate: greedy(max_new_tokens: ${longest})` : "";
-  return [`evaluate ${lines.length ? "tuned" : "model"} on rows.eval {\n  metrics: [${metrics.join(", ")}]${generate}\n}`];
+  const longer = overlong ? `\n  overlong: ${overlong}` : "";
+  return [`evaluate ${lines.length ? "tuned" : "model"} on rows.eval {\n  metrics: [${metrics.join(", ")}]${generate}${longer}\n}`];
 };
 
 // ---- comments -------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 // keys, so pydantic's default applies); a key that is in no row here is reported as one of those. Read from its schema of 2025 and 2026.
 
 import { trainTable } from "../../compiler/pipeline.ts";
-import { axolotlDataset } from "./datasets.ts";
-import type { Row, Tool } from "./draft.ts";
+import { axolotlDataset, ownTemplate } from "./datasets.ts";
+import type { Around, Row, Tool } from "./draft.ts";
 import { isEmpty, numberOf, shown } from "./given.ts";
 import { optimizerRow, scheduleRow } from "./optimizers.ts";
 import { carried, dropped, lost, outside, settled } from "./outcome.ts";
@@ -23,6 +23,7 @@ import {
   optimizerNumber,
   peftKey,
   precision,
+  share,
   tracking,
   trainNumber,
   trainSwitch,
@@ -106,11 +107,47 @@ const datasets =
     return items?.length ? carried("the entries are listed") : lost("not a list of data sets");
   };
 
-const validation: Row = ({ value }, { draft }) => {
-  const share = numberOf(value) ?? 0;
-  if (share === 0) return settled("nothing is held out");
-  draft.notes.push("Axolotl held rows out at random; put some into a file of their own: eval = jsonl(…), and an `evaluate` block.");
-  return lost("rows that are held out are a file of their own here, so that every run holds out the same");
+const validation: Row = ({ value }, { draft, root }) => {
+  const number = numberOf(value) ?? 0;
+  if (number === 0) return settled("nothing is held out");
+  if (root.fields?.has("test_datasets")) return lost("it contradicts `test_datasets`: Axolotl refuses both");
+  if (!draft.data.splits.some((text) => text.startsWith("train ="))) return lost("there are no rows to hold any out of");
+  const amount = number < 1 ? share(number) : `${number} rows`;
+  const text = `eval = held_out(${amount}, of: train)`;
+  draft.data.splits.push(text);
+  draft.notes.push("As many rows are held out as in Axolotl, and not the same ones: here they follow from what is in them.");
+  return carried(`\`${text}\``);
+};
+
+const talksIn = ({ root }: Around): boolean =>
+  (root.fields?.get("datasets")?.items ?? []).some(({ fields }) => String(fields?.get("type")?.value).startsWith("chat_template"));
+
+const chatTemplate: Row = ({ value }, around) => {
+  if (!talksIn(around)) return settled("no row is a conversation");
+  if (value === "tokenizer_default") return settled("the tokenizer's template is used");
+  if (value === "jinja") return settled("said by `chat_template_jinja`");
+  const own = /^tokenizer_default_fallback_(\w+)$/.exec(String(value))?.[1];
+  return own
+    ? lost(`which of two templates is used depends on the tokenizer; name one`)
+    : ownTemplate(String(value), "Axolotl", around.draft);
+};
+
+const jinja: Row = ({ value }, { draft }) => {
+  if (!/\.(jinja2?|j2|txt)$/.test(String(value))) return lost('put the template into a file, and name it: `template: "chat.jinja"`');
+  draft.data.template = String(value);
+  return carried(`\`template: "${String(value)}"\``);
+};
+
+const endTokens: Row = (_, around) =>
+  talksIn(around)
+    ? settled("a turn is learnt with the token that its template ends it with; `check --data` says where generation does not stop at it")
+    : lost("an answer ends in the tokenizer's end token");
+
+const longRows: Row = ({ value }, { draft }) => {
+  const how = { drop: "drop", truncate: "cut", raise: "error" }[String(value)];
+  if (how === undefined) return lost(`\`${shown(value)}\` is not known`);
+  draft.train.set("overlong", how);
+  return carried(`\`overlong: ${how}\``);
 };
 
 const evaluations: Row = ({ value }, { root }) => {
@@ -189,6 +226,7 @@ export const axolotl: Tool = {
     ] as const)
       if (!draft.train.has(key) && !(key === "epochs" && draft.train.has("steps"))) draft.train.set(key, value);
     if (!draft.optimizer.settings.has("weight_decay")) draft.optimizer.settings.set("weight_decay", "0");
+    if (!draft.train.has("overlong")) draft.train.set("overlong", "drop"); // Axolotl leaves them out unless it is said
   },
   rows: {
     base_model: base,
@@ -212,6 +250,12 @@ export const axolotl: Tool = {
     load_in_4bit: bits(4),
     load_in_8bit: bits(8),
     bnb_config_kwargs: bitsAndBytes,
+    quantize_moe_experts: ({ value }, { draft }) =>
+      value !== true
+        ? settled("off here too unless the base is stored so")
+        : draft.store
+          ? settled("every matrix below `layers` is stored so, those of experts too")
+          : lost("nothing says how they are stored"),
     unfrozen_parameters: unfrozen,
     sequence_len: trainNumber("sequence_len", { whole: true, atLeast: 2 }),
     sample_packing: trainSwitch("packing", "rows are not packed into one sequence yet: the same loss, with more padding"),
@@ -247,17 +291,23 @@ export const axolotl: Tool = {
     special_tokens: always(settled("the tokenizer's own are used; check that they are the ones this file names")),
     tokens: onlyOff("new tokens need rows of their own in the embedding"),
     added_tokens_overrides: onlyOff("new tokens need rows of their own in the embedding"),
-    chat_template: ({ value }, { draft }) =>
-      draft.data.chat
-        ? settled("the tokenizer's template is used")
-        : lost(`the template \`${shown(value)}\` is not rendered; write its markers into \`prompt\` and \`answer\``),
+    chat_template: chatTemplate,
+    chat_template_jinja: jinja,
+    processor_type: always(lost("only text is read, no image and no sound")),
+    eot_tokens: endTokens,
+    excess_length_strategy: longRows,
     output_dir: always(outside("`-o DIR` of the command line")),
     resume_from_checkpoint: always(settled("a run goes on from its newest checkpoint")),
     gradient_checkpointing: memory,
     gradient_checkpointing_kwargs: memory,
     group_by_length: always(settled("rows of like length share a batch")),
     pad_to_sequence_len: always(settled("shapes are planned, so padding is not needed for speed")),
-    lora_model_dir: onlyOff("training on from another adapter"),
+    lora_model_dir: ({ value }, { draft }) => {
+      const folder = String(value).endsWith("/") ? String(value) : `${String(value)}/`;
+      draft.mode = "loaded";
+      draft.loaded = folder;
+      return carried(`\`load("${folder}")\`, trained further`);
+    },
     rl: ({ value }) => lost(`\`${shown(value)}\` is another loss; what is written trains on the answers`),
     ...each(
       "bf16 fp16 tf32 float16 bfloat16 float32 fp8 torch_dtype fp8_enable_fsdp_float8_all_gather peft_autocast_adapter_dtype",
@@ -298,7 +348,7 @@ export const axolotl: Tool = {
       workers,
     ),
     ...each(
-      "model_type tokenizer_type tokenizer_config tokenizer_use_fast tokenizer_legacy tokenizer_use_mistral_common processor_type is_llama_derived_model is_falcon_derived_model is_mistral_derived_model is_qwen_derived_model base_model_config base_model_ignore_patterns cls_model_config",
+      "model_type tokenizer_type tokenizer_config tokenizer_use_fast tokenizer_legacy tokenizer_use_mistral_common is_llama_derived_model is_falcon_derived_model is_mistral_derived_model is_qwen_derived_model base_model_config base_model_ignore_patterns cls_model_config",
       loading,
     ),
     ...each(
@@ -335,18 +385,18 @@ export const axolotl: Tool = {
       onlyOff("an adapter is not restarted during training"),
     ),
     ...each(
-      "gptq gptq_groupsize gptq_model_v1 gptq_disable_exllama model_quantization_config model_quantization_config_kwargs quantization qat quantize_moe_experts nvfp4_merge_aware llmcompressor use_onebitllms reinit_weights peft",
+      "gptq gptq_groupsize gptq_model_v1 gptq_disable_exllama model_quantization_config model_quantization_config_kwargs quantization qat nvfp4_merge_aware llmcompressor use_onebitllms reinit_weights peft",
       onlyOff("the base is stored in a format of the library's"),
     ),
     ...each(
-      "eot_tokens resize_token_embeddings_to_32x mean_resizing_embeddings shrink_embeddings fix_untrained_tokens chat_template_jinja default_system_message",
+      "resize_token_embeddings_to_32x mean_resizing_embeddings shrink_embeddings fix_untrained_tokens default_system_message",
       onlyOff("tokens and templates are the checkpoint's"),
     ),
     ...each(
       "model_config overrides_of_model_config rope_scaling overrides_of_model_kwargs",
       onlyOff("config.json says what the model is; change it there"),
     ),
-    ...each("min_sample_len excess_length_strategy dataset_exact_deduplication", onlyOff("rows are taken as they are")),
+    ...each("min_sample_len dataset_exact_deduplication", onlyOff("rows are taken as they are")),
     ...each(
       "trl vllm ebft diffusion orpo_alpha rpo_alpha simpo_gamma cpo_alpha kto_desirable_weight kto_undesirable_weight rl_beta dpo_beta dpo_use_weighting reward_model process_reward_model num_labels max_prompt_len",
       onlyOff("another loss than the answers' is not in the library"),

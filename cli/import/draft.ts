@@ -16,11 +16,13 @@ export interface Draft {
   store?: { readonly bits: 4 | 8; double: boolean; readonly from: Given };
   /** A PEFT configuration, by PEFT's own keys, whichever tool it came from; undefined trains every parameter. */
   readonly peft: Map<string, { readonly value: unknown; readonly from: Given }>;
-  /** `full` when no adapter is asked for. */
-  mode: "adapter" | "full" | "selective" | "none";
+  /** `full` when no adapter is asked for; `loaded` when one is read in. */
+  mode: "adapter" | "full" | "selective" | "loaded" | "none";
+  /** Folder of the adapter that is read in. */
+  loaded?: string;
   /** Patterns of the parameters that a selective run trains. */
   readonly selected: string[];
-  readonly data: { splits: string[]; prompt?: string; answer?: string; chat?: string; lossOn?: "all" };
+  readonly data: { splits: string[]; prompt?: string; answer?: string; chat?: ChatDraft; template?: string; lossOn?: "all" };
   readonly train: Map<string, string>;
   readonly optimizer: { name?: string; readonly settings: Map<string, string> };
   readonly schedule: { name?: string; readonly settings: Map<string, string> };
@@ -29,6 +31,12 @@ export interface Draft {
   readonly fetch: Fetch[];
   /** What the reader of the file should know, beyond single keys. */
   readonly notes: string[];
+}
+
+/** Where conversations are, with the settings of `messages(…)` as text of the language. */
+export interface ChatDraft {
+  readonly column: string;
+  readonly settings: ReadonlyMap<string, string>;
 }
 
 export const emptyDraft = (): Draft => ({

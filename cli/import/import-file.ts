@@ -14,6 +14,7 @@ import { llamaFactory } from "./llama-factory.ts";
 import type { Outcome, Reported } from "./outcome.ts";
 import { dropped, settled, unset } from "./outcome.ts";
 import { peftConfig } from "./peft-config.ts";
+import { textLiteral } from "./rows.ts";
 
 const tools: readonly Tool[] = [peftConfig, axolotl, llamaFactory];
 
@@ -53,7 +54,10 @@ export const importFile = ({ text, file, library, read }: Importing): Imported |
   const store = storeOf(draft, library);
   if (draft.store && store.outcome) outcomes.set(draft.store.from, store.outcome);
   const whole = [{ call: "tune()", paths: draft.mode === "selective" ? draft.selected : ["**"] }];
-  const lines = adapter?.lines ?? (draft.mode === "none" || (draft.mode === "selective" && !draft.selected.length) ? [] : whole);
+  const lines =
+    draft.loaded !== undefined
+      ? [{ call: `load(${textLiteral(draft.loaded)})`, paths: [] }]
+      : (adapter?.lines ?? (draft.mode === "none" || (draft.mode === "selective" && !draft.selected.length) ? [] : whole));
 
   const { position } = linesOf(text);
   const lineOf = (offset: number): number => position(offset).line;

@@ -1,9 +1,7 @@
 // LLaMA-Factory's keys, of the released versions (flat, `finetuning_type`) and of its rewrite (`peft_config`, `dist_config`), one row
 // each. A key that it does not know makes it refuse to start.
 
-import { dataTable } from "../../compiler/data-block.ts";
-import { trainTable } from "../../compiler/pipeline.ts";
-import { addSplit, conversation, wholeText } from "./datasets.ts";
+import { addSplit, conversation, ownTemplate, wholeText } from "./datasets.ts";
 import type { Around, Row, Tool } from "./draft.ts";
 import { type Given, isEmpty, numberOf, shown } from "./given.ts";
 import { optimizerRow, scheduleRow } from "./optimizers.ts";
@@ -22,6 +20,7 @@ import {
   optimizerNumber,
   peftKey,
   precision,
+  share,
   tracking,
   trainNumber,
   trainSwitch,
@@ -114,7 +113,7 @@ const oneDataset = (name: string, split: string, given: Given, around: Around): 
   const known = registered(name, around);
   const limit = numberOf(root.fields?.get("max_samples")?.value);
   const path = known?.entry.file_name ? `${known.folder}/${known.entry.file_name}` : (known?.entry.hf_hub_url ?? `data/${name}.json`);
-  const rows = addSplit(split, { path, ...(limit !== undefined && trainTable && { limit }) }, draft);
+  const rows = addSplit(split, { path, ...(limit !== undefined && { limits: [`rows: ${limit}`] }) }, draft);
   if (!known) draft.fetch.push({ path, from: `\`${name}\` of LLaMA-Factory's dataset_info.json` });
   if (rows.fate === "lost" || given.name !== "dataset" || draft.data.answer || draft.data.chat) return rows;
   return contents(known?.entry, around);
@@ -124,16 +123,28 @@ const oneDataset = (name: string, split: string, given: Given, around: Around): 
 const contents = (entry: Registered | undefined, { draft, root }: Around): Outcome => {
   const columns = entry?.columns ?? {};
   if (root.fields?.get("stage")?.value === "pt") return wholeText(columns.prompt ?? "text", draft);
-  if (entry?.formatting === "sharegpt" && dataTable.chat) return conversation(columns.messages ?? "conversations", draft, "");
+  if (entry?.formatting === "sharegpt") return conversation(columns.messages ?? "conversations", draft);
   draft.data.prompt ??= `{${columns.prompt ?? "instruction"}}\n`;
   draft.data.answer ??= `{${columns.response ?? "output"}}`;
   return lost("a row is put into the model's chat template; `{instruction}` and `{output}` are written as a start");
 };
 
-const template: Row = ({ value }, { draft }) =>
-  draft.data.chat
-    ? settled("the tokenizer's template is used")
+const template: Row = ({ value }, { draft, root }) => {
+  if (!["dataset", "train_dataset", "eval_dataset"].some((key) => !isEmpty(root.fields?.get(key)?.value)))
+    return settled("there are no rows to write");
+  return draft.data.chat
+    ? ownTemplate(String(value), "LLaMA-Factory", draft)
     : lost(`the template \`${shown(value)}\` is not rendered; write its markers into \`prompt\` and \`answer\``);
+};
+
+const heldOut: Row = ({ value }, { draft }) => {
+  const number = numberOf(value) ?? 0;
+  if (number === 0) return settled("nothing is held out");
+  if (!draft.data.splits.some((text) => text.startsWith("train ="))) return lost("there are no rows to hold any out of");
+  const text = `eval = held_out(${number < 1 ? share(number) : `${number} rows`}, of: train)`;
+  draft.data.splits.push(text);
+  return carried(`\`${text}\``);
+};
 
 const cut: Row = ({ value }, around) => {
   const number = numberOf(value);
@@ -170,11 +181,22 @@ const predict: Row = ({ value }, { draft, root }) => {
 
 const exportTo: Row = ({ value }, { draft }) => {
   draft.merge = String(value);
-  return draft.mode === "adapter" ? carried(`\`merge … into "${draft.merge}"\``) : lost("there is no adapter in this file to merge");
+  return draft.mode === "adapter" || draft.mode === "loaded"
+    ? carried(`\`merge … into "${draft.merge}"\``)
+    : lost("there is no adapter in this file to merge");
 };
 
-const trained: Row = ({ value }) =>
-  lost(`the adapter in \`${shown(value)}\` is not read in; train it in the same file, or name it with \`load("${shown(value)}")\``);
+/** An adapter that is read in; trained further where the file trains, unless a new one is asked for beside it. */
+const trained: Row = ({ value }, { draft, root }) => {
+  const folders = (Array.isArray(value) ? (value as unknown[]).map(String) : String(value).split(",")).map((one) => one.trim());
+  if (folders.length > 1) return lost("LLaMA-Factory merges all but the last into the base; merge them first, each in a file of its own");
+  if (root.fields?.get("create_new_adapter")?.value === true) return lost("the new adapter would stand on it: `into tuned.layers.**`");
+  const folder = folders[0]!.endsWith("/") ? folders[0]! : `${folders[0]!}/`;
+  draft.mode = "loaded";
+  draft.loaded = folder;
+  draft.fetch.push({ path: folder, from: "the adapter that LLaMA-Factory saved there" });
+  return carried(`\`load("${folder}")\``);
+};
 
 /** The rewrite's `peft_config: { name: lora, r: 16, … }`. */
 const peftConfig: Row = (given, around) => {
@@ -272,7 +294,7 @@ export const llamaFactory: Tool = {
     template,
     cutoff_len: trainNumber("sequence_len", { whole: true, atLeast: 2 }),
     max_samples: cut,
-    val_size: onlyOff("rows that are held out are a file of their own here"),
+    val_size: heldOut,
     packing: trainSwitch("packing", "rows are not packed into one sequence yet: the same loss, with more padding"),
     train_on_prompt: ({ value }, { draft }) => {
       if (value !== true) return settled("the loss falls on the answer");

@@ -18,10 +18,10 @@ export const peekRows = async (host: Host, path: string, split: Split, columns: 
   if (bytes > small && !cut) return [];
   const begun = cut ? await beginning(host, path) : host;
   if (!begun) return [];
-  const { skip, rows: _, part: __, ...plain } = split;
+  const { name, reader, skip } = split;
   try {
     // `skip` may leave none of these rows, and the columns are the same.
-    await readRows(begun, { ...plain, path, ...(skip !== undefined && !cut && { skip }) }, "", columns);
+    await readRows(begun, { name, reader, path, ...(skip !== undefined && !cut && { skip }) }, "", columns);
     return [];
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;

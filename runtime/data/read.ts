@@ -48,7 +48,8 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: Ro
   const seen = new Set<string>();
   const rows: Row[] = [];
   const lacking: { readonly row: Row; readonly column: string }[] = [];
-  let skip = split.skip ?? 0;
+  const { skip: before = 0, rows: most } = await limitsOf(host, split, path);
+  let skip = before;
   let total = 0;
   reading: for await (const block of readers[split.reader](host, path, problems))
     for (const row of block) {
@@ -57,7 +58,7 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: Ro
         skip--;
         continue;
       }
-      if (rows.length === split.rows) break reading;
+      if (rows.length === most) break reading;
       for (const name of Object.keys(row.values)) seen.add(name);
       if (columns.chat) tellConversation(row, columns.chat, split, path, problems, lacking);
       for (const column of wanted) {
@@ -105,11 +106,23 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: Ro
       );
   problems.finish();
   const empty = (because: string): DiagnosticError => new DiagnosticError([diagnostics.data_empty(undefined, { path, because })]);
-  if (rows.length === 0) throw empty(total > 0 ? `: \`skip\` ${split.skip} leaves none of its ${total}` : "");
+  if (rows.length === 0) throw empty(total > 0 ? `: \`skip\` ${before} leaves none of its ${total}` : "");
   if (!split.part) return rows;
   const part = partOf(rows, split.part);
   if (part.length === 0) throw empty(` left for \`${split.name}\`: of its ${rows.length}, other splits take all`);
   return part;
+};
+
+/** `rows` and `skip` as numbers; where one is a share, the rows are counted first. */
+const limitsOf = async (host: Host, split: Split, path: string): Promise<Pick<Split, "rows" | "skip">> => {
+  const { rows, skip, rows_share, skip_share } = split;
+  if (rows_share === undefined && skip_share === undefined) return split;
+  let total = 0;
+  // What is wrong with a row is told as it is read for good.
+  for await (const block of readers[split.reader](host, path, { add: () => {}, finish: () => {} })) total += block.length;
+  const cut = (share: number | undefined, number: number | undefined) => (share === undefined ? number : Math.round(share * total));
+  const [most, before] = [cut(rows_share, rows), cut(skip_share, skip)];
+  return { ...(most !== undefined && { rows: most }), ...(before !== undefined && { skip: before }) };
 };
 
 /** What is wrong with a row's conversation, if anything. */

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { adapterFiles } from "../../compiler/adapter-files.ts";
 import { format } from "../../grammar/format.ts";
 import { parse } from "../../grammar/parse.ts";
+import { fillTemplate, parseTemplate } from "../../runtime/data/template.ts";
 import { assert, group } from "../harness.ts";
 import { compiled, fateOf, importText, libraryWith } from "./support.ts";
 
@@ -54,6 +55,7 @@ train tuned on rows {
   micro_batch_size: 2
   gradient_accumulation_steps: 4
   sequence_len: 128
+  overlong: drop
   max_grad_norm: 1.0
   seed: 42
   checkpoint: every 50 steps keep 3
@@ -173,8 +175,58 @@ group("import", (test) => {
       '    type:\n      field_instruction: slip\n      field_output: text\n      format: "{instruction} => {x} "\n',
     );
     assert.match(importText(custom).text, '  prompt = "{slip} => {{x}} "\n  answer = "{text}"\n');
-    const alpaca = importText(axolotl.replace("type: completion", "type: alpaca"));
-    assert.is(fateOf(alpaca, "datasets.0.type"), "lost");
+    const odd = importText(axolotl.replace("type: completion", "type: alpaca_w_system.load_open_orca"));
+    assert.is(fateOf(odd, "datasets.0.type"), "lost");
+  });
+
+  test("Alpaca's prompt, for rows with an input and without", () => {
+    const { text } = importText(axolotl.replace("type: completion\n    field: story", "type: alpaca"));
+    const written = JSON.parse(/prompt = (".*")/.exec(text)![1]!) as string;
+    const row = { instruction: "Add.", output: "3" };
+    const with_ = "Below is an instruction that describes a task, paired with an input that provides further context. ";
+    const ask = "Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n";
+    assert.is(fillTemplate(parseTemplate(written), { ...row, input: "1 2" }), `${with_}${ask}### Input:\n1 2\n\n### Response:\n`);
+    for (const input of ["", undefined])
+      assert.is(
+        fillTemplate(parseTemplate(written), { ...row, input }),
+        `Below is an instruction that describes a task. ${ask}### Response:\n`,
+      );
+  });
+
+  test("conversations: the column, keys and roles that differ, a template of the tool's own, rows held out, shares", () => {
+    const talk = axolotl
+      .replace("type: completion\n    field: story", "type: chat_template\n    field_messages: talk\n    split: train[10%:30%]")
+      .replace("datasets:", "chat_template: llama3\nval_set_size: 0.05\neot_tokens: ['<|eot_id|>']\ndatasets:");
+    const plain = importText(talk);
+    assert.match(plain.text, 'train = jsonl("rows.jsonl", rows: 20%, skip: 10%)\n  eval = held_out(5%, of: train)');
+    assert.match(plain.text, 'chat = messages("talk", template: "templates/llama3.jinja")');
+    assert.match(plain.text, "overlong: drop");
+    assert.equal(
+      plain.fetch.map(({ path }) => path),
+      ["models/tiny/", "templates/llama3.jinja"],
+    );
+    const named = talk.replace(
+      "field_messages: talk",
+      "field_messages: talk\n    message_property_mappings:\n      role: speaker\n      content: value\n    roles:\n      user: [human]\n      assistant: [gpt, model]",
+    );
+    const own = importText(named.replace("chat_template: llama3", "chat_template: tokenizer_default"));
+    assert.match(own.text, 'chat = messages("talk", role: "speaker", assistant: ["gpt", "model"])');
+    for (const imported of [plain, own])
+      assert.equal(
+        imported.outcomes.filter(({ fate }) => fate === "lost" || fate === "dropped").map(({ given }) => given.name),
+        [],
+      );
+    assert.is(
+      fateOf(importText(talk.replace("field_messages", "roles_to_train: [user]\n    field_messages")), "datasets.0.roles_to_train"),
+      "lost",
+    );
+  });
+
+  test("an adapter that is there already is loaded", () => {
+    const { text } = importText(
+      "model_name_or_path: models/tiny\nadapter_name_or_path: saves/menu\nfinetuning_type: lora\ntemplate: x\nexport_dir: merged\n",
+    );
+    assert.match(text, 'adapter tuned = load("saves/menu/")\n\nmerge tuned into "merged"');
   });
 
   test("a LLaMA-Factory file: its own defaults, lists with commas, its registry of data", () => {

@@ -148,6 +148,18 @@ group("data readers", (test) => {
     );
   });
 
+  test("shares of a file's rows are rounded to whole rows, and two that meet leave none out", async () => {
+    const content = Array.from({ length: 11 }, (_, i) => `${i}\n`).join("");
+    const texts = async (more: Partial<Split>) => (await read("a.txt", content, ["text"], more)).map(({ values }) => Number(values.text));
+    const [first, rest] = [await texts({ rows_share: 0.2 }), await texts({ skip_share: 0.2 })];
+    assert.equal(first, [0, 1]);
+    assert.equal(
+      [...first, ...rest],
+      Array.from({ length: 11 }, (_, i) => i),
+    );
+    assert.equal(await texts({ skip_share: 0.5, rows: 2 }), [6, 7]);
+  });
+
   test("an absent file: what lies beside it and the nearest name", async () => {
     const host = hostWith("train.jsonl", "");
     const [found] = await caught(() =>

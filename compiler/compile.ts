@@ -62,7 +62,7 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   const seen = new Set<string>();
   const report = (diagnostic: Diagnostic): void => {
     // Layers repeat; what is wrong in one is wrong in all and is said once.
-    const key = `${diagnostic.code} ${diagnostic.at?.file}:${diagnostic.at?.start} ${diagnostic.message}`;
+    const key = `${diagnostic.code} ${diagnostic.at?.file}:${diagnostic.at?.start} ${diagnostic.message.replaceAll(/\.\d+\./g, ".*.")}`;
     if (!seen.has(key)) diagnostics.push(diagnostic);
     seen.add(key);
   };

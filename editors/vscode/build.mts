@@ -28,7 +28,7 @@ export const buildExtension = async (folder = here): Promise<void> => {
   });
   mkdirSync(`${folder}server/chunks`, { recursive: true });
   for (const file of readdirSync(`${root}dist`, { recursive: true, encoding: "utf8" }))
-    if (/^(peft\.cjs|main\.js|chunks[\\/].*\.js)$/.test(file)) cpSync(`${root}dist/${file}`, `${folder}server/${file}`);
+    if (/^(peft\.cjs|main\.js|\w+\.txt|chunks[\\/].*\.js)$/.test(file)) cpSync(`${root}dist/${file}`, `${folder}server/${file}`);
   // The command is a module; the extension around it is none.
   writeFileSync(`${folder}server/package.json`, '{ "type": "module" }\n');
   if (!existsSync(`${folder}LICENSE`)) cpSync(`${root}LICENSE`, `${folder}LICENSE`);

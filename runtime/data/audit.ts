@@ -63,7 +63,7 @@ export const auditEnds = (examples: Examples, ends: readonly number[], path: str
 /** Texts that do not come back from their tokens. */
 export const auditTexts = (
   texts: readonly { readonly text: string; readonly place: string }[],
-  tokenizer: Tokenizer,
+  tokenizer: Pick<Tokenizer, "continue" | "decode">,
 ): readonly Diagnostic[] => {
   // Behind another text, as decoding drops a space that nothing stands before.
   const before = tokenizer.continue("a");

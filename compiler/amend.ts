@@ -39,6 +39,16 @@ export interface AdapterParam {
   readonly rate?: number;
 }
 
+/** What a method keeps from step to step while it is trained. */
+export interface AdapterState {
+  /** "state(menu:layers.0.attn.q.s)": the value that holds it. */
+  readonly name: string;
+  readonly shape: readonly Dim[];
+  /** As for a parameter. */
+  readonly stack?: Dim;
+  readonly first: number;
+}
+
 /** What one adapter does to one module. */
 export interface Amendment {
   readonly adapter: string;
@@ -58,6 +68,8 @@ export interface Amendment {
   readonly combines?: readonly Weighed[];
   /** Parameters by the name the method gives them; for a selective method by the module's own names. */
   readonly params: ReadonlyMap<string, AdapterParam>;
+  /** What it keeps from step to step, by the method's names. */
+  readonly states: ReadonlyMap<string, AdapterState>;
   /** Names of parameters that do not exist here: their condition does not hold. */
   readonly absent: ReadonlySet<string>;
 }
@@ -126,14 +138,25 @@ export const amendOne = (
 ): Amendment => {
   const params = new Map(shared);
   const absent = new Set<string>();
-  const amendment: Amendment = { ...applied, module, face: faceOf(module, wanted), members, ...(outer && { outer }), params, absent };
+  const states = new Map<string, AdapterState>();
+  const amendment: Amendment = {
+    ...applied,
+    module,
+    face: faceOf(module, wanted),
+    members,
+    ...(outer && { outer }),
+    params,
+    states,
+    absent,
+  };
   const scope = sizesOf(amendment, context);
   if (!needsHold(amendment, scope, context)) return amendment;
   for (const member of members) {
     const beyond = notYet(member, outer !== undefined);
     if (beyond) reportThrough(context, member.at, (at, details) => diagnostics.unsupported_block(at, { what: beyond }, details));
-    if (member.kind === "bind" && reboundName(member) !== undefined) checkRebinding(amendment, member, context);
-    checkKnown(member, context);
+    if (member.kind === "bind" && reboundName(member, members) !== undefined) checkRebinding(amendment, member, context);
+    checkKnown(member, members, context);
+    if (member.kind === "state") states.set(member.name.text, stateOf(member, `${applied.adapter}:`, module, { scope, context }, context));
     if (member.kind === "param" && !member.modifiers.includes("shared"))
       for (const name of member.names) {
         if (!holds(member.when, { scope, context }, context)) {
@@ -144,7 +167,7 @@ export const amendOne = (
         params.set(name.text, declared(member, name.text, `${applied.adapter}:${path}`, module, { scope, context }, context));
       }
   }
-  bindTraining(members, params, scope, context);
+  bindTraining(members, params, states, scope, context);
   module.amendments.push(amendment);
   return amendment;
 };
@@ -244,6 +267,36 @@ const declared = (
   };
 };
 
+/** A state of one module: its shape, and the number that it begins with. */
+const stateOf = (
+  member: tree.StateMember,
+  adapter: string,
+  module: Instance,
+  { scope, context: inner }: Sizes,
+  context: Context,
+): AdapterState => {
+  const first = evaluate(member.value, scope, inner);
+  if (!member.shape || (first.kind !== "number" && first.kind !== "unknown"))
+    reportThrough(
+      context,
+      member.at,
+      (at, details) =>
+        diagnostics.bad_state(
+          at,
+          { name: member.name.text, problem: member.shape ? `begins with ${describe(first)}` : "has no shape" },
+          details,
+        ),
+      { help: `write a shape and a number, like \`state ${member.name.text}: [${module.params.size ? "out" : "1"}] = 0\`` },
+    );
+  const own = evaluateShape(member.shape ?? [], scope, inner);
+  return {
+    name: `state(${adapter}${[module.path, member.name.text].filter(Boolean).join(".")})`,
+    shape: module.stack === undefined ? own : [module.stack, ...own],
+    ...(module.stack !== undefined && { stack: module.stack }),
+    first: first.kind === "number" ? first.value : 0,
+  };
+};
+
 /** First values that are written down: a list of numbers, by the name of a setting. */
 const listed = (value: tree.Expr, scope: Scope, context: Context, copies: number): { readonly values: readonly number[] } | undefined => {
   const found =
@@ -288,7 +341,7 @@ const notYet = (member: tree.Member, below: boolean): string | undefined => {
   if (below && member.kind === "param" && member.modifiers.includes("shared"))
     return "`shared` in `each`, where the target's own parameters are shared already";
   if (below && member.kind === "each") return "`each` in `each`";
-  return member.kind === "state" || member.kind === "forward" || member.kind === "child" ? `\`${member.kind}\` in a method` : undefined;
+  return member.kind === "forward" || member.kind === "child" ? `\`${member.kind}\` in a method` : undefined;
 };
 
 /** A rebound name must be the module's: a parameter, a point or `let` of its forward, or `out`, its result. */
@@ -327,6 +380,15 @@ export const take = (applied: Applied, { param, module }: Target & { kind: "para
     ({ adapter, method, at }) => adapter === applied.adapter && method === applied.method && at === applied.at,
   );
   if (existing) (existing.params as Map<string, AdapterParam>).set(local, taken);
-  else module.amendments.push({ ...applied, module, face: undefined, members: [], params: new Map([[local, taken]]), absent: new Set() });
+  else
+    module.amendments.push({
+      ...applied,
+      module,
+      face: undefined,
+      members: [],
+      params: new Map([[local, taken]]),
+      states: new Map(),
+      absent: new Set(),
+    });
   return taken;
 };

@@ -1,7 +1,8 @@
 // One amendment by itself -> what it computes beside the model: its parameters' first values, or what it binds of a step of training. At a
-// stack this is unfolded for one of its modules and comes out for all of them, except the loss, which is their sum.
+// stack this is unfolded for one of its modules and comes out for all of them; the loss is their sum.
 
 import type { AdapterParam, Amendment } from "./amend.ts";
+import { product } from "./dims.ts";
 import type { Context } from "./expressions.ts";
 import { firstValues } from "./first-values.ts";
 import type { Node, TensorType } from "./graph.ts";
@@ -12,8 +13,10 @@ import type { Scope, TensorValue } from "./values.ts";
 export interface AmendmentGoal {
   readonly amendment: Amendment;
   /** What it binds of a step, at a line of so many targets; absent: its first values. */
-  readonly step?: Pick<RuleTools, "targets">;
+  readonly step?: Pick<RuleTools, "targets" | "moment">;
 }
+
+type Named = Pick<AdapterParam, "name" | "shared">;
 
 /** What elaboration lends. */
 export interface ResultTools {
@@ -25,8 +28,8 @@ export interface ResultTools {
   readonly tensorOf: (node: Node) => TensorValue;
   readonly addInput: (name: string, type: TensorType, from: StageInput) => Node;
   /** What a parameter is called in the open stage, and its shape at one module. */
-  readonly portIn: (param: AdapterParam) => string;
-  readonly typeOf: (param: AdapterParam) => TensorType;
+  readonly portIn: (param: Named) => string;
+  readonly typeOf: (param: Pick<AdapterParam, "shape" | "stack">) => TensorType;
   readonly atModule: (compute: () => readonly TensorValue[]) => readonly Node[] | undefined;
 }
 
@@ -44,14 +47,25 @@ export const amendmentResults = ({ amendment, step }: AmendmentGoal, tools: Resu
       ...step,
       tensorOf,
       gradient: (param) => tensorOf(addInput(`gradient(${tools.portIn(param)})`, tools.typeOf(param), { kind: "gradient", param })),
-      clock: (name) => tensorOf(addInput(name, { dtype: "f32", shape: [] }, { kind: "batch", name })),
+      state: (state) =>
+        tensorOf(
+          addInput(`state(${tools.portIn({ name: state.name.slice("state(".length, -1), shared: false })})`, tools.typeOf(state), {
+            kind: "state",
+            param: state,
+          }),
+        ),
+      given: (name, shape) => tensorOf(addInput(name, { dtype: "f32", shape }, { kind: "batch", name })),
     });
     names = [...rules.keys()];
     return [...rules.values()].map(tensorOf);
   });
   if (!nodes) return undefined;
   const { graph } = context.stage!;
-  const whole = (name: string, node: Node): Node =>
-    name === "loss" && node.type.shape.length > 0 ? graph.add("sum", [node], { axes: [0], keep: false }) : node;
+  const whole = (name: string, node: Node): Node => {
+    if (name === "loss" && node.type.shape.length > 0) return graph.add("sum", [node], { axes: [0], keep: false });
+    return name.startsWith("everywhere ") && node.type.shape.length > 1
+      ? graph.add("reshape", [node], { shape: [product(node.type.shape)] })
+      : node;
+  };
   return new Map(names.map((name, i) => [name, whole(name, nodes[i]!)]));
 };

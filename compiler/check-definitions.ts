@@ -12,7 +12,7 @@ import { findFace } from "./interfaces.ts";
 import { alone } from "./layers.ts";
 import { ops } from "./ops/index.ts";
 import type { Definition, Library } from "./resolve.ts";
-import { bindsStep } from "./training-bindings.ts";
+import { bindsStep, moments } from "./training-bindings.ts";
 import { number, size, type Value } from "./values.ts";
 
 /** One case of a definition. */
@@ -107,8 +107,9 @@ const checkMethod = (method: tree.MethodDef, context: Checking): void => {
   const computed = (amendment: Amendment | undefined): void => {
     if (amendment && [...amendment.params.values()].some(({ source }) => "init" in source))
       elaborate(amendment.module, alone(["it"], false), { amendment }, context);
-    if (amendment && bindsStep(amendment.members))
-      elaborate(amendment.module, alone(["it"], false), { amendment, step: { targets: size("targets") } }, context);
+    for (const moment of moments)
+      if (amendment && bindsStep(amendment.members, moment))
+        elaborate(amendment.module, alone(["it"], false), { amendment, step: { moment, targets: size("targets") } }, context);
   };
   computed(outer);
   for (const member of method.members) {

@@ -7,12 +7,19 @@ import type { Context } from "./expressions.ts";
 import type { AdapterPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
 
-/** `model` is the whole forward pass with the adapter switched on. */
-export const checkEffects = (adapter: AdapterPlan, model: Model, root: Instance, { report }: Pick<Context, "report">): void => {
-  if (adapter.made) return;
-  const read = new Set(
-    model.stages.flatMap(({ inputs }) => [...inputs.values()].flatMap(({ from }) => (from.kind === "adapter" ? [from.param.name] : []))),
-  );
+/** Names of the adapters' parameters that a model reads. */
+export const readBy = ({ stages }: Model): ReadonlySet<string> =>
+  new Set(stages.flatMap(({ inputs }) => [...inputs.values()].flatMap(({ from }) => (from.kind === "adapter" ? [from.param.name] : []))));
+
+/** `model` is the whole forward pass with the adapter switched on; `added` are parameters that something added to the loss reads. */
+export const checkEffects = (
+  adapter: AdapterPlan,
+  model: Model,
+  root: Instance,
+  added: ReadonlySet<string>,
+  { report }: Pick<Context, "report">,
+): void => {
+  const read = new Set([...readBy(model), ...added]);
   for (const { at, method, params } of adapter.injections) {
     const idle = params.filter(({ trained, name }) => trained && !read.has(name));
     const [first] = idle;

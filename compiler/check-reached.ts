@@ -3,15 +3,12 @@
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { AdapterParam } from "./amend.ts";
+import { readBy } from "./check-effects.ts";
 import type { Model } from "./elaborate.ts";
 import type { Context } from "./expressions.ts";
 import { type Node, reachable } from "./graph.ts";
 import type { AdapterPlan, InjectionPlan } from "./inject.ts";
 import { ops } from "./ops/index.ts";
-
-/** Names of the adapters' parameters that a model reads. */
-const readBy = ({ stages }: Model): ReadonlySet<string> =>
-  new Set(stages.flatMap(({ inputs }) => [...inputs.values()].flatMap(({ from }) => (from.kind === "adapter" ? [from.param.name] : []))));
 
 /** Names of the trained parameters on a path to the model's result along which gradients flow. */
 const reachedIn = ({ stages, result }: Model): Set<string> => {

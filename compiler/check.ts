@@ -30,6 +30,7 @@ import type { Source } from "./places.ts";
 import { readAdapters } from "./read-adapters.ts";
 import type { Library, Resolved } from "./resolve.ts";
 import { bindingStep, checkStep } from "./step-graphs.ts";
+import { moments } from "./training-bindings.ts";
 import { type Scope, scopeOf, type Value } from "./values.ts";
 import type { Extent } from "./virtual.ts";
 
@@ -112,7 +113,10 @@ export const check = async (
       );
   for (const plan of trains) {
     const made = adapters.get(plan.adapter)?.made;
-    const ruled = made?.kind === "mix" && base ? made.of.find((name) => bindingStep(name, base.root).length > 0) : undefined;
+    const ruled =
+      made?.kind === "mix" && base
+        ? made.of.find((name) => moments.some((moment) => bindingStep(name, base.root, moment).length > 0))
+        : undefined;
     if (ruled !== undefined)
       report(
         diagnostics.mixed_rules(
@@ -169,10 +173,12 @@ export const check = async (
       const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
       if (model) extents.set(name, model.extent);
       const adapter = adapters.get(name);
-      if (model && adapter) checkEffects(adapter, model, base.root, context);
       if (model && packing) checkPacking(model, packing, context);
       const added = checkStep(name, base.root, adapters, context);
-      if (model && adapter && !adapter.made) checkReached(adapter, model, added, context);
+      if (model && adapter && !adapter.made) {
+        checkEffects(adapter, model, base.root, added, context);
+        checkReached(adapter, model, added, context);
+      }
       if (model && name === base.name)
         checkClasses(model.result.type.shape, [...trains, ...evaluates], data, base.picture !== undefined, report);
     }

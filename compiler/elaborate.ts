@@ -217,7 +217,7 @@ export const elaborate = (
       const taken = amendment.method.amends ? undefined : amendment.params.get(as);
       if (taken && holder === instance) result = adapterParam(taken);
       for (const member of amendment.members)
-        if (member.kind === "bind" && reboundName(member) === as) {
+        if (member.kind === "bind" && reboundName(member, amendment.members) === as) {
           const before = result;
           frame.before.set(amendment, new Map(frame.before.get(amendment)).set(as, before));
           const inner = contextFor(amendment.at ? [amendment.at] : context.through, gated);
@@ -230,7 +230,7 @@ export const elaborate = (
   };
 
   /** What an adapter's parameter is called in the current stage. */
-  const portIn = ({ name, shared }: AdapterParam): string => {
+  const portIn = ({ name, shared }: Pick<AdapterParam, "name" | "shared">): string => {
     const [adapter, path] = name.split(":") as [string, string];
     // In a layer, what belongs to a module above it must not be taken for the layer's own of the same name.
     const above = /\.\d+$/.test(current().name) && local(path) === path;

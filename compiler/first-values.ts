@@ -35,7 +35,11 @@ export const firstValues = (
 };
 
 /** A value in its parameter's shape: equal, or one number for all. */
-export const widened = (graph: Graph, node: Node, { shape: whole, dtype, stack }: AdapterParam): Node | undefined => {
+export const widened = (
+  graph: Graph,
+  node: Node,
+  { shape: whole, dtype, stack }: Pick<AdapterParam, "shape" | "dtype" | "stack">,
+): Node | undefined => {
   const shape = stack === undefined ? whole : whole.slice(1);
   if (node.type.dtype !== dtype) return undefined;
   if (node.type.shape.join() === shape.join()) return node;
@@ -45,7 +49,7 @@ export const widened = (graph: Graph, node: Node, { shape: whole, dtype, stack }
 /** Reports a value that has not its parameter's shape or dtype; `what` of the parameter it would be. */
 export const misfit = (
   at: Parameters<typeof reportThrough>[1],
-  param: AdapterParam,
+  param: Pick<AdapterParam, "local" | "shape" | "dtype">,
   what: string,
   value: Value,
   node: Node | undefined,

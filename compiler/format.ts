@@ -150,6 +150,14 @@ export const planFormat = (
   for (const member of definition.members) {
     if (member.kind === "let") bound.set(member.name.text, evaluate(member.value, scopeOf(bound), local));
     else if (member.kind === "state") {
+      if (member.shape)
+        reportThrough(local, member.at, (at, details) =>
+          diagnostics.bad_state(
+            at,
+            { name: member.name.text, problem: "of a format takes the shape of what it is computed from" },
+            details,
+          ),
+        );
       const value = evaluate(member.value, scopeOf(bound), local);
       if (value.kind !== "tensor") {
         if (value.kind !== "unknown")

@@ -3,6 +3,7 @@
 
 import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, Segment, Train, Value } from "../spec/job.ts";
 import { adapterFiles } from "./adapter-files.ts";
+import { type AfterUpdate, buildAfter } from "./after-update.ts";
 import type { AdapterParam } from "./amend.ts";
 import { buildBefore } from "./before-update.ts";
 import type { Checked } from "./check.ts";
@@ -23,6 +24,7 @@ import { arenaElements, memoryPlan, placeAdapter, ratesOf } from "./place-adapte
 import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
 import { printSegment } from "./segments.ts";
 import { stepGraphs } from "./step-graphs.ts";
+import { moments } from "./training-bindings.ts";
 import { buildAccumulate, buildUpdate, pageSize, type Update } from "./update.ts";
 
 export interface Lowered {
@@ -78,6 +80,7 @@ export const lower = (
 
   const jobTrains: Train[] = [];
   const updates = new Map<string, Update>();
+  const kept = new Map<string, AfterUpdate["states"]>();
   for (const [i, plan] of trains.entries()) {
     const adapter = adapters.get(plan.adapter)!;
     const model = modelOf(plan.adapter, true, plan.packing);
@@ -110,10 +113,13 @@ export const lower = (
     );
     if (!update) return undefined;
     updates.set(plan.adapter, update);
-    const graphs = stepGraphs(plan.adapter, base.root, adapters, context);
-    if (!graphs) return undefined;
-    const before = buildBefore(adapter, graphs, accumulating);
+    const [first, last] = moments.map((moment) => stepGraphs(plan.adapter, moment, base.root, adapters, context));
+    if (!first || !last) return undefined;
+    const before = buildBefore(adapter, first, accumulating);
     if (before) programs.set(`train.${i}.before`, { graph: before.program, dims });
+    const after = buildAfter(adapter, last, accumulating, 1 + update.scalars.length);
+    if (after) programs.set(`train.${i}.after`, { graph: after.program, dims });
+    if (after?.states.length) kept.set(plan.adapter, after.states);
     const pages = update.pages?.map((page, k) => {
       programs.set(`train.${i}.update.${k}`, { graph: page, dims });
       return `train.${i}.update.${k}`;
@@ -160,6 +166,9 @@ export const lower = (
       seeds: graph.inputs.filter((name) => name.startsWith("seed.")).length,
       ...(accumulating && { accumulate: `train.${i}.accumulate` }),
       ...(before && { before: { program: `train.${i}.before`, scalars: before.scalars, adds: before.adds } }),
+      ...(after && {
+        after: { program: `train.${i}.after`, scalars: after.scalars, state: after.states.map(({ value, init }) => ({ value, init })) },
+      }),
       norm: `train.${i}.norm`,
       update: `train.${i}.update`,
       scalars: update.scalars,
@@ -255,6 +264,11 @@ export const lower = (
       put,
       globals,
       f32,
+    );
+  for (const [adapter, states] of kept)
+    put(
+      `${adapter}.states`,
+      states.map(({ value, type }) => [value, type]),
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>

@@ -20,7 +20,7 @@ export const reboundBy = ({ injections }: AdapterPlan): Rebound[] =>
   injections.flatMap(({ method, targets, tied }) => {
     const within = (members: readonly tree.Member[], module: Instance): Rebound[] =>
       members.flatMap((member): Rebound[] => {
-        const name = reboundName(member);
+        const name = reboundName(member, members);
         if (name !== undefined) return [{ method, module, name, tied }];
         if (member.kind !== "each") return [];
         const below = [...modulesOf(module)].filter((inner) => inner !== module && faceOf(inner, member.module.text));

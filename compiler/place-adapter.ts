@@ -97,19 +97,16 @@ export const memoryPlan = (
     for (const part of ["parameters", "gradients", "accumulated"])
       if (arenas[`${name}.${part}`] !== undefined) plan[`${name}.${part}`] = arenas[`${name}.${part}`]!;
   for (const train of trains) {
-    plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), 0);
+    const kept = arenas[`${train.adapter}.states`] ?? 0;
+    plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), kept);
+    const ruled = [train.before, train.after].flatMap((one) => one?.program ?? []);
+    const own = extentOf(programs[train.step]!.values, programs[train.step]!.dims);
     plan[`train ${train.adapter}`] = Math.max(
       plan[`train ${train.adapter}`] ?? 0,
       programs[train.step]!.peak +
         plan[`${train.adapter}.optimizer`]! +
         // What methods bind of a step is computed once the micro-batches are done, in the same memory.
-        Math.max(
-          0,
-          train.before
-            ? extentOf(programs[train.before.program]!.values, programs[train.before.program]!.dims) -
-                extentOf(programs[train.step]!.values, programs[train.step]!.dims)
-            : 0,
-        ),
+        Math.max(0, ...ruled.map((name) => extentOf(programs[name]!.values, programs[name]!.dims) - own)),
       // Gradients and optimizer state stay where they are while it is evaluated.
       (train.evaluate ? programs[train.evaluate.program]!.peak : 0) +
         plan[`${train.adapter}.optimizer`]! +

@@ -50,6 +50,8 @@ const valueName = (from: StageInput, prepared: readonly Prepared[]): string => {
       return from.kind === "param" ? from.param.path + (from.piece ?? "") : from.param.name;
     case "gradient":
       return gradientOf(from.param.name);
+    case "state":
+      return from.param.name;
     case "batch":
       return from.name;
     case "value": {

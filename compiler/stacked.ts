@@ -49,11 +49,11 @@ export const forAll = (
   stages.pop();
   if (!results) return undefined;
   for (const [name, { node, from }] of inner.inputs) {
-    const stacked = from.kind === "param" || from.kind === "adapter" || from.kind === "gradient" ? from.param.stack !== undefined : false;
+    const stacked = "param" in from && from.param.stack !== undefined;
     const whole =
       from.kind === "param" && stacked
         ? wholeOf(from.param, outer, stacking)
-        : (from.kind === "adapter" || from.kind === "gradient") && stacked
+        : "param" in from && stacked
           ? addInput(name, { dtype: node.type.dtype, shape: from.param.shape }, from)
           : addInput(name, node.type, from);
     ends.set(node, { node: whole, lifted: stacked });

@@ -1,6 +1,6 @@
 // A stage: the part of an amended graph that one segment will run, with what it reads and what later stages use of it.
 
-import type { AdapterParam } from "./amend.ts";
+import type { AdapterParam, AdapterState } from "./amend.ts";
 import type { Graph, Node } from "./graph.ts";
 import type { ParamSpec } from "./instantiate.ts";
 
@@ -11,6 +11,8 @@ export type StageInput =
   | { readonly kind: "adapter"; readonly param: AdapterParam }
   /** The gradient of an adapter's parameter. */
   | { readonly kind: "gradient"; readonly param: AdapterParam }
+  /** What a method keeps from step to step. */
+  | { readonly kind: "state"; readonly param: AdapterState }
   | { readonly kind: "value"; readonly stage: number; readonly node: Node }
   /** Given with each batch: ids, positions, rows, targets, scale, seed. */
   | { readonly kind: "batch"; readonly name: string };

@@ -1,5 +1,6 @@
 // An adapter -> what its methods bind of a training's step, a graph for each module they amend.
 
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Amendment } from "./amend.ts";
 import type { End } from "./clocked-program.ts";
 import { differentiate } from "./differentiate.ts";
@@ -10,7 +11,7 @@ import type { AdapterPlan } from "./inject.ts";
 import { type Instance, modulesOf } from "./instantiate.ts";
 import { layersOf } from "./layers.ts";
 import { gradientOf, type StageInput } from "./stage.ts";
-import { bindsStep } from "./training-bindings.ts";
+import { bindsStep, type Moment, moments } from "./training-bindings.ts";
 import { describe, number } from "./values.ts";
 
 /** One amendment's rules. */
@@ -27,9 +28,9 @@ export interface StepGraph {
 
 type RuleContext = Pick<Context, "report" | "through">;
 
-/** The amendments of an adapter that bind something of a step, in model order. */
-export const bindingStep = (adapter: string, root: Instance): readonly Amendment[] =>
-  [...modulesOf(root)].flatMap(({ amendments }) => amendments.filter((own) => own.adapter === adapter && bindsStep(own.members)));
+/** The amendments of an adapter that bind something of a step at that moment, in model order. */
+export const bindingStep = (adapter: string, root: Instance, moment: Moment): readonly Amendment[] =>
+  [...modulesOf(root)].flatMap(({ amendments }) => amendments.filter((own) => own.adapter === adapter && bindsStep(own.members, moment)));
 
 /** The value behind an input. */
 const valueBehind = (from: StageInput): string => {
@@ -40,6 +41,8 @@ const valueBehind = (from: StageInput): string => {
       return from.param.name;
     case "gradient":
       return gradientOf(from.param.name);
+    case "state":
+      return from.param.name;
     case "batch":
       return from.name;
     case "value":
@@ -50,6 +53,7 @@ const valueBehind = (from: StageInput): string => {
 /** Undefined after a report. */
 const graphOf = (
   amendment: Amendment,
+  moment: Moment,
   all: readonly Amendment[],
   root: Instance,
   adapters: ReadonlyMap<string, AdapterPlan>,
@@ -58,7 +62,7 @@ const graphOf = (
   const alike = all.filter(({ at, members }) => at === amendment.at && members === amendment.members);
   const targets = alike.reduce((sum, { module }) => sum + Number(module.stack ?? 1), 0);
   const choice = { layers: layersOf(amendment.adapter, adapters), training: false };
-  const model = elaborate(root, choice, { amendment, step: { targets: number(targets) } }, context);
+  const model = elaborate(root, choice, { amendment, step: { moment, targets: number(targets) } }, context);
   if (!model?.results) return undefined;
   const { graph, inputs } = model.stages[0]!;
   const ends = [...inputs].flatMap(([port, { node, from }]): (End & { readonly trained: boolean })[] => {
@@ -70,14 +74,30 @@ const graphOf = (
 /** Undefined after a report. */
 export const stepGraphs = (
   adapter: string,
+  moment: Moment,
   root: Instance,
   adapters: ReadonlyMap<string, AdapterPlan>,
   context: RuleContext,
 ): readonly StepGraph[] | undefined => {
-  const all = bindingStep(adapter, root);
-  const graphs = all.flatMap((amendment) => graphOf(amendment, all, root, adapters, context) ?? []);
-  return graphs.length === all.length ? graphs : undefined;
+  const all = bindingStep(adapter, root, moment);
+  const graphs = all.flatMap((amendment) => graphOf(amendment, moment, all, root, adapters, context) ?? []);
+  if (graphs.length < all.length) return undefined;
+  const odd = graphs.find((one) => !sidesFit(one, graphs));
+  if (odd)
+    context.report(diagnostics.bad_everywhere(odd.amendment.at, { problem: "takes lists of one length from all targets of a line" }));
+  return odd ? undefined : graphs;
 };
+
+/** What is one line of an adapter, or one `each` of it. */
+export const lineOf = ({ amendment: { at, members } }: StepGraph): string => `${at?.start} ${members[0]?.at.start}`;
+
+/** Whether what `everywhere` reads here is as long as what all targets of the line give. */
+const sidesFit = (one: StepGraph, graphs: readonly StepGraph[]): boolean =>
+  one.inputs.every(({ port, node }) => {
+    if (!port.startsWith("everywhere.")) return true;
+    const parts = graphs.flatMap((other) => (lineOf(other) === lineOf(one) ? (other.results.get(port.replace(".", " ")) ?? []) : []));
+    return parts.reduce((sum, { type }) => sum + Number(type.shape[0]), 0) === node.type.shape[0];
+  });
 
 /** The gradient of what is added to the loss, by the node of each trained parameter that it depends on. */
 export const slopesOf = ({ graph, results, trained }: StepGraph): ReadonlyMap<Node, Node> => {
@@ -95,22 +115,24 @@ export const checkStep = (
   adapters: ReadonlyMap<string, AdapterPlan>,
   context: RuleContext,
 ): ReadonlySet<string> => {
-  const all = bindingStep(adapter, root);
-  const known = new Map<string, readonly string[]>();
   const reached = new Set<string>();
-  for (const amendment of all) {
-    const sizes = [...(amendment.face?.sizes ?? [])].map(([name, value]) => `${name}=${describe(value)}`);
-    const key = [amendment.at?.start, all.findIndex(({ members }) => members === amendment.members), ...sizes].join();
-    if (!known.has(key)) {
-      const one = graphOf(amendment, all, root, adapters, context);
-      const slopes = one && slopesOf(one);
-      const names = one?.trained.flatMap(({ node, value }) => (slopes!.has(node) ? [value] : [])) ?? [];
-      known.set(
-        key,
-        [...amendment.params.values()].flatMap(({ name, local }) => (names.includes(name) ? [local] : [])),
-      );
+  for (const moment of moments) {
+    const all = bindingStep(adapter, root, moment);
+    const known = new Map<string, readonly string[]>();
+    for (const amendment of all) {
+      const sizes = [...(amendment.face?.sizes ?? [])].map(([name, value]) => `${name}=${describe(value)}`);
+      const key = [amendment.at?.start, all.findIndex(({ members }) => members === amendment.members), ...sizes].join();
+      if (!known.has(key)) {
+        const one = graphOf(amendment, moment, all, root, adapters, context);
+        const slopes = one && slopesOf(one);
+        const names = one?.trained.flatMap(({ node, value }) => (slopes!.has(node) ? [value] : [])) ?? [];
+        known.set(
+          key,
+          [...amendment.params.values()].flatMap(({ name, local }) => (names.includes(name) ? [local] : [])),
+        );
+      }
+      for (const local of known.get(key)!) reached.add(amendment.params.get(local)!.name);
     }
-    for (const local of known.get(key)!) reached.add(amendment.params.get(local)!.name);
   }
   return reached;
 };

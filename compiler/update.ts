@@ -8,7 +8,7 @@ import { instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ScalarExpr } from "../spec/job.ts";
 import { bindArguments } from "./arguments.ts";
-import { type Context, evaluate, toNode } from "./expressions.ts";
+import { type Context, evaluate, reportThrough, toNode } from "./expressions.ts";
 import { createGraph, type Graph, type Node, type SegmentGraph, type TensorType } from "./graph.ts";
 import { expressionOf, hoist } from "./hoist.ts";
 import type { ProgramGraph, Step } from "./programs.ts";
@@ -111,6 +111,10 @@ export const buildUpdate = (
 
   const states = definition.members.flatMap((member) => {
     if (member.kind !== "state") return [];
+    if (member.shape)
+      reportThrough(inner, member.at, (at, details) =>
+        diagnostics.bad_state(at, { name: member.name.text, problem: "of an optimizer takes the parameter's shape" }, details),
+      );
     const init = evaluate(member.value, scopeOf(settings), inner);
     return [{ name: member.name.text, init: init.kind === "number" ? init.value : 0 }];
   });

@@ -278,7 +278,12 @@ class Format extends ExpressionFormat {
       case "let":
         return ["let ", this.name(member.name), this.assigned(" =", member.value)];
       case "state":
-        return ["state ", this.name(member.name), this.assigned(" =", member.value)];
+        return [
+          "state ",
+          this.name(member.name),
+          member.shape ? [": ", this.shape(member.shape, member.name.at.end)] : "",
+          this.assigned(" =", member.value),
+        ];
       case "needs":
         return group("needs ", this.expr(member.condition));
       case "bind": {

@@ -206,9 +206,13 @@ export abstract class MemberParser extends ExpressionParser {
     const start = this.start();
     this.CONSUME(State);
     const name = this.nameOf(this.CONSUME(Name));
+    const shape = this.OPTION(() => {
+      this.CONSUME(Colon);
+      return this.SUBRULE(this.list).items;
+    });
     this.CONSUME(Equals);
     const value = this.SUBRULE(this.expression);
-    return { kind: "state", at: this.span(start), name, value };
+    return { kind: "state", at: this.span(start), name, ...(shape && { shape }), value };
   });
 
   private readonly needs = this.RULE("needs", (): NeedsMember => {

@@ -109,11 +109,12 @@ export interface NeedsMember {
   readonly condition: Expr;
 }
 
-/** `state m = 0`. */
+/** `state m = 0`; in a method `state s: [r] = 0`. */
 export interface StateMember {
   readonly kind: "state";
   readonly at: Span;
   readonly name: Name;
+  readonly shape?: readonly Expr[];
   readonly value: Expr;
 }
 

@@ -54,8 +54,11 @@ export interface TrainOptions {
   readonly save?: ((position: Position) => Promise<void>) | undefined;
 }
 
-/** Values whose contents are the state of a training: parameters first, then the optimizer's. */
-export const stateOf = (train: Train): string[] => [`${train.adapter}.parameters`, ...train.state.map((state) => state.value)];
+/** Values whose contents are the state of a training: parameters first, then the optimizer's, then what methods keep. */
+export const stateOf = (train: Train): string[] => [
+  `${train.adapter}.parameters`,
+  ...[...train.state, ...(train.after?.state ?? [])].map((state) => state.value),
+];
 
 /** How many numbers are kept of each step. */
 export const curvesOf = (train: Train): number => (train.before?.adds ? 4 : 3);
@@ -93,7 +96,8 @@ export const trainAdapter = async (
   let { step, epoch, batch } = options.from ?? { step: 0, epoch: 0, batch: 0 };
   let plan = planOf(train, examples, epoch);
   if (step === 0)
-    for (const { value, init } of train.state) if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
+    for (const { value, init } of [...train.state, ...(train.after?.state ?? [])])
+      if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
 
   const { history } = options;
   const first = step;
@@ -156,6 +160,10 @@ export const trainAdapter = async (
     const norm = ((await session.read("norm", train.norm)) as Float32Array)[0]!;
     if (!Number.isFinite(norm)) await giveUp("gradient", norm);
     await (options.update ?? (() => session.run(train.update, {})))();
+    if (train.after) {
+      await tell(`${train.adapter}.after.scalars`, train.after.scalars);
+      await session.run(train.after.program, {});
+    }
     const rate = evaluateScalar(train.rate, names);
     history[step] = loss;
     history[total + step] = norm;

@@ -156,12 +156,16 @@ export const diagnostics = {
   unknown_binding: (at: Span | undefined, { what }: { readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0362", "error", `nothing is bound by \`${what}\``, at, details),
   /** `loss +=` adds a number, and this is {found} */
   loss_not_a_number: (at: Span | undefined, { found }: { readonly found: string | number }, details: Details = {}): Diagnostic => make("PEFT0363", "error", `\`loss +=\` adds a number, and this is ${found}`, at, details),
-  /** `{name}` is one tensor for all targets, and each of them would bind its gradient */
-  shared_gradient: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0364", "error", `\`${name}\` is one tensor for all targets, and each of them would bind its gradient`, at, details),
+  /** `{name}` is one tensor for all targets, and each of them would bind {what} */
+  shared_binding: (at: Span | undefined, { name, what }: { readonly name: string | number; readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0364", "error", `\`${name}\` is one tensor for all targets, and each of them would bind ${what}`, at, details),
   /** `{name}` is trained, and no gradient reaches it */
   no_gradient: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0365", "error", `\`${name}\` is trained, and no gradient reaches it`, at, details),
   /** `{adapter}` changes its gradients or its loss, which `{mix}` cannot do for each row */
   mixed_rules: (at: Span | undefined, { adapter, mix }: { readonly adapter: string | number; readonly mix: string | number }, details: Details = {}): Diagnostic => make("PEFT0366", "error", `\`${adapter}\` changes its gradients or its loss, which \`${mix}\` cannot do for each row`, at, details),
+  /** the state `{name}` {problem} */
+  bad_state: (at: Span | undefined, { name, problem }: { readonly name: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0367", "error", `the state \`${name}\` ${problem}`, at, details),
+  /** `everywhere` {problem} */
+  bad_everywhere: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0368", "error", `\`everywhere\` ${problem}`, at, details),
   /** `{name}` is not known here */
   unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
   /** there is no op or module `{name}` */

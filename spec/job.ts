@@ -278,6 +278,12 @@ export interface Train {
    * it, as below. With `adds` its output `added` joins the step's loss.
    */
   readonly before?: { readonly program: string; readonly scalars: readonly ScalarExpr[]; readonly adds: boolean };
+  /** The same, run after the update: it changes parameters, and values that are kept from step to step, each filled with `init` at first. */
+  readonly after?: {
+    readonly program: string;
+    readonly scalars: readonly ScalarExpr[];
+    readonly state: readonly { readonly value: string; readonly init: number }[];
+  };
   /** Program that reads the gradients and changes nothing. Input: `scalars`, if there are any. Outputs: norm (before clipping), and ADAPTER.factors for `update`. */
   readonly norm: string;
   /** Program of one optimizer step, run only after the norm was seen to be finite. */

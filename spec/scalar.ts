@@ -18,6 +18,8 @@ const operators: Readonly<Record<string, (...args: number[]) => number>> = {
   abs: Math.abs,
   max: Math.max,
   min: Math.min,
+  floor: Math.floor,
+  mod: (a, b) => a! - b! * Math.floor(a! / b!),
   less: (a, b) => (a! < b! ? 1 : 0),
 };
 

@@ -22,6 +22,7 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
   lora: { use: `lora(r: 2, alpha: 3, rslora: true) into ${linear}`, thin: "lora(r: 8)" },
   loraplus: { use: `loraplus(r: 2, alpha: 3, ratio: 4) into ${linear}` },
   lorafa: { use: `lorafa(r: 2, alpha: 3) into ${linear}` },
+  adalora: { use: `adalora(r: 3, target: 2, alpha: 3, finish: 4) into ${linear}`, thin: "adalora(r: 8, target: 4)" },
   dora: { use: `dora(r: 2, alpha: 3) into ${linear}` },
   pissa: { use: `pissa(r: 2, alpha: 3) into ${linear}`, thin: "pissa(r: 8)" },
   olora: { use: `olora(r: 2, alpha: 3) into ${linear}` },

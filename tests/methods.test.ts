@@ -129,7 +129,7 @@ group("method laws", (test) => {
         const batchOf = randomBatch(2, 8, job.base.vocab_size, step + 2);
         const losses: number[] = [];
         for (const one of [cpu, again]) {
-          losses.push(await stepOn(one, job.train[0]!, batchOf, step));
+          losses.push(await stepOn(one, built, batchOf, step));
         }
         near(losses[0]!, losses[1]!, sample.loose ?? 2e-4, `loss of step ${step} on the device`);
       }

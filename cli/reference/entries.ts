@@ -8,6 +8,7 @@ import { factTable } from "../../compiler/fact-table.ts";
 import { ops } from "../../compiler/ops/index.ts";
 import type { Definition, Library } from "../../compiler/resolve.ts";
 import { resolve } from "../../compiler/resolve.ts";
+import { reboundName, trainingBinding } from "../../compiler/training-bindings.ts";
 import type { Member, Parameter, Span } from "../../grammar/tree.ts";
 import { compileHost } from "../compile-host.ts";
 import { metricSignatures } from "../embedded/metrics.ts";
@@ -99,7 +100,15 @@ const factsOf = (definition: Definition): readonly (readonly [string, string])[]
       ),
       ...list(
         "rebinds",
-        of("bind").map((member) => oneLine(textAt(member.at))),
+        of("bind").flatMap((member) => (reboundName(member, members) === undefined ? [] : oneLine(textAt(member.at)))),
+      ),
+      ...list(
+        "keeps while it is trained",
+        of("state").map(({ name }) => name.text),
+      ),
+      ...list(
+        "binds of its training",
+        of("bind").flatMap((member) => (trainingBinding(member, members) ? oneLine(textAt(member.at)) : [])),
       ),
       ...list(
         "stored as",

@@ -62,11 +62,18 @@ export const slopesAt = async (session: Session, train: Train, batch: Batch, ste
   return loss + (train.before.adds ? ((await session.read("added", train.before.program)) as Float32Array)[0]! : 0);
 };
 
-/** One optimizer step on a batch; its loss. */
-export const stepOn = async (session: Session, train: Train, batch: Batch, step: number): Promise<number> => {
+/** One optimizer step on a batch; its loss. At step 0 what methods keep has its first values. */
+export const stepOn = async (session: Session, { job }: Built, batch: Batch, step: number, train = job.train[0]!): Promise<number> => {
+  for (const { value, init } of (step === 0 && train.after?.state) || []) {
+    const count = job.values[value]!.shape.reduce<number>((product, dim) => product * Number(dim), 1);
+    await session.write(value, new Float32Array(count).fill(init));
+  }
   const loss = await slopesAt(session, train, batch, step);
   await tellStep(session, `${train.adapter}.scalars`, train.scalars, step);
   await session.run(train.norm, {});
   await session.run(train.update, {});
+  if (!train.after) return loss;
+  await tellStep(session, `${train.adapter}.after.scalars`, train.after.scalars, step);
+  await session.run(train.after.program, {});
   return loss;
 };

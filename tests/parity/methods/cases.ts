@@ -45,6 +45,31 @@ export const cases: Readonly<Record<string, MethodCase>> = {
   p = p - rate * sqrt(1 - 0.999 ^ t) / (1 - 0.9 ^ t) * m / (sqrt(v) + 1e-6)
 }`,
   },
+  "adalora, chosen anew every other step": {
+    base: "llama",
+    adapter: `adalora(r: 4, target: 2, alpha: 3, start: 2, finish: 5, every: 2, steps: 20) ${qv}`,
+    config: { peft_type: "ADALORA", init_r: 4, target_r: 2, lora_alpha: 3, tinit: 2, tfinal: 5, deltaT: 2, total_step: 20, target_modules },
+    adamw: 0.005,
+  },
+  "adalora on transposed weights, with other smoothing": {
+    base: "gpt2",
+    adapter:
+      "adalora(r: 3, target: 1, alpha: 6, finish: 3, every: 3, beta1: 0.5, beta2: 0.9, orthogonal: 0.1, steps: 20) into model.layers.*.mlp.up",
+    config: {
+      peft_type: "ADALORA",
+      init_r: 3,
+      target_r: 1,
+      lora_alpha: 6,
+      tfinal: 3,
+      deltaT: 3,
+      beta1: 0.5,
+      beta2: 0.9,
+      orth_reg_weight: 0.1,
+      total_step: 20,
+      target_modules: ["c_fc"],
+      fan_in_fan_out: true,
+    },
+  },
   dora: {
     base: "llama",
     adapter: `dora(r: 3, alpha: 6) ${qv}`,

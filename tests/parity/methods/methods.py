@@ -127,12 +127,18 @@ def run(model, job, kind, out):
     else:
         optimizer = torch.optim.AdamW(trained(model), lr=job["adamw"], weight_decay=0.01)
     losses = []
-    for batch in job["batches"]:
+    allocates = hasattr(getattr(model, "base_model", None), "update_and_allocate")
+    for step, batch in enumerate(job["batches"]):
         optimizer.zero_grad()
         loss = loss_of(model, batch)
         loss.backward()
         optimizer.step()
+        if allocates:
+            model.base_model.update_and_allocate(step)
         losses.append(loss.item())
+    if allocates:
+        # Whole tensors are compared, what was given up as zeros: with a pattern PEFT leaves those rows out.
+        model.peft_config["default"].rank_pattern = None
     model.save_pretrained(out)
     return losses
 

@@ -4,8 +4,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compile } from "../../compiler/compile.ts";
 import type { Result } from "../../spec/result.ts";
 import { peftIn } from "../checker/peft-in.ts";
+import { memoryHost } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 
 const base = fileURLToPath(new URL("../../examples/quickstart/base/", import.meta.url));
@@ -47,6 +49,20 @@ const rows = [
 ];
 
 group("conversations from the command line", (test) => {
+  test("a base whose encoder reads and whose decoder writes has no conversations", async () => {
+    const config = readFileSync(fileURLToPath(new URL("../../examples/summarise/shape/config.json", import.meta.url)), "utf8");
+    const text =
+      'peft 1\nbase reader = blank("base/")\ndata talk { train = jsonl("talk.jsonl")  chat = "messages" }\nevaluate reader on talk.train\n';
+    const { diagnostics } = await compile(
+      { file: "main.peft", goal: "check" },
+      memoryHost({ "main.peft": text, "base/config.json": config }),
+    );
+    assert.equal(
+      diagnostics.map(({ code, at }) => `${code} ${text.slice(at!.start, at!.end)}`),
+      ['PEFT0624 chat = "messages"'],
+    );
+  });
+
   test("one turn is the row that a prompt and an answer would make; generate asks as a user", async () => {
     const folder = mkdtempSync(join(tmpdir(), "peft-talk-"));
     try {

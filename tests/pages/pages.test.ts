@@ -1,0 +1,140 @@
+// Every diagnostic page that shows a pipeline is run: the failing block gives its code, the corrected one no error and not the code. Pages
+// that show something else, or need a model that the fixture is not, are named by a test of their own; this one finds it.
+
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { peftIn } from "../checker/peft-in.ts";
+import { assert, group } from "../harness.ts";
+import { readCase } from "../mistakes/case.ts";
+import { makeWorld } from "../mistakes/world.ts";
+import { complete } from "./complete.ts";
+import { filesFor } from "./files.ts";
+
+const folder = new URL("../../spec/diagnostics/", import.meta.url);
+
+/** Pages with a pipeline that this fixture (a small checkpoint, no adapter, no encoder) cannot show failing, and why. */
+const notHere: Readonly<Record<string, string>> = {
+  PEFT0348: "needs a checkpoint with tensors of another model",
+  PEFT0361: "is about the inside of an architecture",
+  PEFT0366: "is about a method of one's own that changes its loss",
+  PEFT0405: "is about the inside of a module",
+  PEFT0412: "is about the inside of an architecture",
+  PEFT0456: "needs an adapter's folder",
+  PEFT0460: "is told of rows while they are encoded",
+  PEFT0474: "needs a model without attention",
+  PEFT0475: "is about the inside of a method for sequences",
+  PEFT0476: "is about the inside of a method for sequences",
+  PEFT0478: "needs a change that is no number",
+  PEFT0479: "is about the inside of a method for attention",
+  PEFT0480: "needs a fused projection",
+  PEFT0481: "needs a model with tensors that nothing reads",
+  PEFT0584: "needs a mixture of experts",
+  PEFT0624: "needs an encoder",
+  PEFT0644: "needs weights that are no numbers",
+  PEFT0645: "needs a packed checkpoint",
+  PEFT0670: "needs a fused projection",
+  PEFT0671: "needs an encoder",
+  PEFT0672: "needs an encoder",
+  PEFT0673: "needs an encoder",
+  PEFT0700: "happens while it trains",
+};
+
+/** Pages that no test names yet: what nobody has seen reported. The list may only become shorter. */
+const unseen = new Set(
+  "PEFT0200 PEFT0342 PEFT0405 PEFT0412 PEFT0478 PEFT0611 PEFT0644 PEFT0645 PEFT0670 PEFT0673 PEFT0701 PEFT0913".split(" "),
+);
+
+interface Page {
+  readonly code: string;
+  readonly blocks: readonly { readonly language: string; readonly text: string }[];
+}
+
+const pages: readonly Page[] = readdirSync(folder)
+  .filter((file) => /^PEFT0[2-9]\d\d\.md$/.test(file)) // the parser's own are run where the grammar is tested
+  .sort()
+  .map((file) => ({
+    code: file.slice(0, -".md".length),
+    blocks: [...readFileSync(new URL(file, folder), "utf8").matchAll(/^## (?:Wrong|Right)\n+```(\w+)\n([\s\S]*?)^```$/gm)].map(
+      ([, language, text]) => ({ language: language!, text: text! }),
+    ),
+  }));
+
+const isRun = ({ code, blocks }: Page): boolean => blocks.every(({ language }) => language === "peft") && !(code in notHere);
+
+interface Found {
+  readonly code: string;
+  readonly severity: string;
+  readonly message: string;
+}
+
+/** What `check` finds in a page's block in a folder of its own; with its data, where that is needed to find the code. */
+const foundIn = async (block: string, code: string): Promise<readonly Found[]> => {
+  const text = complete(block, code);
+  const cwd = await makeWorld(readCase("page", "// row: OWN\n// what: a page\n// expect: clean\n"));
+  try {
+    writeFileSync(join(cwd, "main.peft"), text);
+    for (const [name, content] of filesFor(text)) {
+      mkdirSync(dirname(join(cwd, name)), { recursive: true });
+      writeFileSync(join(cwd, name), content);
+    }
+    const check = async (more: string): Promise<readonly Found[]> =>
+      (JSON.parse((await peftIn(cwd, `check${more} main.peft --format json`)).out) as { diagnostics: Found[] }).diagnostics;
+    const found = await check("");
+    return found.some((one) => one.code === code) ? found : [...found, ...(await check(" --data"))];
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+};
+
+const verify = async ({ code, blocks }: Page): Promise<void> => {
+  const [wrong, right] = blocks;
+  const shown = (found: readonly Found[]): string => found.map((one) => `${one.code} ${one.message}`).join("\n") || "nothing was found";
+  const bad = await foundIn(wrong!.text, code);
+  assert.ok(
+    bad.some((one) => one.code === code),
+    `the failing block of ${code}:\n${shown(bad)}`,
+  );
+  const good = await foundIn(right!.text, code);
+  assert.equal(
+    good.filter((one) => one.severity === "error" || one.code === code),
+    [],
+    `the corrected block of ${code}:\n${shown(good)}`,
+  );
+};
+
+group("diagnostic pages", (test) => {
+  for (const page of pages.filter(isRun))
+    test(`${page.code}: the failing block gives its code, the corrected one does not`, () => verify(page));
+
+  test("a page that lies is noticed", async () => {
+    const lie = {
+      code: "PEFT0312",
+      blocks: ["{q, v}", "q"].map((path) => ({ language: "peft", text: `adapter a = lora(r: 2) into tiny.layers.*.attn.${path}` })),
+    };
+    const fails = await verify(lie).then(
+      () => false,
+      () => true,
+    );
+    assert.ok(fails);
+  });
+
+  test("pages that are not run here are named by a test of their own, but for those that nobody has seen", () => {
+    const root = fileURLToPath(new URL("../", import.meta.url));
+    const texts = readdirSync(root, { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.(ts|peft)$/.test(file) && !file.startsWith("pages"))
+      .map((file) => readFileSync(join(root, file), "utf8"));
+    const language = new URL("../../spec/language/", import.meta.url);
+    // Of the specification, the blocks that are run; not what is said about a code.
+    for (const file of readdirSync(language))
+      texts.push((readFileSync(new URL(file, language), "utf8").match(/^```peft (check|error) PEFT\d{4}$/gm) ?? []).join("\n"));
+    const all = texts.join("\n");
+    const missing = pages.filter((page) => !isRun(page) && !all.includes(page.code)).map(({ code }) => code);
+    assert.equal(missing, [...unseen].sort());
+    for (const code of Object.keys(notHere))
+      assert.ok(
+        pages.some((page) => page.code === code),
+        code,
+      );
+  });
+});

@@ -2,7 +2,7 @@
 // becomes one vector that the host computes in double precision, so that equal calls have equal text whatever the step.
 
 import type { ScalarExpr } from "../spec/job.ts";
-import { createGraph, type Graph, type Node, type TensorType } from "./graph.ts";
+import { createGraph, type Graph, type Node, type SegmentGraph, type TensorType } from "./graph.ts";
 import { hoist } from "./hoist.ts";
 import type { ProgramGraph } from "./programs.ts";
 import { recordCalls } from "./record-calls.ts";
@@ -61,17 +61,23 @@ export const clockedProgram = (vector: string) => {
     });
   };
 
-  /** A value put where another lies. */
+  /** A value put where another lies; of one type by one segment. */
+  const puts = new Map<string, readonly [Graph, Node, Node]>();
   const put = (type: TensorType, from: string, to: string): void => {
+    const key = `${type.dtype} ${type.shape.join()}`;
     const graph = createGraph();
     const x = graph.input("x", type);
-    call("put", graph, [{ node: x, port: "x", value: from }], [{ node: graph.add("mul", [x, graph.constant(1)]), port: "y", value: to }]);
+    const [shared, before, after] = puts.get(key) ?? [graph, x, graph.add("mul", [x, graph.constant(1)])];
+    puts.set(key, [shared, before, after]);
+    call("put", shared, [{ node: before, port: "x", value: from }], [{ node: after, port: "y", value: to }]);
   };
 
   /** `results` are read after a run. */
   const finish = (results: readonly string[]): ClockedProgram => {
     const { steps, values, record } = recordCalls();
-    const given = new Set<string>();
+    const [given, written] = [new Set<string>(), new Set<string>()];
+    // One result of one graph is one segment, wherever it goes.
+    const cuts = new Map<Node, SegmentGraph>();
     for (const { name, graph, inputs, outputs, scalars: own } of planned) {
       const all = graph.input("scalars", { dtype: "f32", shape: [scalars.length] });
       const part = (from: number): Node =>
@@ -82,15 +88,18 @@ export const clockedProgram = (vector: string) => {
         new Map(own.map(({ node, at }) => [node, part(at)])),
       )!;
       const ends = new Map([...inputs.map(({ node, port }) => [node, port] as const), [all, "scalars"] as const]);
-      const segment = cut({ name, inputs: ends, outputs: outputs.map(({ port }, i) => ({ name: port, node: nodes[i]! })) });
+      const [only] = nodes.length === 1 ? nodes : [];
+      const segment =
+        (only && cuts.get(only)) ?? cut({ name, inputs: ends, outputs: outputs.map(({ port }, i) => ({ name: port, node: nodes[i]! })) });
+      if (only) cuts.set(only, segment);
       const bound = Object.fromEntries(inputs.map(({ port, value }) => [port, value]));
       record(
         segment,
         { ...bound, scalars: vector },
         outputs.map(({ value }) => value),
       );
-      const written = new Set(steps.slice(0, -1).flatMap((step) => step.outputs));
       for (const value of steps.at(-1)!.inputs) if (!written.has(value)) given.add(value);
+      for (const { value } of outputs) written.add(value);
     }
     return {
       program: { steps, values, inputs: [...given], outputs: results },

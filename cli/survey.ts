@@ -6,7 +6,7 @@ import type { RowFacts } from "../compiler/fact-table.ts";
 import { placed } from "../compiler/places.ts";
 import { ChatProblem, type ChatTemplate } from "../runtime/chat/chat-template.ts";
 import { conversationOf } from "../runtime/chat/conversation-rows.ts";
-import { openChatOf } from "../runtime/chat/open-chat.ts";
+import { openChat } from "../runtime/chat/open-chat.ts";
 import { auditDuplicates, auditEnds, auditTexts, auditTokenizer } from "../runtime/data/audit.ts";
 import { type Examples, type ExamplesReport, readExamples, readPictures } from "../runtime/data/examples.ts";
 import { placeOf, readRows } from "../runtime/data/read.ts";
@@ -67,7 +67,9 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
     }
   };
   const about = { block: `base ${job.base.name}` };
-  const base = /^([/\\]|[A-Za-z]:)/.test(job.base.path) ? job.base.path : joinPath(folder, job.base.path);
+  // As a person would write it from `cwd`; the host sees it from there.
+  const seen = (path: string): string => (/^([/\\]|[A-Za-z]:)/.test(path) ? path : joinPath(folder, path));
+  const base = seen(job.base.path);
   const { picture } = job.base;
   if (picture) {
     const processor = await attempt(() => blaming(about, () => readProcessor(host, base, picture)));
@@ -81,7 +83,7 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
   const splits: Surveyed[] = [];
   for (const use of usesOf(job)) {
     const { data, split, limit, overlong, source } = use;
-    const chat = data.chat && (await attempt(() => openChatOf(data.chat!, host, folder, tokenizer, base)));
+    const chat = data.chat && (await attempt(() => openChat(host, tokenizer, base, data.chat!.template && seen(data.chat!.template))));
     if (data.chat && !chat) continue;
     const options = {
       limit,

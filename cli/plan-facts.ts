@@ -25,6 +25,10 @@ export interface PlanFacts {
   /** Files whose rows are divided between splits. */
   readonly divided: readonly DividedFacts[];
   readonly train: readonly TrainFacts[];
+  /** Bytes while an evaluation, or a generation, of a subject runs: `evaluate menu`. */
+  readonly inference: readonly { readonly what: string; readonly bytes: number }[];
+  /** What a run of the whole file holds on each device. */
+  readonly run: { readonly cpu: number; readonly webgpu: number };
   /** Distinct segments and their kernels: what is compiled once, whatever the number of layers. */
   readonly segments: number;
   readonly kernels: number;
@@ -95,6 +99,8 @@ export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
     adapters: [...checked.adapters.values()].map((adapter) => adapterFacts(adapter, job)),
     divided: job.data.flatMap(dividedFacts),
     train: job.train.map((train) => trainFacts(train, job)),
+    inference: Object.entries(job.plan).flatMap(([what, bytes]) => (/^(evaluate|generate) /.test(what) ? [{ what, bytes }] : [])),
+    run: { cpu: job.plan.cpu ?? 0, webgpu: job.plan.webgpu ?? 0 },
     segments: Object.keys(job.segments).length,
     kernels: Object.values(job.segments).reduce((sum, { kernels }) => sum + kernels.length, 0),
   };

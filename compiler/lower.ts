@@ -312,6 +312,7 @@ export const lower = (
           parts: [
             {
               onnx: `graphs/${id}.onnx`,
+              engine: 0,
               inputs: step.segment.inputs.map((one) => one.name),
               outputs: step.segment.outputs.map((one) => one.name),
             },

@@ -61,6 +61,8 @@ export type SegmentPart = OnnxPart | WasmPart;
 export interface OnnxPart {
   /** Path inside the bundle of an ONNX graph, whose inputs and outputs have the ends' names. */
   readonly onnx: string;
+  /** Bytes that the engine takes beside the ends, at the largest sizes; estimated. */
+  readonly engine: number;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }

@@ -15,6 +15,8 @@ export const renderPlan = (plan: PlanFacts, colour: boolean, columns: number): s
     ...plan.adapters.map((adapter) => adapterBlock(adapter, plan, paint, columns)),
     ...(plan.divided.length ? [plan.divided.map(dividedLine).join("")] : []),
     ...plan.train.map((train) => trainBlock(train, paint)),
+    ...(plan.inference.length ? [inferenceBlock(plan)] : []),
+    `a run of the whole file holds ${bytes(plan.run.cpu)} on the cpu, ${bytes(plan.run.webgpu)} on webgpu`,
     `${plan.segments} distinct segments, ${plan.kernels} kernels\n`,
   ].join("\n");
 };
@@ -38,6 +40,12 @@ const storedBlock = ({ stored }: PlanFacts): string => {
   );
   return `${table}${notes.join("")}`;
 };
+
+const inferenceBlock = ({ inference }: PlanFacts): string =>
+  renderTable(
+    [{ title: "memory" }, { title: "bytes", align: "right" }, { title: "", align: "right" }],
+    inference.map(({ what, bytes: size }) => [what, size, bytes(size)] as const),
+  );
 
 const adapterBlock = (adapter: AdapterFacts, { base }: PlanFacts, paint: Paint, columns: number): string => {
   const { name, method, trainable, covered, file, mergeable, coverage, tied } = adapter;

@@ -3,11 +3,13 @@
 // the kernels above it; what a later part needs lies between.
 
 import type { Dim, SegmentPart, TensorType, Value } from "../../spec/job.ts";
+import { expand } from "../expand.ts";
 import { type Node, reachable, type SegmentGraph } from "../graph.ts";
 import { softcapOf } from "../ops/attention.ts";
 import { memorySlots } from "../ops/memory-slots.ts";
 import { aligned, bytesOf, type Life, pack } from "../place.ts";
 import { cut } from "../segments.ts";
+import { engineBytes } from "./engine-memory.ts";
 import { emitOnnx } from "./onnx.ts";
 import { attentionScratch, emitAttention } from "./wasm-attention.ts";
 
@@ -40,7 +42,12 @@ export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Rec
   if (kernels.size === 0) {
     const path = `graphs/${id}.onnx`;
     const ends = { inputs: segment.inputs.map(({ name }) => name), outputs: segment.outputs.map(({ name }) => name) };
-    return { parts: [{ onnx: path, ...ends }], between: {}, bytes: 0, files: [[path, emitOnnx(segment)]] };
+    return {
+      parts: [{ onnx: path, engine: engineBytes(expand(segment), sizes), ...ends }],
+      between: {},
+      bytes: 0,
+      files: [[path, emitOnnx(segment)]],
+    };
   }
 
   const stages = stagesOf(segment, order, kernels);
@@ -83,7 +90,11 @@ export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Rec
     const inputs = new Map(copied.map(({ node }) => [node, nameOf(keyOf(node), node.type)]));
     const graph = cut({ name: `${segment.name}.again`, inputs, outputs: copied });
     const path = `graphs/${id}.${files.length}.onnx`;
-    add({ onnx: path, inputs: [...inputs.values()], outputs: copied.map(({ name }) => name) }, path, emitOnnx(graph));
+    add(
+      { onnx: path, engine: engineBytes(expand(graph), sizes), inputs: [...inputs.values()], outputs: copied.map(({ name }) => name) },
+      path,
+      emitOnnx(graph),
+    );
   }
   for (let own = Math.max(...stages.values()); own >= 0; own--) {
     if (own % 2) {
@@ -115,7 +126,12 @@ export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Rec
     });
     const path = `graphs/${id}.${files.length}.onnx`;
     add(
-      { onnx: path, inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) },
+      {
+        onnx: path,
+        engine: engineBytes(expand(graph), sizes),
+        inputs: graph.inputs.map(({ name }) => name),
+        outputs: graph.outputs.map(({ name }) => name),
+      },
       path,
       emitOnnx(graph),
     );

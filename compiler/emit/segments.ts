@@ -6,6 +6,7 @@ import { fuse } from "../fuse.ts";
 import { printKernels } from "../kernels.ts";
 import type { Lowered } from "../lower.ts";
 import { aligned, bytesOf, type Life, pack } from "../place.ts";
+import { deviceMemory } from "./device-memory.ts";
 import { emitParts } from "./parts.ts";
 import { profiles } from "./profile.ts";
 import { emitWgsl } from "./wgsl.ts";
@@ -31,12 +32,10 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
     files.set(spec.wgsl, wgsl);
     for (const [path, content] of written) files.set(path, content);
   }
+  const arenas = { ...job.arenas, ...(scratch > 0 && { scratch }), ...(mostBetween > 0 && { parts: mostBetween }) };
+  const emitted = { ...job, segments: specs, arenas };
   return {
-    job: {
-      ...job,
-      segments: specs,
-      arenas: { ...job.arenas, ...(scratch > 0 && { scratch }), ...(mostBetween > 0 && { parts: mostBetween }) },
-    },
+    job: { ...emitted, plan: { ...job.plan, ...deviceMemory(emitted) } },
     files,
     kernels: prints.join("\n\n"),
   };

@@ -7,7 +7,7 @@
 
 import { availableParallelism, cpus } from "node:os";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import type { Call, DType, Job, Program, Segment, SegmentPart, Value } from "../../spec/job.ts";
+import type { Call, DType, Job, OnnxPart, Program, Segment, SegmentPart, Value } from "../../spec/job.ts";
 import type { Data, Device, Session } from "./device.ts";
 import { createWasmKernels, type WasmKernels } from "./node-wasm.ts";
 import { bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
@@ -83,7 +83,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
     return length === whole.length ? whole : view(whole.buffer, whole.byteOffset, value.dtype, length);
   };
 
-  const sessionOf = (path: string, keeps: boolean): Promise<InferenceSession> => {
+  const sessionOf = ({ onnx: path, engine }: OnnxPart): Promise<InferenceSession> => {
     const known = sessions.get(path);
     if (known) return known;
     const made = read(path).then((bytes) =>
@@ -94,21 +94,12 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         executionMode: "sequential",
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
-        enableCpuMemArena: keeps,
+        enableCpuMemArena: engine <= keptBytes,
         ...sessionSettings,
       }),
     );
     sessions.set(path, made);
     return made;
-  };
-
-  /** Whether a part's session keeps its intermediate memory between runs. */
-  const keepsMemory = (segment: Segment, part: SegmentPart): boolean => {
-    const bytesOf = (name: string): number => {
-      const { shape, dtype } = segment.between[name] ?? segment.outputs.find((port) => port.name === name)!;
-      return elements(shapeAt(shape, job.dims)) * bytesPer[dtype];
-    };
-    return part.outputs.reduce((sum, name) => sum + bytesOf(name), 0) <= keptBytes;
   };
 
   const moduleOf = (path: string): Promise<Uint8Array> => {
@@ -157,7 +148,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
       });
       return { run, copies };
     }
-    const session = await sessionOf(part.onnx, keepsMemory(segment, part));
+    const session = await sessionOf(part);
     const tensors = (names: readonly string[], ends: typeof inputs): Record<string, Tensor> =>
       Object.fromEntries(
         names.map((name, i) => {
@@ -235,10 +226,8 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
       }
     },
     prepare: async (program) => {
-      const segments = [...new Set(programOf(program).calls.map((call) => job.segments[call.segment]!))];
-      const open = (segment: Segment, part: SegmentPart): Promise<unknown> =>
-        "wasm" in part ? moduleOf(part.wasm) : sessionOf(part.onnx, keepsMemory(segment, part));
-      await Promise.all(segments.flatMap((segment) => segment.parts.map((part) => open(segment, part))));
+      const parts = programOf(program).calls.flatMap((call) => job.segments[call.segment]!.parts);
+      await Promise.all(parts.map((part) => ("wasm" in part ? moduleOf(part.wasm) : sessionOf(part))));
     },
     bytes: () => {
       let total = scratch.byteLength + beside.byteLength + (kernels?.bytes() ?? 0);
@@ -271,7 +260,7 @@ nowhere.close();
 /**
  * With its arena a session keeps what its intermediates took, so what a job holds is the sum over its sessions, not the largest; without
  * one the kernel zeroes fresh pages on every run, 1.1 to 1.5 times the time of a block of width 256 and nothing to be seen from width 768
- * on. So sessions whose results are at most this large keep their memory.
+ * on. So sessions that take at most this much keep their memory.
  */
 const keptBytes = 1 << 22;
 

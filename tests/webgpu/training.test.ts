@@ -69,6 +69,8 @@ group("training on webgpu", (test) => {
         for (const { value } of job.train[0]!.state) await session.write(value, new Float32Array(Number(job.values[value]!.shape[0])));
         const second = await train(job, session);
         assert.equal(second.parameters, first.parameters, "same seed, same device, same bits");
+        const [planned, held] = [job.plan.webgpu!, session.bytes()];
+        assert.ok(Math.abs(held / planned - 1) <= 0.01, `the device holds ${held} bytes of ${planned} planned`);
         await session.close();
       },
       { skip: missing },

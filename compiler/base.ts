@@ -1,13 +1,14 @@
 // A base block -> its module tree, checked against config.json and the checkpoint's header. No weight is read.
 
 import type * as tree from "../grammar/tree.ts";
-import { instead, nearest } from "../spec/diagnostic.ts";
+import { type Diagnostic, instead, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { bindArguments } from "./arguments.ts";
 import type { Dim } from "./dims.ts";
 import { type Context, evaluate } from "./expressions.ts";
 import type { CompileHost, StoredTensor } from "./host.ts";
 import { type Instance, instantiate, parametersOf } from "./instantiate.ts";
+import { nearestArchitecture, type Tried } from "./nearest-architecture.ts";
 import { packedReader } from "./packed.ts";
 import type { Library } from "./resolve.ts";
 import { pictureOf } from "./sequence.ts";
@@ -95,8 +96,13 @@ export const readBase = async (
   }
   const config = parseConfig(text, at, path.value, context);
   if (!config) return undefined;
-  const architecture = findArchitecture(config, at, library, context);
-  if (!architecture) return undefined;
+  const architecture = findArchitecture(config, library);
+  if (!architecture) {
+    const header = kind === "checkpoint" ? await host.headers(folder) : undefined;
+    const tensors = header && "tensors" in header ? header.tensors : new Map<string, StoredTensor>();
+    reportUnknown(config, tensors, at, library, context);
+    return undefined;
+  }
   const classes = args.get("classes");
   const asked = new Map<string, Value>([
     ["class", { kind: "text", value: architecture.name }],
@@ -155,33 +161,56 @@ const parseConfig = (text: string, at: tree.Span, folder: string, { report }: Co
   return undefined;
 };
 
+const classesOf = ({ architectures }: Record<string, unknown>): readonly string[] =>
+  Array.isArray(architectures) ? architectures.filter((name): name is string => typeof name === "string") : [];
+
 const findArchitecture = (
   config: Record<string, unknown>,
-  at: tree.Span,
   library: Library,
-  { report }: Context,
 ): { readonly definition: tree.ArchitectureDef; readonly name: string } | undefined => {
-  const classes = Array.isArray(config.architectures)
-    ? config.architectures.filter((name): name is string => typeof name === "string")
-    : [];
-  for (const name of classes) {
+  for (const name of classesOf(config)) {
     const definition = library.architecture(name);
     if (definition) return { definition, name };
   }
+  return undefined;
+};
+
+/** No architecture reads it: says which comes nearest and in what it differs. */
+const reportUnknown = (
+  config: Record<string, unknown>,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  at: tree.Span,
+  library: Library,
+  { report }: Context,
+): void => {
+  const classes = classesOf(config);
+  const tried = library.classNames().flatMap((name): Tried[] => {
+    const definition = library.architecture(name);
+    if (!definition) return [];
+    const problems: Diagnostic[] = [];
+    const quiet: Context = { report: (diagnostic) => void problems.push(diagnostic), through: [] };
+    const asked = new Map<string, Value>([
+      ["class", { kind: "text", value: name }],
+      ["classes", number(0)],
+    ]);
+    const sizes = readConfig(definition, config, asked, at, quiet);
+    const root = sizes && instantiate(definition, sizes, library, quiet);
+    const reads = definition.config.filter((key) => lookUp(config, key) !== undefined).length;
+    return [{ name, problems, reads, ...(root && { root }) }];
+  });
   const near = classes[0] === undefined ? undefined : nearest(classes[0], library.classNames());
   report(
     diagnostics.unknown_architecture(
       at,
       { name: classes[0] ?? "none named" },
       {
-        notes: [{ message: `known: ${library.classNames().join(", ")}` }],
+        notes: [...nearestArchitecture(tried, tensors), `known: ${library.classNames().join(", ")}`].map((message) => ({ message })),
         help: near
-          ? `the nearest is ${near}; an architecture is one file: see stdlib/architectures`
+          ? `did it mean ${near}? An architecture is one file: see stdlib/architectures`
           : "an architecture is one file in the language: see stdlib/architectures",
       },
     ),
   );
-  return undefined;
 };
 
 /** config.json's keys as the architecture types them. Newer checkpoints keep some one level down, in an object of their own. */

@@ -123,7 +123,7 @@ group("language server", (test) => {
       const text = "peft 1\nmethod scaled() amends Linear {\n  param s: [out] ~ ones\n  weight = base.weight * softmax(s)[:, none]\n}\n";
       assert.match(await hoverOf(client, "softmax(|s)", text), "param s: [out] ~ ones");
       assert.match(await hoverOf(client, "soft|max(s)", text), "softmax(x, axis: -1)");
-      assert.match(await hoverOf(client, "base.wei|ght", text), "param weight: [out, in] ~ normal(0.02)");
+      assert.match(await hoverOf(client, "base.wei|ght", text), "param weight: [out, in] ~ normal(deviation)");
     }));
 
   test("completion: items at the start of a line", () =>

@@ -37,7 +37,7 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
         { help: "name the whole projection instead to save it as that library does" },
       ),
     );
-  const config = interop && one && !part ? configOf(interop, adapter, root, context) : undefined;
+  const config = interop && one && !part && holdsAll(interop, adapter) ? configOf(interop, adapter, root, context) : undefined;
   const stack = config && adapter.targets.find(({ stack: count }) => count !== undefined);
   const problem = stack && unfitForStack(interop!, config);
   if (problem)
@@ -56,6 +56,25 @@ const unfitForStack = (interop: Interop, config: Readonly<Record<string, unknown
   if (!interop.tensors.every(({ value }) => partsOf(value)?.[0]?.fold)) return "its method is not stored for a stack";
   const dropout = Object.entries(config).find(([key, value]) => key.includes("dropout") && value !== 0);
   return dropout && `there is no dropout in front of it there (\`${dropout[0]}: ${String(dropout[1])}\`)`;
+};
+
+/** Whether what the block names is enough to have the adapter again: what it leaves out must follow from the settings alone. */
+const holdsAll = ({ tensors }: Interop, { params }: AdapterPlan): boolean => {
+  const named = new Set(tensors.flatMap(({ value }) => partsOf(value)?.map(({ name }) => name) ?? []));
+  return params.every(({ local, source }) => {
+    if (named.has(local)) return true;
+    return "init" in source ? !readsBase(source.init) : !("distribution" in source && random.has(source.distribution));
+  });
+};
+
+const random: ReadonlySet<string> = new Set(["uniform", "normal", "distinct"]);
+
+/** Whether a first value depends on the base's numbers, or draws anew. */
+const readsBase = (expr: unknown): boolean => {
+  if (typeof expr !== "object" || expr === null) return false;
+  const node = expr as Partial<tree.Expr>;
+  if (node.kind === "ref" && (node.name === "base" || node.name === "uniform")) return true;
+  return Object.values(expr).some(readsBase);
 };
 
 const own = ({ injections, params }: AdapterPlan): AdapterFiles => {

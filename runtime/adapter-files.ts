@@ -1,19 +1,20 @@
-// An adapter on disk: adapter_config.json (keys sorted, as Hugging Face PEFT writes it) and adapter_model.safetensors.
+// An adapter on disk: adapter_config.json (keys sorted, as Hugging Face PEFT writes it) and adapter_model.safetensors; what torch.save
+// wrote (adapter_model.bin) is read too.
 // Which parameter goes under which key, turned or not, is the job's table. Loading is strict: every tensor must be there, none
 // may be left over, every shape must fit, and what the configuration says about the computation must be what the job says.
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { foldedShape, refold } from "../spec/folded.ts";
 import type { Adapter, Fold, Parameter } from "../spec/job.ts";
-import { checkThere } from "./adapter-header.ts";
 import { adapterConfigFile, adapterWeightsFile } from "./adapter-names.ts";
+import { openAdapterWeights } from "./adapter-weights.ts";
 import { readJsonObject } from "./checkpoint.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { bitsOf, fromBytes, isFloat, toBytes, transpose } from "./dtype.ts";
 import { summed } from "./headers.ts";
 import { type Host, joinPath } from "./host.ts";
 import { isRecord } from "./json.ts";
-import { readHeader, writeSafetensors } from "./safetensors.ts";
+import { writeSafetensors } from "./safetensors.ts";
 
 type Values = Float32Array | Int32Array;
 
@@ -142,16 +143,13 @@ export const loadAdapter = async (
   parameters: readonly Parameter[],
   write: (parameter: string, values: Values) => Promise<void> | void,
 ): Promise<void> => {
-  const path = joinPath(folder, adapterWeightsFile);
   const configPath = joinPath(folder, adapterConfigFile);
-  await checkThere(host, folder);
-  const problem = contradiction(adapter.files.config, await readJsonObject(host, configPath));
-  if (problem) throw new DiagnosticError([diagnostics.adapter_config(undefined, { file: configPath, adapter: adapter.name, problem })]);
-
-  const file = await host.open(path);
+  const { file, tensors } = await openAdapterWeights(host, folder);
   try {
-    const header = await readHeader(file, path);
-    const found = new Map(header.tensors.map((tensor) => [tensor.name, tensor]));
+    const problem = contradiction(adapter.files.config, await readJsonObject(host, configPath));
+    if (problem) throw new DiagnosticError([diagnostics.adapter_config(undefined, { file: configPath, adapter: adapter.name, problem })]);
+
+    const found = new Map(tensors.map((tensor) => [tensor.name, tensor]));
     const wanted = storedTensors(adapter, parameters);
     const lines: string[] = [];
     for (const { key, shape, whole } of wanted) {
@@ -164,7 +162,7 @@ export const loadAdapter = async (
       else if (!whole && !isFloat(tensor.dtype)) lines.push(`${key}: expected numbers to compute with, found ${tensor.dtype}`);
     }
     const keys = new Set(wanted.map(({ key }) => key));
-    for (const tensor of header.tensors)
+    for (const tensor of tensors)
       if (!keys.has(tensor.name)) lines.push(`${tensor.name}: [${tensor.shape.join(", ")}] is not part of the adapter`);
     if (lines.length > 0)
       throw new DiagnosticError([

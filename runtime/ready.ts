@@ -28,6 +28,11 @@ export interface Ready {
   readonly trained: (adapter: string) => Promise<void>;
 }
 
+const storesAll = ({ parameters, files }: Adapter): boolean => {
+  const stored = new Set(files.tensors.flatMap(({ parameter, joined }) => joined?.parts.map((part) => part.parameter) ?? [parameter]));
+  return parameters.every((name) => stored.has(name));
+};
+
 export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
   const { host, session, folder, out, listen } = options;
   const present = new Set<string>();
@@ -36,6 +41,8 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
     const given = first ? adapter.from : undefined;
     const from = given === undefined ? joinPath(joinPath(out, "adapters"), adapter.name) : await host.resolve(folder, given);
     listen({ kind: "phase", title: `load adapter ${adapter.name}` });
+    // What follows from settings alone is computed and not stored.
+    if (!storesAll(adapter)) await initAdapter(job, adapter, session);
     await loadAdapter(host, from, adapter, job.parameters, (parameter, values) => session.write(parameter, values));
   };
   const find = (name: string): Adapter => job.adapters.find((candidate) => candidate.name === name)!;

@@ -248,6 +248,8 @@ export const diagnostics = {
   no_effect: (at: Span | undefined, { method, module }: { readonly method: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0480", "error", `what \`${method}\` does to \`${module}\` has no effect`, at, details),
   /** `{adapter}` trains {count} tensors that the model never reads */
   idle_parameters: (at: Span | undefined, { adapter, count }: { readonly adapter: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0481", "warning", `\`${adapter}\` trains ${count} tensors that the model never reads`, at, details),
+  /** `{file}` is not read: {problem} */
+  torch_file: (at: Span | undefined, { file, problem }: { readonly file: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0482", "error", `\`${file}\` is not read: ${problem}`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

@@ -4,6 +4,7 @@ import type { Op } from "../op.ts";
 import { abs } from "./abs.ts";
 import { add } from "./add.ts";
 import { among_largest } from "./among_largest.ts";
+import { ascending } from "./ascending.ts";
 import { attention } from "./attention.ts";
 import { attention_gradient } from "./attention_gradient.ts";
 import { block_diagonal } from "./block_diagonal.ts";
@@ -54,6 +55,7 @@ import { neg } from "./neg.ts";
 import { norm } from "./norm.ts";
 import { one_hot } from "./one_hot.ts";
 import { pad } from "./pad.ts";
+import { permutation } from "./permutation.ts";
 import { permute } from "./permute.ts";
 import { pick } from "./pick.ts";
 import { pow } from "./pow.ts";
@@ -188,6 +190,8 @@ const all: readonly Op[] = [
   qr,
   largest_positions,
   uniform,
+  permutation,
+  ascending,
 ];
 
 export const ops: ReadonlyMap<string, Op> = new Map(all.map((op) => [op.name, op]));

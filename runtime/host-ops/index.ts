@@ -1,9 +1,11 @@
 // Every operation that lives on the host alone. To add one: its file, its type rule in compiler/ops, and a line here.
 
+import { ascending } from "./ascending.ts";
 import { largest_positions } from "./largest_positions.ts";
 import type { HostOp } from "./matrix.ts";
+import { permutation } from "./permutation.ts";
 import { qr } from "./qr.ts";
 import { svd } from "./svd.ts";
 import { uniform } from "./uniform.ts";
 
-export const hostOps: Readonly<Record<string, HostOp>> = { svd, qr, largest_positions, uniform };
+export const hostOps: Readonly<Record<string, HostOp>> = { svd, qr, largest_positions, uniform, permutation, ascending };

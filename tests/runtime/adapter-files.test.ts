@@ -142,10 +142,12 @@ group("adapter files", (test) => {
   test("a folder without an adapter, and no folder", async () => {
     const { host } = await saved();
     await host.remove(`/out/menu/${adapterWeightsFile}`);
-    host.files.set("/out/menu/adapter_model.bin", new Uint8Array(1));
+    host.files.set("/out/menu/adapter.pt", new Uint8Array(1));
     const [found] = await caught(() => load(host));
     assert.is(found!.code, "PEFT0582");
-    assert.match(found!.help!, "safe_serialization");
+    assert.match(found!.notes[0]!.message, "adapter.pt");
+    host.files.set("/out/menu/adapter_model.bin", new Uint8Array(1));
+    assert.equal(await codes(() => load(host)), ["PEFT0482"]);
     await host.remove("/out/menu");
     assert.equal(await codes(() => load(host)), ["PEFT0500"]);
   });

@@ -103,6 +103,27 @@ group("host ops", (test) => {
     assert.not.equal(drawWhole(source, 3, "p", 20), drawWhole(source, 4, "p", 20));
   });
 
+  test("a permutation holds each number once, its start does not depend on how much is asked for, and ascending orders it", () => {
+    const of = (below: number, count: number, seed = 3) => hostOps.permutation!([], { below, count, seed }, context)[0] as Int32Array;
+    const whole = of(700, 700);
+    assert.equal(
+      [...hostOps.ascending!([{ shape: [700], data: whole }], {}, context)[0]!],
+      Array.from({ length: 700 }, (_, i) => i),
+    );
+    assert.equal([...of(700, 50)], [...whole.subarray(0, 50)]);
+    assert.not.equal([...of(700, 50, 4)], [...whole.subarray(0, 50)]);
+    assert.equal([...of(1, 1)], [0]);
+  });
+
+  // torch.randperm(n, generator=torch.Generator().manual_seed(777))[:6] of torch 2.13, for n of 10, 100, 1000 and 70000.
+  test("a permutation is PyTorch's", () => {
+    const of = (below: number) => [...(hostOps.permutation!([], { below, count: 6, seed: 777 }, context)[0] as Int32Array)];
+    assert.equal(of(10), [5, 9, 0, 3, 1, 7]);
+    assert.equal(of(100), [35, 18, 53, 58, 27, 42]);
+    assert.equal(of(1000), [735, 819, 201, 799, 435, 497]);
+    assert.equal(of(70000), [65735, 40224, 8877, 29629, 39603, 16587]);
+  });
+
   test("the same numbers twice", () => {
     for (const [m, n] of [
       [30, 20],

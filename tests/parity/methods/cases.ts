@@ -94,6 +94,16 @@ export const cases: Readonly<Record<string, MethodCase>> = {
     begins: "own",
     noise: 0,
   },
+  fourierft: {
+    base: "llama",
+    adapter: `fourierft(n: 20, scaling: 30, seed: 5) ${qv}`,
+    config: { peft_type: "FOURIERFT", n_frequency: 20, scaling: 30, random_loc_seed: 5, init_weights: true, target_modules },
+  },
+  shira: {
+    base: "llama",
+    adapter: `shira(r: 2, seed: 9) ${qv}`,
+    config: { peft_type: "SHIRA", r: 2, random_seed: 9, target_modules },
+  },
   loha: { base: "llama", adapter: `loha(r: 2, alpha: 3) ${qv}`, config: { peft_type: "LOHA", r: 2, alpha: 3, target_modules } },
   lokr: {
     base: "llama",

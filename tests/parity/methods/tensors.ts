@@ -7,6 +7,8 @@ import { readHeader, writeSafetensors } from "../../../runtime/safetensors.ts";
 export interface Stored {
   readonly shape: readonly number[];
   readonly values: Float32Array | Float64Array;
+  /** Positions and the like, stored as 32-bit whole numbers. */
+  readonly whole?: true;
 }
 
 export type Tensors = ReadonlyMap<string, Stored>;
@@ -18,8 +20,8 @@ export const readTensors = async (path: string): Promise<Tensors> => {
     for (const { name, dtype, shape, start, bytes } of (await readHeader(file, path)).tensors) {
       const raw = new Uint8Array(bytes);
       await file.read(start, raw);
-      const values = dtype === "F64" ? new Float64Array(raw.buffer) : fromBytes(raw, dtype as "F32");
-      tensors.set(name, { shape, values });
+      if (dtype === "I32") tensors.set(name, { shape, values: Float64Array.from(new Int32Array(raw.buffer)), whole: true });
+      else tensors.set(name, { shape, values: dtype === "F64" ? new Float64Array(raw.buffer) : fromBytes(raw, dtype as "F32") });
     }
     return tensors;
   } finally {
@@ -28,8 +30,11 @@ export const readTensors = async (path: string): Promise<Tensors> => {
 };
 
 export const writeTensors = async (path: string, tensors: Tensors): Promise<void> => {
-  const plans = [...tensors].map(([name, { shape }]) => ({ name, dtype: "F32" as const, shape }));
-  await writeSafetensors(nodeHost, path, plans, async ({ name }) => toBytes(Float32Array.from(tensors.get(name)!.values), "F32"));
+  const plans = [...tensors].map(([name, { shape, whole }]) => ({ name, dtype: whole ? ("I32" as const) : ("F32" as const), shape }));
+  await writeSafetensors(nodeHost, path, plans, async ({ name, dtype }) => {
+    const { values } = tensors.get(name)!;
+    return dtype === "I32" ? new Uint8Array(Int32Array.from(values).buffer) : toBytes(Float32Array.from(values), "F32");
+  });
 };
 
 /** ‖ours − theirs‖ / ‖theirs‖ of each of their tensors; infinite where ours lacks it or has another shape. */

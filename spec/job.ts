@@ -63,6 +63,8 @@ export interface OnnxPart {
   readonly onnx: string;
   /** Bytes that the engine takes beside the ends, at the largest sizes; estimated. */
   readonly engine: number;
+  /** Whether it keeps that memory from one run to the next. */
+  readonly keeps: boolean;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }

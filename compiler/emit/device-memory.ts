@@ -2,7 +2,7 @@
 // what the device takes beside them. On the cpu that is what ONNX Runtime holds while the largest part runs, the memory that
 // kernels work in, and new values written beside the old ones; on webgpu what lies between the kernels of a segment.
 
-import type { Job, SegmentPart, TensorType } from "../../spec/job.ts";
+import type { Job, OnnxPart, SegmentPart, TensorType } from "../../spec/job.ts";
 import { aligned, bytesOf } from "../place.ts";
 
 export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu: number } => {
@@ -10,7 +10,9 @@ export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu:
   const own = Object.values(job.values).reduce((sum, value) => sum + ("own" in value.place ? bytesOf(value, job.dims) : 0), 0);
   const values = own + Object.values(arenas).reduce((sum, bytes) => sum + bytes, 0);
   const segments = Object.values(job.segments);
-  const engine = Math.max(0, ...segments.flatMap((segment) => segment.parts.map((part) => ("onnx" in part ? part.engine : 0))));
+  const sessions = segments.flatMap(({ parts: all }) => all.filter((part): part is OnnxPart => "onnx" in part));
+  const kept = sessions.reduce((sum, { engine, keeps }) => sum + (keeps ? engine : 0), 0);
+  const engine = kept + Math.max(0, ...sessions.map((one) => (one.keeps ? 0 : one.engine)));
   const kernels = Math.max(
     0,
     ...segments.flatMap(({ parts: all, inputs, outputs, between }) => {

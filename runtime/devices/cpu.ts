@@ -83,7 +83,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
     return length === whole.length ? whole : view(whole.buffer, whole.byteOffset, value.dtype, length);
   };
 
-  const sessionOf = ({ onnx: path, engine }: OnnxPart): Promise<InferenceSession> => {
+  const sessionOf = ({ onnx: path, keeps }: OnnxPart): Promise<InferenceSession> => {
     const known = sessions.get(path);
     if (known) return known;
     const made = read(path).then((bytes) =>
@@ -94,7 +94,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx
         executionMode: "sequential",
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
-        enableCpuMemArena: engine <= keptBytes,
+        enableCpuMemArena: keeps,
         ...sessionSettings,
       }),
     );
@@ -256,13 +256,6 @@ const release = (results: readonly Tensor[]): void => {
 
 const nowhere = new MessageChannel().port1;
 nowhere.close();
-
-/**
- * With its arena a session keeps what its intermediates took, so what a job holds is the sum over its sessions, not the largest; without
- * one the kernel zeroes fresh pages on every run, 1.1 to 1.5 times the time of a block of width 256 and nothing to be seen from width 768
- * on. So sessions that take at most this much keep their memory.
- */
-const keptBytes = 1 << 22;
 
 /** Different sizes of programs whose tensors are kept; the oldest go first. */
 const keptSizes = 256;

@@ -8,7 +8,7 @@ import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { emitOnnx } from "../compiler/emit/onnx.ts";
 import { type Emitted, emitParts } from "../compiler/emit/parts.ts";
-import { createGraph, type SegmentGraph } from "../compiler/graph.ts";
+import { createGraph, type SegmentGraph } from "../compiler/graph/graph.ts";
 import { openParts } from "../tests/segment-session.ts";
 
 const { values } = parseArgs({

@@ -1,7 +1,7 @@
 // A pipeline compiled with its data at hand: compiled to the plan, its rows tokenized, and compiled again where a budget asks for them.
 
+import { requireRows } from "../compiler/check/require.ts";
 import type { Compiled, CompileOptions } from "../compiler/compile.ts";
-import { requireRows } from "../compiler/require.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Invocation } from "./command.ts";
 import { compileFile } from "./compile-file.ts";

@@ -1,9 +1,9 @@
 // A pipeline compiled with its lock file: what is not on this machine comes from the lock, what is there and differs is said.
 
+import { placed } from "../compiler/blocks/places.ts";
+import { requireRows } from "../compiler/check/require.ts";
 import { type Compiled, type CompileOptions, compile } from "../compiler/compile.ts";
 import type { CompileHost } from "../compiler/host.ts";
-import { placed } from "../compiler/places.ts";
-import { requireRows } from "../compiler/require.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { driftOf, lockedHost, readLock, rowsFrom } from "./lock.ts";
 

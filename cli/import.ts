@@ -4,7 +4,7 @@
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
-import { type Library, resolve } from "../compiler/resolve.ts";
+import { type Library, resolve } from "../compiler/blocks/resolve.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { type ExitCode, type Invocation, lastValue } from "./command.ts";

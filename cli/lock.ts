@@ -3,10 +3,10 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Checked } from "../compiler/check.ts";
-import type { RowFacts } from "../compiler/fact-table.ts";
+import type { TrainPlan } from "../compiler/blocks/pipeline.ts";
+import type { Checked } from "../compiler/check/check.ts";
+import type { RowFacts } from "../compiler/check/fact-table.ts";
 import type { CompileHost } from "../compiler/host.ts";
-import type { TrainPlan } from "../compiler/pipeline.ts";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Data, Split } from "../spec/job-data.ts";

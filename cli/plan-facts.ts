@@ -1,12 +1,12 @@
 // A compiled pipeline -> the facts that `plan` prints and `--json` gives: counts, bytes and FLOPs that follow from the file, the
 // config and the checkpoint's header. No weight was read. Bytes are of the largest batch the file allows.
 
-import { at } from "../compiler/dims.ts";
-import { adapterFileBytes } from "../compiler/facts.ts";
-import { type FormatPlan, storedBytes } from "../compiler/format.ts";
-import { type AdapterPlan, methodNames } from "../compiler/inject.ts";
-import { type Instance, parametersOf } from "../compiler/instantiate.ts";
-import { type TiedUse, tiedUses } from "../compiler/ties.ts";
+import { type AdapterPlan, methodNames } from "../compiler/adapters/inject.ts";
+import { adapterFileBytes } from "../compiler/check/facts.ts";
+import { type FormatPlan, storedBytes } from "../compiler/model/format.ts";
+import { type Instance, parametersOf } from "../compiler/model/instantiate.ts";
+import { type TiedUse, tiedUses } from "../compiler/model/ties.ts";
+import { at } from "../compiler/values/dims.ts";
 import type { Job, Program, Train } from "../spec/job.ts";
 import type { Data } from "../spec/job-data.ts";
 import type { Prepared } from "./prepare.ts";

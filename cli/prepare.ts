@@ -1,7 +1,7 @@
 // What every command that works on one pipeline does first: read the file, compile it as far as needed, print what is wrong.
 
+import { requireRows } from "../compiler/check/require.ts";
 import type { Compiled, CompileOptions } from "../compiler/compile.ts";
-import { requireRows } from "../compiler/require.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ExitCode, Invocation } from "./command.ts";
 import { compileFile } from "./compile-file.ts";

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import type { PointSet } from "../compiler/points.ts";
+import type { PointSet } from "../compiler/blocks/points.ts";
 import { DiagnosticError } from "../runtime/diagnostic-error.ts";
 import type { Job } from "../spec/job.ts";
 import type { Result } from "../spec/result.ts";

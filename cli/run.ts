@@ -1,7 +1,7 @@
 // `peft run`: everything the file declares, in order. `train`, `evaluate` and `merge` are the same with some of the blocks.
 
 import { dirname } from "node:path";
-import { placed } from "../compiler/places.ts";
+import { placed } from "../compiler/blocks/places.ts";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job } from "../spec/job.ts";

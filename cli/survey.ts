@@ -2,8 +2,8 @@
 // no weight. `check --data`, `plan --lock`, `data`, and every run whose file holds a budget over its rows.
 
 import { dirname } from "node:path";
-import type { RowFacts } from "../compiler/fact-table.ts";
-import { placed } from "../compiler/places.ts";
+import { placed } from "../compiler/blocks/places.ts";
+import type { RowFacts } from "../compiler/check/fact-table.ts";
 import { ChatProblem, type ChatTemplate } from "../runtime/chat/chat-template.ts";
 import { conversationOf } from "../runtime/chat/conversation-rows.ts";
 import { openChat } from "../runtime/chat/open-chat.ts";

@@ -11,21 +11,21 @@
 
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
-import { adapterFiles } from "./adapter-files.ts";
-import { type Checked, check } from "./check.ts";
-import { checkChat } from "./check-chat.ts";
-import { checkRows } from "./check-rows.ts";
-import { checkUnused } from "./check-unused.ts";
-import type { Context } from "./expressions.ts";
-import type { RowFacts } from "./fact-table.ts";
-import { adapterFileBytes } from "./facts.ts";
-import { fit } from "./fit.ts";
+import { adapterFiles } from "./adapters/adapter-files.ts";
+import { expandPoints, type Point, type PointSet } from "./blocks/points.ts";
+import { type Resolved, resolve } from "./blocks/resolve.ts";
+import { type Checked, check } from "./check/check.ts";
+import { checkChat } from "./check/check-chat.ts";
+import { checkRows } from "./check/check-rows.ts";
+import { checkUnused } from "./check/check-unused.ts";
+import type { RowFacts } from "./check/fact-table.ts";
+import { adapterFileBytes } from "./check/facts.ts";
+import { checkRequire, requireNeeds } from "./check/require.ts";
 import type { CompileHost } from "./host.ts";
-import { type Lowered, lower } from "./lower.ts";
-import { expandPoints, type Point, type PointSet } from "./points.ts";
 import { printAmended, printMemory, printModel, printTraining } from "./print.ts";
-import { checkRequire, requireNeeds } from "./require.ts";
-import { type Resolved, resolve } from "./resolve.ts";
+import { fit } from "./programs/fit.ts";
+import { type Lowered, lower } from "./programs/lower.ts";
+import type { Context } from "./values/expressions.ts";
 
 export interface CompileOptions {
   readonly file: string;
@@ -146,7 +146,7 @@ const requireFacts = async (
   const shapes = new Map(
     [...checked.adapters.values()].flatMap((adapter) => adapter.params.map((param) => [param.name, param.shape.map(Number)] as const)),
   );
-  const kernels = lowered && countKernels ? (await import("./count-kernels.ts")).countKernels(lowered) : undefined;
+  const kernels = lowered && countKernels ? (await import("./kernels/count-kernels.ts")).countKernels(lowered) : undefined;
   const sources = {
     base: checked.base,
     adapters: checked.adapters,

@@ -6,7 +6,7 @@ import type { DType } from "../spec/job.ts";
 import type { Split } from "../spec/job-data.ts";
 import type { MetricSignature } from "../spec/metric.ts";
 import type { RowColumns } from "../spec/row-columns.ts";
-import type { Declared } from "./declared.ts";
+import type { Declared } from "./blocks/declared.ts";
 
 export interface StoredTensor {
   readonly dtype: DType;

@@ -2,15 +2,15 @@
 // larger buffer is a difference in review.
 
 import type { Job, Place } from "../spec/job.ts";
-import type { Checked } from "./check.ts";
-import { elaborate } from "./elaborate.ts";
-import type { Context } from "./expressions.ts";
-import { reachable } from "./graph.ts";
-import { methodNames } from "./inject.ts";
-import { modulesOf } from "./instantiate.ts";
-import { layersOf } from "./layers.ts";
-import type { Lowered } from "./lower.ts";
-import { printSegment } from "./segments.ts";
+import { methodNames } from "./adapters/inject.ts";
+import { layersOf } from "./adapters/layers.ts";
+import type { Checked } from "./check/check.ts";
+import { reachable } from "./graph/graph.ts";
+import { printSegment } from "./graph/segments.ts";
+import { modulesOf } from "./model/instantiate.ts";
+import type { Lowered } from "./programs/lower.ts";
+import { elaborate } from "./unfold/elaborate.ts";
+import type { Context } from "./values/expressions.ts";
 
 /** The module tree; equal neighbours of a repeat are shown once. */
 export const printModel = ({ base, adapters }: Checked): string => {

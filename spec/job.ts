@@ -13,7 +13,7 @@ import type { Format } from "./job-formats.ts";
 
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "u8";
 
-/** A size: a number, or a polynomial in the symbols as text, e.g. "b*t", "64*n", "4*b*t+8". See compiler/dims.ts. */
+/** A size: a number, or a polynomial in the symbols as text, e.g. "b*t", "64*n", "4*b*t+8". See compiler/values/dims.ts. */
 export type Dim = number | string;
 
 export interface TensorType {

@@ -2,7 +2,7 @@
 // sizes; an output on its input's memory.
 
 import { emitOnnx } from "../compiler/emit/onnx.ts";
-import { createGraph, type SegmentGraph } from "../compiler/graph.ts";
+import { createGraph, type SegmentGraph } from "../compiler/graph/graph.ts";
 import { cpuDevice } from "../runtime/devices/cpu.ts";
 import type { Call, Job, Segment, TensorType, Value } from "../spec/job.ts";
 import { assert, group } from "./harness.ts";

@@ -2,7 +2,7 @@
 // of the outputs at the end.
 
 import { engineBytes } from "../compiler/emit/engine-memory.ts";
-import { createGraph, type Graph, type Node } from "../compiler/graph.ts";
+import { createGraph, type Graph, type Node } from "../compiler/graph/graph.ts";
 import { assert, group } from "./harness.ts";
 
 const of = (make: (graph: Graph, x: Node) => Node): number => {

@@ -37,7 +37,7 @@ const paperNames =
 const papers = new Set(paperNames.split(" "));
 
 /** Other tools' spellings are recognised to offer the fix, and a role in people's files has a model's name; their tables hold the words. */
-const wordsOfOthers = ["compiler/other-tools.ts", "runtime/chat/roles.ts"];
+const wordsOfOthers = ["compiler/blocks/other-tools.ts", "runtime/chat/roles.ts"];
 
 const paperComplaints = (files: readonly Text[]): readonly string[] =>
   files

@@ -1,12 +1,12 @@
 // The law of lifting: a batch of rows, each with inputs of its own, computes in every row what that row computes alone. Held for every
 // op that can be lifted, on its samples, for every choice of inputs that differ from row to row; shown to catch a planted fault.
 
-import { isRowwise, multiplyRows } from "../compiler/associate-rows.ts";
-import { createGraph, type Node } from "../compiler/graph.ts";
-import { interpret } from "../compiler/interpret.ts";
-import { type Lifted, lift } from "../compiler/lift.ts";
-import type { Op, Tensor } from "../compiler/op.ts";
+import { isRowwise, multiplyRows } from "../compiler/graph/associate-rows.ts";
+import { createGraph, type Node } from "../compiler/graph/graph.ts";
+import { interpret } from "../compiler/graph/interpret.ts";
+import type { Op, Tensor } from "../compiler/graph/op.ts";
 import { ops } from "../compiler/ops/index.ts";
+import { type Lifted, lift } from "../compiler/unfold/lift.ts";
 import { assert, group } from "./harness.ts";
 import { fillInput, type Sample, type Sizes, sampleSizes, samples } from "./op-samples.ts";
 

@@ -3,8 +3,8 @@
 // what the method declares trained has moved.
 
 import { std } from "../cli/embedded/std.ts";
-import { reachable } from "../compiler/graph.ts";
-import type { Op } from "../compiler/op.ts";
+import { reachable } from "../compiler/graph/graph.ts";
+import type { Op } from "../compiler/graph/op.ts";
 import { ops } from "../compiler/ops/index.ts";
 import { parse } from "../grammar/parse.ts";
 import type { Session } from "../runtime/devices/device.ts";

@@ -3,9 +3,9 @@
 
 import { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { emitOnnx } from "../compiler/emit/onnx.ts";
-import { createGraph, type DType, type Node, type SegmentGraph } from "../compiler/graph.ts";
-import { concreteType, interpretSegment } from "../compiler/interpret.ts";
-import type { Op, Tensor } from "../compiler/op.ts";
+import { createGraph, type DType, type Node, type SegmentGraph } from "../compiler/graph/graph.ts";
+import { concreteType, interpretSegment } from "../compiler/graph/interpret.ts";
+import type { Op, Tensor } from "../compiler/graph/op.ts";
 import { ops } from "../compiler/ops/index.ts";
 import { assert, group } from "./harness.ts";
 import { fillInput, type Sample, type SampleInput, type Sizes, sampleSizes, samples } from "./op-samples.ts";

@@ -1,8 +1,8 @@
 // Sample calls of every op, with symbolic sizes: what the laws of all ops run on (reference, ONNX, WGSL).
 
-import { at } from "../compiler/dims.ts";
-import type { Attrs, Dim, DType } from "../compiler/graph.ts";
-import type { Tensor } from "../compiler/op.ts";
+import type { Attrs, Dim, DType } from "../compiler/graph/graph.ts";
+import type { Tensor } from "../compiler/graph/op.ts";
+import { at } from "../compiler/values/dims.ts";
 
 export type Sizes = Readonly<Record<string, number>>;
 

@@ -1,13 +1,13 @@
 // Laws of all ops at once: shapes follow the type rule at any sizes, and every gradient equals finite differences of `eval`.
 // Each law is shown to catch a planted fault.
 
-import { at } from "../compiler/dims.ts";
-import { createGraph, type Node, type TensorType } from "../compiler/graph.ts";
-import { concreteAttrs, concreteType, interpret } from "../compiler/interpret.ts";
-import type { Op, Tensor } from "../compiler/op.ts";
+import { createGraph, type Node, type TensorType } from "../compiler/graph/graph.ts";
+import { concreteAttrs, concreteType, interpret } from "../compiler/graph/interpret.ts";
+import type { Op, Tensor } from "../compiler/graph/op.ts";
 import { kept } from "../compiler/ops/dropout.ts";
 import { errorFunction } from "../compiler/ops/erf.ts";
 import { ops } from "../compiler/ops/index.ts";
+import { at } from "../compiler/values/dims.ts";
 import { hostOps } from "../runtime/host-ops/index.ts";
 import { assert, group } from "./harness.ts";
 import { fillInput, type Sample, type Sizes, sampleSizes, samples } from "./op-samples.ts";

@@ -3,9 +3,9 @@
 
 import { type Emitted, emitParts } from "../compiler/emit/parts.ts";
 import { createKernel } from "../compiler/emit/wasm.ts";
-import { createGraph, type SegmentGraph } from "../compiler/graph.ts";
-import { interpretSegment } from "../compiler/interpret.ts";
-import type { Tensor } from "../compiler/op.ts";
+import { createGraph, type SegmentGraph } from "../compiler/graph/graph.ts";
+import { interpretSegment } from "../compiler/graph/interpret.ts";
+import type { Tensor } from "../compiler/graph/op.ts";
 import { ops } from "../compiler/ops/index.ts";
 import type { Data } from "../runtime/devices/device.ts";
 import { assert, group } from "./harness.ts";

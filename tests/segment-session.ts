@@ -1,8 +1,8 @@
 // One segment opened on the cpu device, as a job of one program "p" that calls it once.
 
 import type { Emitted } from "../compiler/emit/parts.ts";
-import type { SegmentGraph } from "../compiler/graph.ts";
-import { aligned, bytesOf } from "../compiler/place.ts";
+import type { SegmentGraph } from "../compiler/graph/graph.ts";
+import { aligned, bytesOf } from "../compiler/programs/place.ts";
 import { cpuDevice } from "../runtime/devices/cpu.ts";
 import type { Session } from "../runtime/devices/device.ts";
 import type { Value } from "../spec/job.ts";

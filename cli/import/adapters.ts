@@ -1,6 +1,6 @@
 // The PEFT configuration that a draft has gathered -> the lines of an adapter, and what became of each of its keys.
 
-import type { Library } from "../../compiler/resolve.ts";
+import type { Library } from "../../compiler/blocks/resolve.ts";
 import type { Draft } from "./draft.ts";
 import { isEmpty, shown } from "./given.ts";
 import { type Found, methodFor } from "./methods.ts";

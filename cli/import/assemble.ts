@@ -1,8 +1,8 @@
 // A filled draft -> the text of a pipeline, formatted, with what was not carried as comments at its top. Only what this version of the
 // language takes is written: settings, formats and readers are looked up where the checker looks them up.
 
-import { trainTable } from "../../compiler/pipeline.ts";
-import type { Library } from "../../compiler/resolve.ts";
+import { trainTable } from "../../compiler/blocks/pipeline.ts";
+import type { Library } from "../../compiler/blocks/resolve.ts";
 import { format } from "../../grammar/format.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { Line } from "./adapters.ts";

@@ -1,7 +1,7 @@
 // Axolotl's keys, one row each. Keys that its schema does not have it drops without a word (its models set no policy for extra
 // keys, so pydantic's default applies); a key that is in no row here is reported as one of those. Read from its schema of 2025 and 2026.
 
-import { trainTable } from "../../compiler/pipeline.ts";
+import { trainTable } from "../../compiler/blocks/pipeline.ts";
 import { axolotlDataset, ownTemplate } from "./datasets.ts";
 import type { Around, Row, Tool } from "./draft.ts";
 import { isEmpty, numberOf, shown } from "./given.ts";

@@ -1,7 +1,7 @@
 // Where rows come from and what is made of them -> splits and templates. Only what a template can say exactly is carried: a prompt
 // that differs from row to row, a conversation with a model's own markers, a sample drawn at random are each said to be lost.
 
-import { readers } from "../../compiler/data-block.ts";
+import { readers } from "../../compiler/blocks/data-block.ts";
 import type { Around, Draft } from "./draft.ts";
 import type { Given } from "./given.ts";
 import { isEmpty, shown } from "./given.ts";

@@ -1,6 +1,6 @@
 // A pipeline in the making: what a tool's table fills in, key by key, and `assemble` writes down. Values are text of the language.
 
-import type { Library } from "../../compiler/resolve.ts";
+import type { Library } from "../../compiler/blocks/resolve.ts";
 import type { Given } from "./given.ts";
 import type { Outcome, Reported } from "./outcome.ts";
 

@@ -1,7 +1,7 @@
 // Another tool's file -> a pipeline and what became of every key. The tool is found by its keys; its table is gone through row by row in
 // the table's own order, so that what depends on another key comes after it; keys that the table lacks come last.
 
-import type { Library } from "../../compiler/resolve.ts";
+import type { Library } from "../../compiler/blocks/resolve.ts";
 import { type Diagnostic, nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import { linesOf } from "../render/position.ts";

@@ -1,9 +1,9 @@
 // A PEFT configuration -> a method of the library and its settings. No method is known here by name: each says in its `interop`
 // block which configuration it is, and that block is read backwards.
 
-import { type Context, evaluate } from "../../compiler/expressions.ts";
-import type { Library } from "../../compiler/resolve.ts";
-import { number, type Scope, scopeOf, type Value } from "../../compiler/values.ts";
+import type { Library } from "../../compiler/blocks/resolve.ts";
+import { type Context, evaluate } from "../../compiler/values/expressions.ts";
+import { number, type Scope, scopeOf, type Value } from "../../compiler/values/values.ts";
 import type { Entry, Expr, InteropMember, MethodDef } from "../../grammar/tree.ts";
 import { numberText, textLiteral } from "./rows.ts";
 

@@ -1,6 +1,6 @@
 // Rows that several tools' tables share, and the words they are made of.
 
-import { trainTable } from "../../compiler/pipeline.ts";
+import { trainTable } from "../../compiler/blocks/pipeline.ts";
 import type { Around, Row } from "./draft.ts";
 import { isEmpty, numberOf, shown } from "./given.ts";
 import { carried, lost, type Outcome, outside, settled } from "./outcome.ts";

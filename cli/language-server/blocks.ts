@@ -1,10 +1,10 @@
 // What each block of a pipeline may hold, from the tables that the checker itself reads: so a key that is completed is a key that
 // is accepted.
 
-import { dataTable } from "../../compiler/data-block.ts";
-import { evaluateTable } from "../../compiler/evaluate-block.ts";
-import { trainTable } from "../../compiler/pipeline.ts";
-import type { Setting } from "../../compiler/settings.ts";
+import { dataTable } from "../../compiler/blocks/data-block.ts";
+import { evaluateTable } from "../../compiler/blocks/evaluate-block.ts";
+import { trainTable } from "../../compiler/blocks/pipeline.ts";
+import type { Setting } from "../../compiler/blocks/settings.ts";
 import type { Item } from "../../grammar/tree.ts";
 
 export interface Block {

@@ -1,17 +1,17 @@
 // What could stand at an offset -> the proposals: keys that the block still lacks, methods with their settings, the modules of the
 // checkpoint at hand, files of the folder. Everything comes from where the checker looks it up.
 
-import { baseSources } from "../../compiler/base.ts";
-import { readers } from "../../compiler/data-block.ts";
-import { generators } from "../../compiler/evaluate-block.ts";
-import { factTable } from "../../compiler/fact-table.ts";
-import { heldOut } from "../../compiler/held-out.ts";
-import type { Instance } from "../../compiler/instantiate.ts";
-import { modulesOf } from "../../compiler/instantiate.ts";
+import { readers } from "../../compiler/blocks/data-block.ts";
+import { generators } from "../../compiler/blocks/evaluate-block.ts";
+import { heldOut } from "../../compiler/blocks/held-out.ts";
+import { storedTypes } from "../../compiler/blocks/pipeline.ts";
+import type { Definition } from "../../compiler/blocks/resolve.ts";
+import { factTable } from "../../compiler/check/fact-table.ts";
+import { baseSources } from "../../compiler/model/base.ts";
+import type { Instance } from "../../compiler/model/instantiate.ts";
+import { modulesOf } from "../../compiler/model/instantiate.ts";
+import { match } from "../../compiler/model/paths.ts";
 import { ops } from "../../compiler/ops/index.ts";
-import { match } from "../../compiler/paths.ts";
-import { storedTypes } from "../../compiler/pipeline.ts";
-import type { Definition } from "../../compiler/resolve.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { Parameter, Path, PathSegment } from "../../grammar/tree.ts";
 import { type Analysis, textAt } from "./analysis.ts";

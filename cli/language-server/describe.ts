@@ -1,14 +1,14 @@
 // What a thing of a pipeline is, in Markdown for a hover: signatures and docs of definitions, and the numbers that follow from
 // the checkpoint at hand (shapes, bytes, trained parameters, coverage).
 
-import { adapterFiles } from "../../compiler/adapter-files.ts";
-import type { Checked } from "../../compiler/check.ts";
-import { adapterFileBytes } from "../../compiler/facts.ts";
-import type { AdapterPlan } from "../../compiler/inject.ts";
-import { type Instance, modulesOf, type ParamSpec, parametersOf } from "../../compiler/instantiate.ts";
-import { unmergeable } from "../../compiler/merging.ts";
-import type { Target } from "../../compiler/paths.ts";
-import type { Definition } from "../../compiler/resolve.ts";
+import { adapterFiles } from "../../compiler/adapters/adapter-files.ts";
+import type { AdapterPlan } from "../../compiler/adapters/inject.ts";
+import { unmergeable } from "../../compiler/adapters/merging.ts";
+import type { Definition } from "../../compiler/blocks/resolve.ts";
+import type { Checked } from "../../compiler/check/check.ts";
+import { adapterFileBytes } from "../../compiler/check/facts.ts";
+import { type Instance, modulesOf, type ParamSpec, parametersOf } from "../../compiler/model/instantiate.ts";
+import type { Target } from "../../compiler/model/paths.ts";
 import type { Parameter } from "../../grammar/tree.ts";
 import { grouped as countText, bytes as memoryText } from "../render/table.ts";
 import type { Declared } from "./symbols.ts";

@@ -1,8 +1,8 @@
 // What the file comes to, shown at the end of its lines: how many places a pattern covers, what an adapter trains, how large a
 // base is.
 
-import { adapterFiles } from "../../compiler/adapter-files.ts";
-import { adapterFileBytes } from "../../compiler/facts.ts";
+import { adapterFiles } from "../../compiler/adapters/adapter-files.ts";
+import { adapterFileBytes } from "../../compiler/check/facts.ts";
 import { bytes, metric } from "../render/table.ts";
 import type { Analysis } from "./analysis.ts";
 

@@ -1,9 +1,9 @@
 // A position -> what stands there and what it comes to: a definition's signature and documentation, a setting's type and meaning,
 // the numbers of a base or an adapter, and what a path covers in the checkpoint at hand.
 
-import type { Checked } from "../../compiler/check.ts";
+import type { Checked } from "../../compiler/check/check.ts";
+import { match, type Pattern } from "../../compiler/model/paths.ts";
 import { ops } from "../../compiler/ops/index.ts";
-import { match, type Pattern } from "../../compiler/paths.ts";
 import type { Entry, Item, Path, PathSegment, Span } from "../../grammar/tree.ts";
 import { type Analysis, textAt } from "./analysis.ts";
 import { blocks, typeOf } from "./blocks.ts";

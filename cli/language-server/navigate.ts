@@ -1,7 +1,7 @@
 // Definition, references and rename. A name inside the standard library leads there and is read-only; a segment of a path leads to
 // the child of the architecture that it selects.
 
-import { match } from "../../compiler/paths.ts";
+import { match } from "../../compiler/model/paths.ts";
 import type { Path, Span } from "../../grammar/tree.ts";
 import { type Analysis, textAt } from "./analysis.ts";
 import { isPath, pathAt, patternTo, rootOf } from "./hover.ts";

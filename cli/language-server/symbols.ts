@@ -4,7 +4,7 @@
 // The walk is generic: it visits whatever the tree holds and acts on a few shapes (a reference, a call, a path, a subject), so a
 // new kind of block or member is covered as soon as the parser knows it.
 
-import type { Definition, Library } from "../../compiler/resolve.ts";
+import type { Definition, Library } from "../../compiler/blocks/resolve.ts";
 import type { Call, Entry, Expr, File, Item, MethodDef, Name, Parameter, Path, Span } from "../../grammar/tree.ts";
 
 export type SymbolKind = Item["kind"] | "parameter" | "param" | "let" | "state" | "child" | "key" | "forward input" | "index" | "split";

@@ -2,13 +2,13 @@
 // `///` comments, settings and facts from the checker's tables, metrics and ops from where they are defined. `peft explain NAME` prints
 // one, docs/ lists them all.
 
-import { baseSources } from "../../compiler/base.ts";
-import { generators } from "../../compiler/evaluate-block.ts";
-import { factTable } from "../../compiler/fact-table.ts";
+import { reboundName, trainingBinding } from "../../compiler/adapters/training-bindings.ts";
+import { generators } from "../../compiler/blocks/evaluate-block.ts";
+import type { Definition, Library } from "../../compiler/blocks/resolve.ts";
+import { resolve } from "../../compiler/blocks/resolve.ts";
+import { factTable } from "../../compiler/check/fact-table.ts";
+import { baseSources } from "../../compiler/model/base.ts";
 import { ops } from "../../compiler/ops/index.ts";
-import type { Definition, Library } from "../../compiler/resolve.ts";
-import { resolve } from "../../compiler/resolve.ts";
-import { reboundName, trainingBinding } from "../../compiler/training-bindings.ts";
 import type { Member, Parameter, Span } from "../../grammar/tree.ts";
 import { compileHost } from "../compile-host.ts";
 import { metricSignatures } from "../embedded/metrics.ts";

@@ -3,7 +3,7 @@
 // kernels work in, and new values written beside the old ones; on webgpu what lies between the kernels of a segment.
 
 import type { Job, OnnxPart, SegmentPart, TensorType } from "../../spec/job.ts";
-import { aligned, bytesOf } from "../place.ts";
+import { aligned, bytesOf } from "../programs/place.ts";
 
 export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu: number } => {
   const { scratch = 0, parts = 0, ...arenas } = job.arenas;

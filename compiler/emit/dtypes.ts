@@ -1,8 +1,8 @@
 // What a dtype is in WGSL: how many bytes it has in a buffer, its type in a register, and how an element is loaded.
 // Core WGSL has no 16-bit or 8-bit storage, so those lie in u32 words; bf16 is the upper half of an f32.
 
-import { type Dim, multiply, product } from "../dims.ts";
-import type { DType, TensorType } from "../graph.ts";
+import type { DType, TensorType } from "../graph/graph.ts";
+import { type Dim, multiply, product } from "../values/dims.ts";
 
 export const bytesOf: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, u8: 1 };
 

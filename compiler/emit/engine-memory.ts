@@ -3,9 +3,9 @@
 // reads. Ops that print as several nodes say what those hold together (`held`). When all is computed its binding copies every output,
 // so the copies are the least that it takes. An estimate: bench/memory.ts holds it against what a process takes.
 
-import type { Node, SegmentGraph } from "../graph.ts";
+import type { Node, SegmentGraph } from "../graph/graph.ts";
 import { ops } from "../ops/index.ts";
-import { bytesOf } from "../place.ts";
+import { bytesOf } from "../programs/place.ts";
 import { engineProducts } from "./onnx-decode.ts";
 
 type Sizes = Readonly<Record<string, number>>;

@@ -3,7 +3,7 @@
 // unpacking in the graph costs about a third more. Only the transposed product is right: with transB=0 its numbers are wrong
 // (measured on 1.30), so the backward product reads an unpacked matrix.
 
-import type { Node } from "../graph.ts";
+import type { Node } from "../graph/graph.ts";
 import { codingOf } from "../ops/decode.ts";
 import type { OnnxWriter } from "./onnx-writer.ts";
 

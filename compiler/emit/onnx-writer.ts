@@ -1,8 +1,8 @@
 // What an op sees when it prints itself as ONNX: names go in, names come out. The writer keeps the nodes, shares equal
 // constants and equal nodes, and turns symbolic sizes into values that the graph computes from the shapes of its own inputs.
 
-import { terms } from "../dims.ts";
-import type { Dim, DType, Node } from "../graph.ts";
+import type { Dim, DType, Node } from "../graph/graph.ts";
+import { terms } from "../values/dims.ts";
 import type { OnnxNode, OnnxTensor } from "./onnx-proto.ts";
 
 /** A whole number is an int attribute; `{ float }` says that a number is a float one. */

@@ -2,10 +2,10 @@
 // Each op prints itself (its `onnx`); what is here joins them. One rewrite crosses ops: slices of one tensor (a fused
 // query-key-value product) have as gradient a sum of padded parts, which is their concatenation.
 
-import { add, type Dim } from "../dims.ts";
-import { expand } from "../expand.ts";
-import { type Node, reachable, type SegmentGraph } from "../graph.ts";
+import { expand } from "../graph/expand.ts";
+import { type Node, reachable, type SegmentGraph } from "../graph/graph.ts";
 import { ops } from "../ops/index.ts";
+import { add, type Dim } from "../values/dims.ts";
 import { engineProducts, printProduct } from "./onnx-decode.ts";
 import { encodeModel, type OnnxNode, type OnnxValue } from "./onnx-proto.ts";
 import { codeOf, createOnnxWriter } from "./onnx-writer.ts";

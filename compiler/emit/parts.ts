@@ -3,12 +3,12 @@
 // the kernels above it; what a later part needs lies between.
 
 import type { Dim, OnnxPart, SegmentPart, TensorType, Value } from "../../spec/job.ts";
-import { expand } from "../expand.ts";
-import { type Node, reachable, type SegmentGraph } from "../graph.ts";
+import { expand } from "../graph/expand.ts";
+import { type Node, reachable, type SegmentGraph } from "../graph/graph.ts";
+import { cut } from "../graph/segments.ts";
 import { softcapOf } from "../ops/attention.ts";
 import { memorySlots } from "../ops/memory-slots.ts";
-import { aligned, bytesOf, type Life, pack } from "../place.ts";
-import { cut } from "../segments.ts";
+import { aligned, bytesOf, type Life, pack } from "../programs/place.ts";
 import { engineBytes } from "./engine-memory.ts";
 import { emitOnnx } from "./onnx.ts";
 import { attentionScratch, emitAttention } from "./wasm-attention.ts";

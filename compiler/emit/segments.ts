@@ -2,10 +2,10 @@
 // only to build, so that checking never pays for it.
 
 import type { Job, Kernel, Segment, TensorType, Value } from "../../spec/job.ts";
-import { fuse } from "../fuse.ts";
-import { printKernels } from "../kernels.ts";
-import type { Lowered } from "../lower.ts";
-import { aligned, bytesOf, type Life, pack } from "../place.ts";
+import { fuse } from "../kernels/fuse.ts";
+import { printKernels } from "../kernels/kernels.ts";
+import type { Lowered } from "../programs/lower.ts";
+import { aligned, bytesOf, type Life, pack } from "../programs/place.ts";
 import { deviceMemory } from "./device-memory.ts";
 import { emitParts } from "./parts.ts";
 import { profiles } from "./profile.ts";

@@ -4,9 +4,9 @@
 // A tile of R x C outputs with depth D reads (R + C)·D elements for R·C·D multiply-adds: 64x64 is past the balance point of every
 // GPU's L2. Thin products (rank-r ones) would waste such a tile, so theirs is as thin as they are.
 
-import type { Dim } from "../dims.ts";
-import type { Node } from "../graph.ts";
+import type { Node } from "../graph/graph.ts";
 import { ops } from "../ops/index.ts";
+import type { Dim } from "../values/dims.ts";
 import type { Profile } from "./profile.ts";
 
 export interface ContractionPlan {

@@ -9,7 +9,7 @@
 // Parameters of `run`: the counter's address, this thread's scratch, b, t, then the address of each input and output in the
 // op's order. Scratch: see `attentionScratch`.
 
-import type { Node } from "../graph.ts";
+import type { Node } from "../graph/graph.ts";
 import { partsOf, scaleOf } from "../ops/attention.ts";
 import { wantedOf } from "../ops/wanted.ts";
 import { type Code, createKernel, each, f32, f32x4, i32, type Local, set, sumLanes, until, when } from "./wasm.ts";

@@ -2,7 +2,7 @@
 // recomputes the score of the slots at that distance and adds up p·(dout·v - δ), in a fixed order. What lies beyond either end of
 // the table counts to its end, so those two walk many slots each. Only training the bias itself comes here.
 
-import { isConcrete } from "../dims.ts";
+import { isConcrete } from "../values/dims.ts";
 import { gradientParts, printRowValues } from "./wgsl-attention-gradient.ts";
 import { place, scoreOf, seesSlot, sightOf } from "./wgsl-attention-tile.ts";
 import { createBlock, type KernelScope } from "./wgsl-elements.ts";

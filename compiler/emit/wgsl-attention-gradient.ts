@@ -5,9 +5,9 @@
 //                   from two places, so there are no atomics and the bits are the same every time
 // (Dao et al. 2022 and 2023.)
 
-import { product } from "../dims.ts";
-import type { Node } from "../graph.ts";
-import { anchorOf, formOf, outputOf } from "../kernels.ts";
+import type { Node } from "../graph/graph.ts";
+import { anchorOf, formOf, outputOf } from "../kernels/kernels.ts";
+import { product } from "../values/dims.ts";
 import {
   across,
   down,

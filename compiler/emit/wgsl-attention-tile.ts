@@ -2,9 +2,9 @@
 // of the tile and every 16th column of scores, or vector of four of the result. The long axis d passes through workgroup
 // memory in chunks of 32, so 16 KiB is enough for any d.
 
-import { type Dim, divide } from "../dims.ts";
-import type { Node } from "../graph.ts";
+import type { Node } from "../graph/graph.ts";
 import { partsOf } from "../ops/attention.ts";
+import { type Dim, divide } from "../values/dims.ts";
 import { type Block, fourths, type Index, type KernelScope } from "./wgsl-elements.ts";
 import { chosen, opaqueZero } from "./wgsl-map.ts";
 import { storedValue } from "./wgsl-reduce.ts";

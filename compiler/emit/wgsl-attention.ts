@@ -1,8 +1,8 @@
 // Prints attention in the flash form: one workgroup per (row, head, 32 queries) walks the slots 32 at a time with a running maximum
 // and sum; the probabilities live in one tile and are never stored whole. (Dao et al. 2022; grouped heads: Ainslie et al. 2023.)
 
-import type { Node } from "../graph.ts";
-import { anchorOf, formOf, outputOf } from "../kernels.ts";
+import type { Node } from "../graph/graph.ts";
+import { anchorOf, formOf, outputOf } from "../kernels/kernels.ts";
 import {
   across,
   down,

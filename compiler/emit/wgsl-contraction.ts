@@ -6,9 +6,9 @@
 // different banks. Row and column numbers are clamped, not tested: the surplus is computed and not stored.
 // (Register tiling: Volkov 2008; the layout by trial, see reference kernels of tfjs and ggml.)
 
-import { type Dim, multiply, product } from "../dims.ts";
-import type { Node } from "../graph.ts";
-import { formOf, isBatched, type ProductTerm } from "../kernels.ts";
+import type { Node } from "../graph/graph.ts";
+import { formOf, isBatched, type ProductTerm } from "../kernels/kernels.ts";
+import { type Dim, multiply, product } from "../values/dims.ts";
 import { strideOf, threadsOf } from "./tiles.ts";
 import { type Block, contiguousAxis, createBlock, fourths, type Index, type KernelScope } from "./wgsl-elements.ts";
 import { chosen, opaqueZero, type Printed } from "./wgsl-map.ts";

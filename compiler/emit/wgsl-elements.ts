@@ -4,10 +4,10 @@
 // index arithmetic are printed once. An index is kept in the form it came in (per axis, per group of axes, or flat) and converted
 // only when a reader needs the other form: a reshape then costs nothing, and divisions appear only where shapes force them.
 
-import { type Dim, product } from "../dims.ts";
-import type { DType, Node } from "../graph.ts";
-import type { FusedKernel } from "../kernels.ts";
-import { formOf } from "../kernels.ts";
+import type { DType, Node } from "../graph/graph.ts";
+import type { FusedKernel } from "../kernels/kernels.ts";
+import { formOf } from "../kernels/kernels.ts";
+import { type Dim, product } from "../values/dims.ts";
 import { literal, loadFour, loadOne, registerOf, storedAs } from "./dtypes.ts";
 import type { ElementReader } from "./wgsl-forms.ts";
 

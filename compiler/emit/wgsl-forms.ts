@@ -3,7 +3,7 @@
 // Every expression is WGSL text. Arguments handed in are names, literals or parenthesised; what comes back is parenthesised by
 // the caller. Floating-point values are f32 in registers whatever their stored dtype; i32 stays i32; u32 and u8 are u32.
 
-import type { Attrs, Dim, TensorType } from "../graph.ts";
+import type { Attrs, Dim, TensorType } from "../graph/graph.ts";
 
 export type WgslForm =
   | MapForm

@@ -1,7 +1,7 @@
 // Prints kernels with one thread per element (or per 32-bit word of a packed result): maps, and the second stage of a split sum.
 
-import { type Dim, product } from "../dims.ts";
-import type { Node } from "../graph.ts";
+import type { Node } from "../graph/graph.ts";
+import { type Dim, product } from "../values/dims.ts";
 import { isPacked, packedFunctions, packWord, perWord } from "./dtypes.ts";
 import { type Block, createBlock, type KernelScope } from "./wgsl-elements.ts";
 

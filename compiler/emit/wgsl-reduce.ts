@@ -4,9 +4,9 @@
 // When the last axis is reduced, neighbouring threads walk one result's elements (lane fastest); else neighbouring threads make
 // neighbouring results (output fastest): either way they read neighbouring memory.
 
-import { type Dim, product } from "../dims.ts";
-import type { Node } from "../graph.ts";
-import { anchorOf, formOf, outputOf } from "../kernels.ts";
+import type { Node } from "../graph/graph.ts";
+import { anchorOf, formOf, outputOf } from "../kernels/kernels.ts";
+import { type Dim, product } from "../values/dims.ts";
 import { type Block, createBlock, type Index, type KernelScope } from "./wgsl-elements.ts";
 import { elementsAt, linearGroup, type Printed } from "./wgsl-map.ts";
 

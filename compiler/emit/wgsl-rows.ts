@@ -2,9 +2,9 @@
 // per element or per row, with an elementwise epilogue. `lanes` threads share a row; a workgroup has as many rows as fit.
 // A row is read again for each reduction: the second read comes from cache, and rows of any length fit.
 
-import { type Dim, product } from "../dims.ts";
-import type { Node } from "../graph.ts";
-import { formOf, outputOf } from "../kernels.ts";
+import type { Node } from "../graph/graph.ts";
+import { formOf, outputOf } from "../kernels/kernels.ts";
+import { type Dim, product } from "../values/dims.ts";
 import { type Block, createBlock, type Index, type KernelScope } from "./wgsl-elements.ts";
 import { linearGroup, opaqueZero, type Printed } from "./wgsl-map.ts";
 import { lastAxes, storedValue } from "./wgsl-reduce.ts";

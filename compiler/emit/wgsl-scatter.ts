@@ -2,8 +2,8 @@
 // reads the ids 64 at a time, marks the ones that are its own as bits (or-ing bits gives the same in any order), and adds the
 // marked rows in order. Rows that no id names cost one pass over the ids.
 
-import { type Dim, product } from "../dims.ts";
-import { formOf } from "../kernels.ts";
+import { formOf } from "../kernels/kernels.ts";
+import { type Dim, product } from "../values/dims.ts";
 import { createBlock, type KernelScope } from "./wgsl-elements.ts";
 import { linearGroup, type Printed } from "./wgsl-map.ts";
 

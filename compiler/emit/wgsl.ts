@@ -6,8 +6,8 @@
 // written one that has the same place (an update in place). Hence one binding per line, each name used nowhere else.
 
 import type { Kernel } from "../../spec/job.ts";
-import type { DType, TensorType } from "../graph.ts";
-import { type FusedKernel, isScalar, type KernelGraph, type KernelKind } from "../kernels.ts";
+import type { DType, TensorType } from "../graph/graph.ts";
+import { type FusedKernel, isScalar, type KernelGraph, type KernelKind } from "../kernels/kernels.ts";
 import { printAttention } from "./wgsl-attention.ts";
 import { printGradientOfBias } from "./wgsl-attention-bias.ts";
 import { printGradientOfKeyValue, printGradientOfQuery, printGradientRows } from "./wgsl-attention-gradient.ts";

@@ -1,9 +1,9 @@
 // Which elements of the last axis are among its `count` largest: what sends a token to some experts and not to others. A choice has no
 // gradient; what is chosen is weighed by something that has.
 
-import type { Dim } from "../dims.ts";
-import { product } from "../dims.ts";
-import { liftLast } from "../lift.ts";
+import { liftLast } from "../unfold/lift.ts";
+import type { Dim } from "../values/dims.ts";
+import { product } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { isFloat, refuse, show } from "./shape.ts";
 

@@ -7,9 +7,9 @@
 // bounds scores as cap·tanh(score / cap) before that. The second output is log Σ exp(scores), from which the gradient op
 // recomputes the probabilities (Dao et al. 2022) instead of keeping them.
 
-import { divide, multiply, product } from "../dims.ts";
-import type { Attrs, Dim, TensorType } from "../graph.ts";
-import type { Op, Problem, Tensor } from "../op.ts";
+import type { Attrs, Dim, TensorType } from "../graph/graph.ts";
+import type { Op, Problem, Tensor } from "../graph/op.ts";
+import { divide, multiply, product } from "../values/dims.ts";
 import { attentionOnnx } from "./attention_onnx.ts";
 import { memorySlots } from "./memory-slots.ts";
 import { isFloat, isWhole, numbers, open, refuse, sameShape, show, zeros } from "./shape.ts";

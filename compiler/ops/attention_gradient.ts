@@ -2,9 +2,9 @@
 // is first multiplied with the slope of a softcap. The bias of a distance collects the ds of all scores at that distance.
 // Grouped key heads collect from all their query heads.
 
-import { multiply, product } from "../dims.ts";
-import type { TensorType } from "../graph.ts";
-import type { Op, Tensor } from "../op.ts";
+import type { TensorType } from "../graph/graph.ts";
+import type { Op, Tensor } from "../graph/op.ts";
+import { multiply, product } from "../values/dims.ts";
 import { attentionType, biasAt, dot, eachQuery, scaleOf, scoreOf, softcapOf } from "./attention.ts";
 import { attentionGradientOnnx } from "./attention_onnx.ts";
 import { memorySlots } from "./memory-slots.ts";

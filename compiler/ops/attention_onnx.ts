@@ -6,9 +6,9 @@
 // left side is read transposed 1.5 times slower than one whose result is transposed, and δ = Σ dout·out is a pass over
 // [b, t, h, d] where Σ p·dp would be one over [b, h, t, s].
 
-import { type Dim, divide, isConcrete } from "../dims.ts";
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
-import type { Node } from "../graph.ts";
+import type { Node } from "../graph/graph.ts";
+import { type Dim, divide, isConcrete } from "../values/dims.ts";
 import { partsOf, softcapOf } from "./attention.ts";
 import { memorySlots } from "./memory-slots.ts";
 import { wantedOf } from "./wanted.ts";

@@ -1,7 +1,7 @@
 // Square or oblong blocks along the diagonal of one matrix. As a factor of a product it is never formed: association multiplies
 // block by block.
 
-import { multiply, product } from "../dims.ts";
+import { multiply, product } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { isFloat, refuse, show, zeros } from "./shape.ts";
 

@@ -2,8 +2,8 @@
 // f(x, W + branch(D, g)) = f(x, W) + f(g(x), D). It lives only until associate.ts has distributed the product over it; its
 // meaning elsewhere (merging, evaluation) is D.
 
-import { liftLast } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { liftLast } from "../unfold/lift.ts";
 
 export const branch: Op = {
   name: "branch",

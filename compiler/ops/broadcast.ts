@@ -1,7 +1,7 @@
 // Repeats a tensor to a larger shape, aligned at the last axis.
 
-import { widen } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { widen } from "../unfold/lift.ts";
 import { broadcastShape, broadcastStrides, dimsOf, numbers, positions, refuse, sameShape, show, sumTo } from "./shape.ts";
 
 export const broadcast: Op = {

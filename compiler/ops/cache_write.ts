@@ -1,8 +1,8 @@
 // A cache [b, s, g, d] with new rows [b, t, g, d] written at their positions [b, t]. Positions of one row are distinct and
 // inside the cache. Only generation uses it, so it has no gradient.
 
-import type { Dim } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import type { Dim } from "../values/dims.ts";
 import { isWhole, refuse, sameShape, show } from "./shape.ts";
 
 export const cache_write: Op = {

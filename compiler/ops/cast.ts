@@ -1,8 +1,8 @@
 // The same numbers in another dtype. To a whole-number dtype fractions are cut towards zero.
 
-import type { DType } from "../graph.ts";
-import { liftLast } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { DType } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
+import { liftLast } from "../unfold/lift.ts";
 import { isFloat, refuse } from "./shape.ts";
 
 const known: readonly string[] = ["f32", "f16", "bf16", "i32", "u32", "u8"];

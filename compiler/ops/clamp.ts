@@ -1,7 +1,7 @@
 // Each element, or the end of a range that it lies beyond.
 
 import { literal } from "../emit/dtypes.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 import { isFloat, refuse } from "./shape.ts";
 
 export const clamp: Op = {

@@ -1,8 +1,8 @@
 // Builds what the two ops over a codebook share: its order, and the bounds at which one entry gives way to the next.
 
 import { literal } from "../emit/dtypes.ts";
-import type { Attrs } from "../graph.ts";
-import type { Problem } from "../op.ts";
+import type { Attrs } from "../graph/graph.ts";
+import type { Problem } from "../graph/op.ts";
 import { refuse } from "./shape.ts";
 
 /** The entries as f32; undefined when the attribute holds none. */

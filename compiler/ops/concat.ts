@@ -1,7 +1,7 @@
 // Tensors one after another along an axis.
 
-import { add, type Dim } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { add, type Dim } from "../values/dims.ts";
 import { axisOf, numbers, positions, refuse, sameShape, show, stridesOf, zeros } from "./shape.ts";
 
 export const concat: Op = {

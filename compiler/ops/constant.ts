@@ -1,8 +1,8 @@
 // One number, or a tensor filled with it. As ONNX a concrete one is an initializer; a symbolic one is expanded when it runs.
 
-import { isConcrete } from "../dims.ts";
-import type { DType } from "../graph.ts";
-import type { Op } from "../op.ts";
+import type { DType } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
+import { isConcrete } from "../values/dims.ts";
 import { dimsOf, refuse, zeros } from "./shape.ts";
 
 export const constant: Op = {

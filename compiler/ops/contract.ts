@@ -1,7 +1,7 @@
 // aᵀ · b over every leading axis at once: [.., m], [.., n] -> [m, n]. The gradient of a weight.
 
-import { type Dim, isConcrete, multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { type Dim, isConcrete, multiply, product } from "../values/dims.ts";
 import { isFloat, numbers, refuse, sameShape, show } from "./shape.ts";
 
 export const contract: Op = {

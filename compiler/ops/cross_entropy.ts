@@ -1,7 +1,7 @@
 // Per row: log Σ exp(logits) − logits[target]. A negative target means that the row carries no loss.
 
-import { multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { multiply, product } from "../values/dims.ts";
 import { numbers } from "./shape.ts";
 import { perTarget, pickedInOnnx, pickedInWgsl } from "./targets.ts";
 

@@ -1,7 +1,7 @@
 // (softmax(logits) − one-hot(target)) · dy; zero where the target is negative.
 
-import { multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { multiply, product } from "../values/dims.ts";
 import { refuse, sameShape, show } from "./shape.ts";
 
 export const cross_entropy_gradient: Op = {

@@ -5,10 +5,10 @@
 // In a WGSL tile eight codes come out of one u32; as ONNX, pairs of codes index a table of pairs (256 entries), which halves the
 // lookups, and a product that the engine can decode itself is printed by emit/onnx-decode.ts.
 
-import { at, type Dim, isConcrete, product } from "../dims.ts";
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
-import type { Attrs, TensorType } from "../graph.ts";
-import type { Op } from "../op.ts";
+import type { Attrs, TensorType } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
+import { at, type Dim, isConcrete, product } from "../values/dims.ts";
 import { tableFunction } from "./codebook.ts";
 import { count, dimsOf, numbers, refuse, show } from "./shape.ts";
 

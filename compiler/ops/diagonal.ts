@@ -1,6 +1,6 @@
 // A vector along the diagonal of a matrix of zeros. As a factor of a product it scales columns or rows and is never formed.
 
-import { product } from "../dims.ts";
+import { product } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { isFloat, refuse, show, zeros } from "./shape.ts";
 

@@ -9,9 +9,9 @@
 // which matters on the CPU, where each step is a pass over memory. Rows are the leading axes taken together.
 // The mixer is "lowbias32" (Wellons 2018) with the constants 21f0aaad, d35a2d97 found later by the same search.
 
-import { type Dim, product } from "../dims.ts";
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { type Dim, product } from "../values/dims.ts";
 import { isFloat, isWhole, refuse } from "./shape.ts";
 
 const G = 0x9e3779b9 | 0;

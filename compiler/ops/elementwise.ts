@@ -2,9 +2,9 @@
 // scalar function, its derivative as nodes and its two spellings; type rule, broadcasting and its reverse are the same for all.
 
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
-import type { Attrs, DType, Graph, Node } from "../graph.ts";
-import { widen } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Attrs, DType, Graph, Node } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
+import { widen } from "../unfold/lift.ts";
 import { broadcastShape, broadcastStrides, numbers, positions, refuse, show, sumTo } from "./shape.ts";
 
 /** Spells derivatives: `m.mul(a, b)`, `m.exp(x)`, `m.number(0.5)`. */

@@ -1,6 +1,6 @@
 // The identity matrix.
 
-import type { Dim } from "../dims.ts";
+import type { Dim } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { zeros } from "./shape.ts";
 

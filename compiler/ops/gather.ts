@@ -1,6 +1,6 @@
 // Rows of a table by id. Its gradient adds each row's gradient to the table's row.
 
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 import { isWhole, numbers, refuse, show, zeros } from "./shape.ts";
 
 export const gather: Op = {

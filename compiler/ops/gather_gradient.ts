@@ -1,9 +1,9 @@
 // The gradient of gather to its table: row v is the sum of dy where the id is v. Ids repeat, and the sums must come out the
 // same in every run.
 
-import type { Dim } from "../dims.ts";
-import { product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import type { Dim } from "../values/dims.ts";
+import { product } from "../values/dims.ts";
 import { isWhole, refuse, sameShape, show, zeros } from "./shape.ts";
 
 export const gather_gradient: Op = {

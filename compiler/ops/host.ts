@@ -1,7 +1,7 @@
 // Builds the ops that only the host has. They stand in first values alone, where no gradient flows; their meaning is
 // runtime/host-ops/NAME.ts.
 
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 
 const absent = (name: string) => (): never => {
   throw new Error(`${name} is computed by the host before training`);

@@ -1,6 +1,6 @@
 // Every op of the tensor levels. To add one: its file, and a line here.
 
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 import { abs } from "./abs.ts";
 import { add } from "./add.ts";
 import { among_largest } from "./among_largest.ts";

@@ -1,7 +1,7 @@
 // A named end of a graph. Its attributes carry its type.
 
-import type { DType } from "../graph.ts";
-import type { Op } from "../op.ts";
+import type { DType } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
 import { dimsOf, refuse } from "./shape.ts";
 
 export const input: Op = {

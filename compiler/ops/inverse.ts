@@ -2,8 +2,8 @@
 // (Goodnight 1979, "A tutorial on the SWEEP operator"), which is stable where every leading block is well conditioned: a
 // positive definite matrix, the identity plus a skew-symmetric one, a triangular one.
 
-import { isConcrete, multiply, product } from "../dims.ts";
-import type { Graph, Node } from "../graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { isConcrete, multiply, product } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { isFloat, refuse, show } from "./shape.ts";
 

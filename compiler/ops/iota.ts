@@ -1,7 +1,7 @@
 // 0, 1, 2, … as floating-point numbers.
 
-import type { Dim } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import type { Dim } from "../values/dims.ts";
 import { refuse, zeros } from "./shape.ts";
 
 export const iota: Op = {

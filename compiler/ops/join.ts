@@ -1,8 +1,8 @@
 // The last two axes as one: [.., m, n] -> [.., m*n]. How heads become a row again.
 
-import { product } from "../dims.ts";
-import { liftLast } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { liftLast } from "../unfold/lift.ts";
+import { product } from "../values/dims.ts";
 import { numbers, refuse } from "./shape.ts";
 
 export const join: Op = {

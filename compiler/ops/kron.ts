@@ -1,7 +1,7 @@
 // The Kronecker product of two matrices. As a factor of a product it is never formed: association applies one factor after the
 // other.
 
-import { multiply, product } from "../dims.ts";
+import { multiply, product } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { isFloat, refuse, show, zeros } from "./shape.ts";
 

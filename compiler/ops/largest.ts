@@ -1,7 +1,7 @@
 // The largest element along axes, as a threshold: no gradient flows through it.
 
-import { product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { reduceType } from "./reduce.ts";
 import { axesOf, numbers, positions, reducedShape, stridesOf } from "./shape.ts";
 

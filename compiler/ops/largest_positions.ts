@@ -1,6 +1,6 @@
 // Where a tensor's largest elements are.
 
-import { type Dim, multiply, product } from "../dims.ts";
+import { type Dim, multiply, product } from "../values/dims.ts";
 import { hostOp } from "./host.ts";
 import { isFloat, refuse, show } from "./shape.ts";
 

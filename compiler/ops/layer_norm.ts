@@ -1,8 +1,8 @@
 // y = (x − mean) · r · weight + bias with r = 1 / √(variance + eps), over the last axis (Ba et al. 2016).
 
-import { multiply, product } from "../dims.ts";
-import { liftLast } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { liftLast } from "../unfold/lift.ts";
+import { multiply, product } from "../values/dims.ts";
 import { isFloat, isScalar, refuse, sameShape, show } from "./shape.ts";
 import { gradientNode } from "./wanted.ts";
 

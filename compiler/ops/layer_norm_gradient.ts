@@ -1,7 +1,7 @@
 // With n = (x − mean)·r and g = dy·w: dx = r · (g − mean(g) − n · mean(g·n)), dweight = Σ_rows dy·n, dbias = Σ_rows dy.
 
-import { isConcrete, multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { isConcrete, multiply, product } from "../values/dims.ts";
 import { normalised } from "./layer_norm.ts";
 import { refuse, sameShape, show } from "./shape.ts";
 import { wantedOf } from "./wanted.ts";

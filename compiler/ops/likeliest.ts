@@ -1,8 +1,8 @@
 // Per row: 1 where no logit is above the target's, so that its sum counts the tokens a model would have written itself. A negative
 // target counts nothing. A count has no gradient.
 
-import { product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { numbers } from "./shape.ts";
 import { perTarget, pickedInOnnx, pickedInWgsl } from "./targets.ts";
 

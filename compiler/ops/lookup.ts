@@ -1,6 +1,6 @@
 // The codebook's entry of each index: what `codebook[code]` means.
 
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 import { entriesOf, needsEntries, tableFunction } from "./codebook.ts";
 import { isWhole, refuse } from "./shape.ts";
 

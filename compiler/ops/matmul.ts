@@ -1,9 +1,9 @@
 // Matrix product over the last two axes; earlier axes broadcast. A transposed operand is read that way, never moved.
 
-import { multiply, product } from "../dims.ts";
-import type { Dim } from "../graph.ts";
-import { widen } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Dim } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
+import { widen } from "../unfold/lift.ts";
+import { multiply, product } from "../values/dims.ts";
 import { broadcastShape, broadcastStrides, isFloat, numbers, open, positions, refuse, show, stridesOf, sumTo } from "./shape.ts";
 
 const swapped = (shape: readonly Dim[], swap: unknown): readonly Dim[] =>

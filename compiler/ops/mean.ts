@@ -1,7 +1,7 @@
 // The mean over axes. The count may be a symbol, so its gradient divides by a `size` node.
 
-import { product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { reduceType, sumOver } from "./reduce.ts";
 import { axesOf, numbers, reducedShape } from "./shape.ts";
 

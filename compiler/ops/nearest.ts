@@ -1,8 +1,8 @@
 // The index of the codebook's entry that is nearest to each element. Halfway between two entries, the smaller one.
 
-import { product } from "../dims.ts";
 import { literal } from "../emit/dtypes.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { boundsOf, entriesOf, needsEntries } from "./codebook.ts";
 import { isFloat, refuse } from "./shape.ts";
 

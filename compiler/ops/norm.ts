@@ -1,6 +1,6 @@
 // The Euclidean length along an axis. Its gradient at length 0 is 0, as PyTorch has it.
 
-import { product } from "../dims.ts";
+import { product } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { axisOf, isFloat, numbers, reducedShape, refuse, show } from "./shape.ts";
 import { lines } from "./softmax.ts";

@@ -1,7 +1,7 @@
 // 1 where a whole number is `from` + the last axis's index, else 0: a choice of rows as a matrix.
 
-import type { Dim } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import type { Dim } from "../values/dims.ts";
 import { isWhole, numbers, refuse, zeros } from "./shape.ts";
 
 export const one_hot: Op = {

@@ -1,7 +1,7 @@
 // Zeros before and after an axis: the gradient of slice.
 
-import { add, at, type Dim } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { add, at, type Dim } from "../values/dims.ts";
 import { axisOf, isFloat, numbers, positions, refuse, show, stridesOf, zeros } from "./shape.ts";
 
 export const pad: Op = {

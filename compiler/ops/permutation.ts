@@ -1,6 +1,6 @@
 // Places in the order that PyTorch would shuffle them into.
 
-import type { Dim } from "../dims.ts";
+import type { Dim } from "../values/dims.ts";
 import { hostOp } from "./host.ts";
 import { refuse } from "./shape.ts";
 

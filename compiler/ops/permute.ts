@@ -1,6 +1,6 @@
 // Axes in another order: axis i of the result is axis order[i] of the input.
 
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 import { axisOf, numbers, positions, refuse, show, stridesOf } from "./shape.ts";
 
 const orderOf = (attr: unknown, rank: number): number[] | undefined => {

@@ -1,6 +1,6 @@
 // One output of a node that has several. The graph gives it its type; the interpreter and the emitters look through it.
 
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 import { refuse } from "./shape.ts";
 
 export const pick: Op = {

@@ -2,9 +2,9 @@
 // (Lester et al. 2021). Their slots stand in the batch already, so everything that depends on positions (rotation, attention, caches,
 // packed rows) is as for any other token.
 
-import type { Dim } from "../dims.ts";
-import type { Attrs, Node } from "../graph.ts";
-import type { Op } from "../op.ts";
+import type { Attrs, Node } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
+import type { Dim } from "../values/dims.ts";
 import { isWhole, numbers, refuse, sameShape, show, zeros } from "./shape.ts";
 
 const fromOf = (attrs: Attrs): number => (typeof attrs.from === "number" ? attrs.from : 0);

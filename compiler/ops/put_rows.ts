@@ -1,7 +1,7 @@
 // Rows written into zeros, at positions of the flattened leading axes: the gradient of take_rows. No row is named twice.
 
-import { product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { dimsOf, isWhole, refuse, show, zeros } from "./shape.ts";
 
 export const put_rows: Op = {

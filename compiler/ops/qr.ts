@@ -1,6 +1,6 @@
 // The first columns of a matrix's Q and the first rows of its R.
 
-import type { Dim } from "../dims.ts";
+import type { Dim } from "../values/dims.ts";
 import { hostOp } from "./host.ts";
 import { isFloat, refuse, show } from "./shape.ts";
 

@@ -1,7 +1,7 @@
 // Builds the reductions over axes, which share their type rule and their walk.
 
-import type { Attrs, TensorType } from "../graph.ts";
-import type { Problem, Tensor } from "../op.ts";
+import type { Attrs, TensorType } from "../graph/graph.ts";
+import type { Problem, Tensor } from "../graph/op.ts";
 import { axesOf, isFloat, positions, reducedShape, refuse, show, stridesOf } from "./shape.ts";
 
 export const reduceType = (name: string, inputs: readonly TensorType[], attrs: Attrs): TensorType | Problem => {

@@ -1,8 +1,8 @@
 // Slots [m, g, d] in front of each row's keys or values [b, t, g, d], the same in every row: what attention always sees
 // (Li and Liang 2021). A cache holds the rows behind them; the slots are put in front of it anew, since they are parameters.
 
-import { add, type Dim } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { add, type Dim } from "../values/dims.ts";
 import { numbers, refuse, sameShape, show, stridesOf, zeros } from "./shape.ts";
 
 export const remember: Op = {

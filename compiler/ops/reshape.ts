@@ -1,6 +1,6 @@
 // The same elements in the same order under another shape.
 
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
 import { dimsOf, numbers, refuse, sameSize, show } from "./shape.ts";
 
 export const reshape: Op = {

@@ -1,8 +1,8 @@
 // y = x · r · weight with r = 1 / √(mean(x²) + eps), over the last axis (Zhang and Sennrich 2019).
 
-import { multiply, product } from "../dims.ts";
-import { liftLast } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { liftLast } from "../unfold/lift.ts";
+import { multiply, product } from "../values/dims.ts";
 import { isFloat, isScalar, refuse, sameShape, show } from "./shape.ts";
 import { gradientNode } from "./wanted.ts";
 

@@ -1,7 +1,7 @@
 // With n = x·r: dweight = Σ_rows dy·n and dx = r · (dy·w − n · mean(dy·w·n)).
 
-import { isConcrete, multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { isConcrete, multiply, product } from "../values/dims.ts";
 import { refuse, sameShape, show } from "./shape.ts";
 import { wantedOf } from "./wanted.ts";
 

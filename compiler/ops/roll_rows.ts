@@ -1,7 +1,7 @@
 // Each row of a square matrix turned by its own number: what makes a circulant matrix of equal rows.
 
-import { isConcrete, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { isConcrete, product } from "../values/dims.ts";
 import { isFloat, numbers, refuse, show, zeros } from "./shape.ts";
 
 const mod = (a: number, n: number): number => ((a % n) + n) % n;

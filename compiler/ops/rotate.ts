@@ -2,8 +2,8 @@
 // x2·cos + x1·sin). Halves are the two halves of the axis, or even and odd elements when interleaved. The gradient is the
 // turn back, `inverse`.
 
-import { at, divide, multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { at, divide, multiply, product } from "../values/dims.ts";
 import { broadcastShape, broadcastStrides, isFloat, positions, refuse, sameShape, show } from "./shape.ts";
 
 export const rotate: Op = {

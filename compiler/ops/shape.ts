@@ -1,9 +1,9 @@
 // What the type rules and the reference meanings share about shapes: NumPy broadcasting over symbolic sizes, axes counted
 // from either end, row-major strides. Rules return `{ problem }`, a sentence for the person who wrote the call.
 
-import { at, type Dim, product } from "../dims.ts";
-import type { Attr, Attrs, Node, TensorType } from "../graph.ts";
-import type { Problem, Tensor } from "../op.ts";
+import type { Attr, Attrs, Node, TensorType } from "../graph/graph.ts";
+import type { Problem, Tensor } from "../graph/op.ts";
+import { at, type Dim, product } from "../values/dims.ts";
 
 export const show = (shape: readonly Dim[]): string => `[${shape.join(", ")}]`;
 

@@ -1,7 +1,7 @@
 // The product of some sizes, as a scalar: what a mean divides by when the count is a symbol.
 
-import { at, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { at, product } from "../values/dims.ts";
 import { dimsOf, refuse } from "./shape.ts";
 
 export const size: Op = {

@@ -1,7 +1,7 @@
 // Skew-symmetric matrices from the entries above their diagonals, row by row.
 
-import type { Dim } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import type { Dim } from "../values/dims.ts";
 import { isFloat, numbers, refuse, show, zeros } from "./shape.ts";
 
 /** Pairs [row, column] above the diagonal, row by row. */

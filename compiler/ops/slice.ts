@@ -1,7 +1,7 @@
 // A range of one axis. Its gradient puts zeros around.
 
-import { add, at, type Dim, isConcrete, subtract } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { add, at, type Dim, isConcrete, subtract } from "../values/dims.ts";
 import { axisOf, numbers, positions, refuse, show, stridesOf } from "./shape.ts";
 
 export const slice: Op = {

@@ -1,7 +1,7 @@
 // Exponentials of an axis, divided by their sum.
 
-import { multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { multiply, product } from "../values/dims.ts";
 import { axisOf, isFloat, refuse, show, stridesOf } from "./shape.ts";
 
 /** Calls `visit` with the positions of each line along the axis. */

@@ -1,7 +1,7 @@
 // dx = y · (dy − Σ dy · y), from the result y.
 
-import { multiply, product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { multiply, product } from "../values/dims.ts";
 import { axisOf, refuse, sameShape, show } from "./shape.ts";
 import { lines } from "./softmax.ts";
 

@@ -1,8 +1,8 @@
 // The last axis as two: [.., count*n] -> [.., count, n]. How a projection becomes heads.
 
-import { type Dim, divide } from "../dims.ts";
-import { liftLast } from "../lift.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { liftLast } from "../unfold/lift.ts";
+import { type Dim, divide } from "../values/dims.ts";
 import { numbers, refuse } from "./shape.ts";
 
 export const split: Op = {

@@ -1,6 +1,6 @@
 // The same numbers, from which no gradient flows back.
 
-import { liftLast } from "../lift.ts";
+import { liftLast } from "../unfold/lift.ts";
 import { composedOp } from "./compose.ts";
 import { refuse } from "./shape.ts";
 

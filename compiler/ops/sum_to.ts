@@ -1,8 +1,8 @@
 // The reverse of broadcasting: sums every axis on which `shape` would have been repeated.
 
-import { product } from "../dims.ts";
-import type { Dim } from "../graph.ts";
-import type { Op } from "../op.ts";
+import type { Dim } from "../graph/graph.ts";
+import type { Op } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { sumOver } from "./reduce.ts";
 import { broadcastShape, dimsOf, numbers, reducedShape, refuse, sameShape, show } from "./shape.ts";
 

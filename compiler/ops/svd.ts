@@ -1,6 +1,6 @@
 // The largest singular values of a matrix and their vectors.
 
-import type { Dim } from "../dims.ts";
+import type { Dim } from "../values/dims.ts";
 import { hostOp } from "./host.ts";
 import { isFloat, refuse, show } from "./shape.ts";
 

@@ -1,7 +1,7 @@
 // Chosen positions of all leading axes taken together: only tokens that carry a loss go through the output head.
 
-import { product } from "../dims.ts";
-import type { Op } from "../op.ts";
+import type { Op } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { isWhole, refuse, show, zeros } from "./shape.ts";
 
 export const take_rows: Op = {

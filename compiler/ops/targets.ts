@@ -1,10 +1,10 @@
 // What ops that compare each row's logits with a target share: the type rule, and the target's own logit, on both devices.
 
-import { product } from "../dims.ts";
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
 import type { RowReduction } from "../emit/wgsl-forms.ts";
-import type { Node, TensorType } from "../graph.ts";
-import type { Problem } from "../op.ts";
+import type { Node, TensorType } from "../graph/graph.ts";
+import type { Problem } from "../graph/op.ts";
+import { product } from "../values/dims.ts";
 import { isFloat, isWhole, refuse, sameShape, show } from "./shape.ts";
 
 /** Logits [.., width] and whole-number targets [..] give a number per row. */

@@ -1,8 +1,8 @@
 // A tensor repeated along an axis, copy after copy. As a factor of a product a tiled matrix is never formed: association sums the
 // other factor's copies first.
 
-import { type Dim, multiply } from "../dims.ts";
-import type { Graph, Node } from "../graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { type Dim, multiply } from "../values/dims.ts";
 import { composedOp } from "./compose.ts";
 import { axisOf, isFloat, numbers, positions, refuse, show, stridesOf } from "./shape.ts";
 

@@ -1,8 +1,8 @@
 // Gradient ops have one output per wanted input: the attribute `wants` names them in order, so that a frozen weight costs
 // neither time nor memory. This builds such a node and hands its outputs back in the order of the inputs.
 
-import type { Attrs, Node } from "../graph.ts";
-import type { GradientContext } from "../op.ts";
+import type { Attrs, Node } from "../graph/graph.ts";
+import type { GradientContext } from "../graph/op.ts";
 
 export const wantedOf = (attrs: Attrs): readonly string[] => attrs.wants as readonly string[];
 

@@ -1,8 +1,8 @@
 // Facts that `require` holds: each is what the compiled job says, a bound just below it fails and the value itself passes.
 
+import { factTable, type RowFacts } from "../../compiler/check/fact-table.ts";
 import { type Compiled, compile } from "../../compiler/compile.ts";
-import { at } from "../../compiler/dims.ts";
-import { factTable, type RowFacts } from "../../compiler/fact-table.ts";
+import { at } from "../../compiler/values/dims.ts";
 import { llamaConfig, memoryHost } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 

@@ -1,7 +1,7 @@
 // What an adapter's lines become: parameters, names, configuration, refusals.
 
 import { compile } from "../../compiler/compile.ts";
-import { tiedUses } from "../../compiler/ties.ts";
+import { tiedUses } from "../../compiler/model/ties.ts";
 import { assert, group } from "../harness.ts";
 import { build, gptConfig, llamaConfig, memoryHost } from "./support.ts";
 

@@ -1,7 +1,7 @@
 // A compiled pipeline as the cpu device takes it: the job with its parts, and how a file of the bundle is read.
 
 import { emitParts } from "../../compiler/emit/parts.ts";
-import type { Lowered } from "../../compiler/lower.ts";
+import type { Lowered } from "../../compiler/programs/lower.ts";
 import type { Job, Segment } from "../../spec/job.ts";
 
 export const bundle = ({ job, segments }: Lowered): { readonly job: Job; readonly read: (path: string) => Promise<Uint8Array> } => {

@@ -2,7 +2,7 @@
 // scale what is changed, a stack is one after the other, and only the adapter that is trained moves.
 
 import { compile } from "../../compiler/compile.ts";
-import { reachable } from "../../compiler/graph.ts";
+import { reachable } from "../../compiler/graph/graph.ts";
 import type { Session } from "../../runtime/devices/device.ts";
 import type { Job } from "../../spec/job.ts";
 import { assert, group } from "../harness.ts";

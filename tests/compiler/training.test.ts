@@ -1,7 +1,7 @@
 // Laws of the training graph, on whole models: gradients against finite differences of the evaluated loss, both bracketings
 // against each other, merged against unmerged, generation against one whole pass, devices against the interpreter.
 
-import type { Op } from "../../compiler/op.ts";
+import type { Op } from "../../compiler/graph/op.ts";
 import { ops } from "../../compiler/ops/index.ts";
 import { evaluateScalar } from "../../spec/scalar.ts";
 import { assert, group } from "../harness.ts";

@@ -76,7 +76,7 @@ group("budget", (test) => {
       assert.equal(await trained(declared, on), expected, "declared pages");
       const tight = Math.ceil(peakOf(free) - free.job.plan["some.optimizer"]! - 60_000);
       const { compiled, segments } = await build(pipeline("", `${tight}`), config);
-      const { fit } = await import("../../compiler/fit.ts");
+      const { fit } = await import("../../compiler/programs/fit.ts");
       void segments;
       const host = (await import("../compiler/support.ts")).memoryHost({ "main.peft": "", "base/config.json": JSON.stringify(config) });
       const kept = fit(compiled.checked!, { job: free.job, segments: free.segments }, host);

@@ -2,10 +2,10 @@
 // promised, and what is no format is refused in words.
 
 import { readFileSync } from "node:fs";
-import { bitsPerElement, decoded, type FormatPlan } from "../../compiler/format.ts";
-import { createGraph } from "../../compiler/graph.ts";
-import { interpret } from "../../compiler/interpret.ts";
-import type { Tensor } from "../../compiler/op.ts";
+import { createGraph } from "../../compiler/graph/graph.ts";
+import { interpret } from "../../compiler/graph/interpret.ts";
+import type { Tensor } from "../../compiler/graph/op.ts";
+import { bitsPerElement, decoded, type FormatPlan } from "../../compiler/model/format.ts";
 import { decode, encode } from "../../runtime/formats/encode.ts";
 import { build, llamaConfig } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";

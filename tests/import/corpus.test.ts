@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { compileHost } from "../../cli/compile-host.ts";
 import { importFile } from "../../cli/import/import-file.ts";
-import { adapterFiles } from "../../compiler/adapter-files.ts";
+import { adapterFiles } from "../../compiler/adapters/adapter-files.ts";
 import { compile } from "../../compiler/compile.ts";
 import { format } from "../../grammar/format.ts";
 import { parse } from "../../grammar/parse.ts";

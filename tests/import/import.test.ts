@@ -2,7 +2,7 @@
 // compiled pipeline, not from its text.
 
 import fc from "fast-check";
-import { adapterFiles } from "../../compiler/adapter-files.ts";
+import { adapterFiles } from "../../compiler/adapters/adapter-files.ts";
 import { format } from "../../grammar/format.ts";
 import { parse } from "../../grammar/parse.ts";
 import { fillTemplate, parseTemplate } from "../../runtime/data/template.ts";

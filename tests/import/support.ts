@@ -8,8 +8,8 @@ import { compileHost } from "../../cli/compile-host.ts";
 import type { Imported } from "../../cli/import/draft.ts";
 import { importFile } from "../../cli/import/import-file.ts";
 import type { Fate } from "../../cli/import/outcome.ts";
+import { type Library, resolve } from "../../compiler/blocks/resolve.ts";
 import { type Compiled, compile } from "../../compiler/compile.ts";
-import { type Library, resolve } from "../../compiler/resolve.ts";
 
 export const libraryWith = (definitions = ""): Library =>
   resolve("own.peft", compileHost(new Map([["own.peft", `peft 1\n${definitions}`]])), () => {})!.library;

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { compile } from "../../compiler/compile.ts";
-import { parametersOf } from "../../compiler/instantiate.ts";
+import { parametersOf } from "../../compiler/model/instantiate.ts";
 import { memoryHost } from "../compiler/support.ts";
 import type { Case } from "./case.ts";
 

@@ -1,7 +1,7 @@
 // Sweeps and comparisons: which points a block has, what each changes, and what is said about a block that cannot run.
 
+import type { Point, PointSet } from "../../compiler/blocks/points.ts";
 import { compile } from "../../compiler/compile.ts";
-import type { Point, PointSet } from "../../compiler/points.ts";
 import { llamaConfig, memoryHost } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 

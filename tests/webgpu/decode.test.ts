@@ -2,8 +2,8 @@
 // with the unpacked matrix.
 
 import { profiles } from "../../compiler/emit/profile.ts";
-import { fuse } from "../../compiler/fuse.ts";
-import { createGraph, type Node, type SegmentGraph } from "../../compiler/graph.ts";
+import { createGraph, type Node, type SegmentGraph } from "../../compiler/graph/graph.ts";
+import { fuse } from "../../compiler/kernels/fuse.ts";
 import { assert, group } from "../harness.ts";
 import { type SampleInput, type Sizes, sampleSizes } from "../op-samples.ts";
 import { agrees, missing } from "./run-segment.ts";

@@ -1,7 +1,7 @@
 // What one kernel computes and reads back at the same elements equals the reference, whatever axes of size 1 stand between: a sum of
 // one element spread back, a product of matrices beside a batch of one.
 
-import { createGraph, type Dim, type Node } from "../../compiler/graph.ts";
+import { createGraph, type Dim, type Node } from "../../compiler/graph/graph.ts";
 import { group } from "../harness.ts";
 import type { SampleInput } from "../op-samples.ts";
 import { agrees, missing } from "./run-segment.ts";

@@ -1,6 +1,6 @@
 // Every op, forward and backward, as WGSL kernels on the device, equals its reference meaning at f32 precision.
 
-import { createGraph, type Node, type SegmentGraph } from "../../compiler/graph.ts";
+import { createGraph, type Node, type SegmentGraph } from "../../compiler/graph/graph.ts";
 import { ops } from "../../compiler/ops/index.ts";
 import { assert, group } from "../harness.ts";
 import { type Sample, type SampleInput, sampleSizes, samples } from "../op-samples.ts";

@@ -1,13 +1,13 @@
 // Runs one segment on the webgpu device, as a job with one program, and compares with its reference meaning.
 
-import { at, product } from "../../compiler/dims.ts";
 import { profiles } from "../../compiler/emit/profile.ts";
 import { emitWgsl } from "../../compiler/emit/wgsl.ts";
-import { fuse } from "../../compiler/fuse.ts";
-import type { SegmentGraph, TensorType } from "../../compiler/graph.ts";
-import { interpretSegment } from "../../compiler/interpret.ts";
-import type { KernelGraph } from "../../compiler/kernels.ts";
-import type { Tensor } from "../../compiler/op.ts";
+import type { SegmentGraph, TensorType } from "../../compiler/graph/graph.ts";
+import { interpretSegment } from "../../compiler/graph/interpret.ts";
+import type { Tensor } from "../../compiler/graph/op.ts";
+import { fuse } from "../../compiler/kernels/fuse.ts";
+import type { KernelGraph } from "../../compiler/kernels/kernels.ts";
+import { at, product } from "../../compiler/values/dims.ts";
 import type { Data, Device, Session } from "../../runtime/devices/device.ts";
 import { findAdapter, webgpuDevice } from "../../runtime/devices/webgpu.ts";
 import type { Job, Value } from "../../spec/job.ts";

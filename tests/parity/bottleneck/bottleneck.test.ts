@@ -4,7 +4,7 @@
 import { fileURLToPath } from "node:url";
 import { compileHost } from "../../../cli/compile-host.ts";
 import { compile } from "../../../compiler/compile.ts";
-import { lower } from "../../../compiler/lower.ts";
+import { lower } from "../../../compiler/programs/lower.ts";
 import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { cpuDevice } from "../../../runtime/devices/cpu.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";

@@ -4,11 +4,11 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { compileHost } from "../../../cli/compile-host.ts";
+import { adapterFileBytes } from "../../../compiler/check/facts.ts";
 import { compile } from "../../../compiler/compile.ts";
 import { emitSegments } from "../../../compiler/emit/segments.ts";
-import { adapterFileBytes } from "../../../compiler/facts.ts";
-import { lower } from "../../../compiler/lower.ts";
-import { gradientOf } from "../../../compiler/stage.ts";
+import { lower } from "../../../compiler/programs/lower.ts";
+import { gradientOf } from "../../../compiler/unfold/stage.ts";
 import { loadAdapter, saveAdapter } from "../../../runtime/adapter-files.ts";
 import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { fillBatch, planEpoch } from "../../../runtime/data/batches.ts";

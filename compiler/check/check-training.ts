@@ -1,0 +1,57 @@
+// What a `train` block says about time, before anything is lowered: its optimizer and schedule are bound once, and the learning
+// rate is followed over the steps that the block declares. Nothing here knows a schedule by name: the curve is evaluated.
+
+import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import type { ScalarExpr } from "../../spec/job.ts";
+import { evaluateScalar } from "../../spec/scalar.ts";
+import type { TrainPlan } from "../blocks/pipeline.ts";
+import type { Library } from "../blocks/resolve.ts";
+import { buildUpdate } from "../programs/update.ts";
+import type { Context } from "../values/expressions.ts";
+import type { Scope } from "../values/values.ts";
+
+export const checkTraining = (plan: TrainPlan, library: Library, scope: Scope, context: Context): void => {
+  // The update of one element has every mistake that the whole one has.
+  const update = buildUpdate(plan.adapter, 1, "gradients", plan.optimizer, plan.schedule, plan.max_grad_norm, library, scope, context);
+  const { steps, checkpoint, item } = plan;
+  if (steps === undefined) return;
+  if (checkpoint?.unit === "steps" && checkpoint.every > steps)
+    context.report(
+      diagnostics.checkpoint_never(
+        item.entries.find(({ key }) => key.text === "checkpoint")?.value.at ?? item.at,
+        { every: checkpoint.every, steps },
+        { help: "a run that is stopped begins anew; save more often" },
+      ),
+    );
+  if (update && plan.schedule) checkRate(plan, steps, update.factor, context);
+};
+
+const most = 10_000;
+
+/** The schedule's factor at the steps of a run, or at ten thousand of them, spread evenly. */
+const checkRate = ({ schedule, adapter }: TrainPlan, steps: number, curve: ScalarExpr, context: Context): void => {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < Math.min(steps, most); i++) {
+    const step = steps <= most ? i : Math.floor((i * steps) / most);
+    const factor = evaluateScalar(curve, { step, total: steps });
+    if (!Number.isFinite(factor) || factor < 0) {
+      context.report(
+        diagnostics.rate_out_of_range(
+          schedule!.at,
+          { step, factor: Number.isFinite(factor) ? factor.toPrecision(3) : String(factor) },
+          { help: `the schedule is evaluated at every step from 0 to ${steps - 1}, with \`total\` ${steps}` },
+        ),
+      );
+      return;
+    }
+    highest = Math.max(highest, factor);
+  }
+  if (highest < 0.9)
+    context.report(
+      diagnostics.rate_never_reached(
+        schedule!.at,
+        { adapter, share: `${(100 * highest).toPrecision(3)}%`, steps },
+        { help: "shorten the warmup, or train longer" },
+      ),
+    );
+};

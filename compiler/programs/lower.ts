@@ -1,0 +1,493 @@
+// Checked pipeline -> job: programs are built and placed, equal segments meet, and everything the runtime will need is
+// written down. The graphs themselves are printed by emit/.
+
+import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, Segment, Train, Value } from "../../spec/job.ts";
+import { adapterFiles } from "../adapters/adapter-files.ts";
+import type { AdapterParam } from "../adapters/amend.ts";
+import { type AdapterPlan, methodNames } from "../adapters/inject.ts";
+import { adaptersIn, layersOf } from "../adapters/layers.ts";
+import { changedPlaces, unmergeable } from "../adapters/merging.ts";
+import { stepGraphs } from "../adapters/step-graphs.ts";
+import { moments } from "../adapters/training-bindings.ts";
+import type { Checked } from "../check/check.ts";
+import { flopsOf } from "../graph/flops.ts";
+import type { SegmentGraph, TensorType } from "../graph/graph.ts";
+import { printSegment } from "../graph/segments.ts";
+import type { CompileHost } from "../host.ts";
+import { piecesOf } from "../model/format.ts";
+import { type Instance, modulesOf, type ParamSpec, parametersOf } from "../model/instantiate.ts";
+import { elaborate, type Model } from "../unfold/elaborate.ts";
+import { add, type Dim } from "../values/dims.ts";
+import type { Context } from "../values/expressions.ts";
+import { type AfterUpdate, buildAfter } from "./after-update.ts";
+import { buildBefore } from "./before-update.ts";
+import { type InitPlan, planInit } from "./init.ts";
+import { layOut, peakOf, place } from "./place.ts";
+import { arenaElements, memoryPlan, placeAdapter, ratesOf } from "./place-adapter.ts";
+import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
+import { buildAccumulate, buildUpdate, pageSize, type Update } from "./update.ts";
+
+export interface Lowered {
+  readonly job: Job;
+  /** Segment graphs by id, to be printed for a target. */
+  readonly segments: ReadonlyMap<string, SegmentGraph>;
+}
+
+/** What one training gives up for memory. */
+export interface Saving {
+  /** Layers, from the first, whose activations are computed again. */
+  readonly recompute: number;
+  readonly paged: boolean;
+}
+
+interface Planned {
+  readonly graph: ProgramGraph;
+  readonly dims: Readonly<Record<string, number>>;
+}
+
+const round8 = (n: number): number => Math.ceil(n / 8) * 8;
+
+/** Undefined after a report. */
+export const lower = (
+  checked: Checked,
+  host: CompileHost,
+  context: Context,
+  savings: ReadonlyMap<string, Saving> = new Map(),
+): Lowered | undefined => {
+  const { base, adapters, trains, evaluates, merges } = checked;
+  const programs = new Map<string, Planned>();
+  const models = new Map<string, Model | undefined>();
+  const modelOf = (subject: string, training: boolean, packed = false): Model | undefined => {
+    const key = `${subject} ${training} ${packed}`;
+    const choice = { layers: layersOf(subject, adapters), training, packed, ...(training && { trains: subject }) };
+    if (!models.has(key)) models.set(key, elaborate(base.root, choice, "forward", context));
+    return models.get(key);
+  };
+  const vocabularyOf = (model: Model): number => Number(model.result.type.shape.at(-1));
+  let vocabulary = 0;
+  /** Slots per row, virtual tokens included, for so many real tokens. */
+  const lengthOf = (wanted: number | undefined, { extent: { virtual, ahead } }: Model): number =>
+    Math.min(round8(wanted === undefined ? base.context - ahead : wanted + virtual), base.context - ahead);
+  /** Tokens per row that an encoder reads, where there is one. */
+  const sourceOf = (wanted: number | undefined, length: number, model: Model): { u: number } | undefined =>
+    model.stages.some(({ inputs }) => inputs.has("source.ids")) ? { u: round8(wanted ?? length) } : undefined;
+  const dimsOf = (rows: number, length: number, more: Record<string, number> = {}): Record<string, number> => ({
+    b: rows,
+    t: length,
+    n: rows * length,
+    ...more,
+  });
+
+  const jobTrains: Train[] = [];
+  const updates = new Map<string, Update>();
+  const kept = new Map<string, AfterUpdate["states"]>();
+  for (const [i, plan] of trains.entries()) {
+    const adapter = adapters.get(plan.adapter)!;
+    const model = modelOf(plan.adapter, true, plan.packing);
+    if (!model) return undefined;
+    vocabulary = vocabularyOf(model);
+    const length = lengthOf(plan.sequence_len, model);
+    const { virtual } = model.extent;
+    const source = sourceOf(plan.source_len, length, model);
+    const dims = dimsOf(plan.micro_batch_size, length, source);
+    const step = `train.${i}.step`;
+    const saving = savings.get(plan.adapter) ?? { recompute: 0, paged: false };
+    const paged = saving.paged || plan.paged;
+    const graph = trainingProgram(model, { sizes: dims, vocabulary, recompute: saving.recompute });
+    programs.set(step, { graph, dims });
+    const accumulating = plan.gradient_accumulation_steps > 1;
+    const elements = arenaElements(adapter);
+    const gradients = accumulating ? `${adapter.name}.accumulated` : `${adapter.name}.gradients`;
+    const update = buildUpdate(
+      adapter.name,
+      elements,
+      gradients,
+      plan.optimizer,
+      plan.schedule,
+      plan.max_grad_norm,
+      checked.library,
+      checked.scope,
+      context,
+      paged,
+      ratesOf(adapter),
+    );
+    if (!update) return undefined;
+    updates.set(plan.adapter, update);
+    const [first, last] = moments.map((moment) => stepGraphs(plan.adapter, moment, base.root, adapters, context));
+    if (!first || !last) return undefined;
+    const before = buildBefore(adapter, first, accumulating);
+    if (before) programs.set(`train.${i}.before`, { graph: before.program, dims });
+    const after = buildAfter(adapter, last, accumulating, 1 + update.scalars.length);
+    if (after) programs.set(`train.${i}.after`, { graph: after.program, dims });
+    if (after?.states.length) kept.set(plan.adapter, after.states);
+    const pages = update.pages?.map((page, k) => {
+      programs.set(`train.${i}.update.${k}`, { graph: page, dims });
+      return `train.${i}.update.${k}`;
+    });
+    programs.set(`train.${i}.norm`, { graph: update.norm, dims });
+    if (!pages) programs.set(`train.${i}.update`, { graph: update.program, dims });
+    const evaluate = `train.${i}.evaluate`;
+    if (plan.evaluate) {
+      const meanwhile = modelOf(plan.adapter, false);
+      if (!meanwhile) return undefined;
+      programs.set(evaluate, { graph: evaluationProgram(meanwhile, { sizes: dims, vocabulary }), dims });
+    }
+    if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements, ratesOf(adapter)), dims });
+    jobTrains.push({
+      adapter: plan.adapter,
+      data: plan.data,
+      split: plan.split,
+      ...(plan.epochs !== undefined && { epochs: plan.epochs }),
+      ...(plan.steps !== undefined && { steps: plan.steps }),
+      micro_batch_size: plan.micro_batch_size,
+      gradient_accumulation_steps: plan.gradient_accumulation_steps,
+      sequence_len: plan.sequence_len ?? length - virtual,
+      ...(virtual > 0 && { virtual }),
+      ...(plan.overlong && { overlong: plan.overlong }),
+      ...(source && { source: source.u }),
+      ...(plan.packing && { packing: true }),
+      ...(graph.inputs.includes("ends") && { ends: true }),
+      seed: plan.seed,
+      shuffle: plan.shuffle,
+      ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
+      log: plan.log,
+      ...(plan.logs && { logs: plan.logs }),
+      ...(plan.evaluate && {
+        evaluate: {
+          ...plan.evaluate,
+          split: "eval",
+          program: evaluate,
+          ...(programs.get(evaluate)!.graph.inputs.includes("ends") && { ends: true }),
+        },
+      }),
+      ...(plan.keep_best && { keep_best: plan.keep_best }),
+      ...(plan.patience !== undefined && { patience: plan.patience }),
+      step,
+      seeds: graph.inputs.filter((name) => name.startsWith("seed.")).length,
+      ...(accumulating && { accumulate: `train.${i}.accumulate` }),
+      ...(before && { before: { program: `train.${i}.before`, scalars: before.scalars, adds: before.adds } }),
+      ...(after && {
+        after: { program: `train.${i}.after`, scalars: after.scalars, state: after.states.map(({ value, init }) => ({ value, init })) },
+      }),
+      norm: `train.${i}.norm`,
+      update: `train.${i}.update`,
+      scalars: update.scalars,
+      rate: update.rate,
+      ...(pages && { pages: { elements: pageSize(elements), programs: pages } }),
+      ...(saving.recompute > 0 && { recompute: saving.recompute }),
+      state: update.states.map((state) => ({ value: `${adapter.name}.${state.name}`, init: state.init })),
+    });
+  }
+
+  const jobEvaluates: Evaluate[] = [];
+  for (const [i, plan] of evaluates.entries()) {
+    const model = modelOf(plan.subject, false);
+    if (!model) return undefined;
+    vocabulary = vocabularyOf(model);
+    const length = lengthOf(plan.sequence_len ?? trains[0]?.sequence_len, model);
+    const { virtual, ahead } = model.extent;
+    const source = sourceOf(plan.source_len ?? trains[0]?.source_len, length, model);
+    const dims = dimsOf(plan.micro_batch_size, length, source);
+    const program = `evaluate.${i}`;
+    programs.set(program, { graph: evaluationProgram(model, { sizes: dims, vocabulary }), dims });
+    if (plan.generate) {
+      const rows = plan.micro_batch_size * (plan.generate.width ?? 1);
+      const slots = Math.min(base.context - ahead, round8(length + plan.generate.max_new_tokens));
+      programs.set(`generate.${i}`, {
+        graph: generationProgram(model, { sizes: { ...dims, b: rows }, vocabulary }),
+        dims: { ...dims, b: rows, n: rows, s: slots },
+      });
+    }
+    jobEvaluates.push({
+      subject: plan.subject,
+      data: plan.data,
+      split: plan.split,
+      metrics: plan.metrics,
+      inputs: plan.inputs,
+      micro_batch_size: plan.micro_batch_size,
+      sequence_len: plan.sequence_len ?? length - virtual,
+      ...(virtual > 0 && { virtual }),
+      ...(plan.overlong && { overlong: plan.overlong }),
+      ...(source && { source: source.u }),
+      ...(programs.get(program)!.graph.inputs.includes("ends") && { ends: true }),
+      program,
+      ...(plan.generate && { generate: plan.generate, samples: plan.samples ?? 3, generator: `generate.${i}` }),
+    });
+  }
+
+  const jobMerges: Merge[] = [];
+  for (const plan of merges) {
+    const tensors = mergeTensors(adapters.get(plan.adapter)!, checked, programs, context);
+    if (!tensors) return undefined;
+    jobMerges.push({
+      adapter: plan.adapter,
+      into: plan.into,
+      ...(plan.as && { as: plan.as }),
+      ...(plan.format && { format: plan.format.label }),
+      tensors,
+    });
+  }
+
+  const inits = new Map<string, InitPlan>();
+  for (const adapter of adapters.values()) {
+    const init = planInit(adapter.name, base.root, adapters, context);
+    if (!init) continue;
+    inits.set(adapter.name, init);
+    for (const [program, graph] of init.programs) programs.set(program, { graph, dims: {} });
+  }
+
+  // ---- memory -------------------------------------------------------------------------------------------------------
+  const largest: Record<string, number> = {};
+  for (const { dims } of programs.values())
+    for (const [name, value] of Object.entries(dims)) largest[name] = Math.max(largest[name] ?? 0, value);
+  const globals = new Map<string, Value>();
+  const arenas: Record<string, number> = {};
+  const put = (arena: string, types: readonly (readonly [string, TensorType])[]): void => {
+    const { values, bytes } = layOut(arena, types, largest);
+    for (const [name, value] of values) globals.set(name, value);
+    arenas[arena] = Math.max(arenas[arena] ?? 0, bytes);
+  };
+  const used = new Set([...programs.values()].flatMap(({ graph }) => [...graph.values.keys()]));
+  const f32 = (shape: readonly Dim[]): TensorType => ({ dtype: "f32", shape });
+  for (const param of parametersOf(base.root))
+    for (const { suffix, type } of param.format
+      ? piecesOf(param.format, param.shape.map(Number))
+      : [{ suffix: "", type: f32(param.shape) }])
+      if (used.has(param.path + suffix)) globals.set(param.path + suffix, { ...type, place: { own: true } });
+  for (const adapter of adapters.values())
+    placeAdapter(
+      adapter,
+      updates.get(adapter.name),
+      trains.some((plan) => plan.adapter === adapter.name && plan.gradient_accumulation_steps > 1),
+      trains.some((plan) => plan.adapter === adapter.name),
+      used,
+      put,
+      globals,
+      f32,
+    );
+  for (const [adapter, states] of kept)
+    put(
+      `${adapter}.states`,
+      states.map(({ value, type }) => [value, type]),
+    );
+  const batchTypes = new Map<string, TensorType>();
+  const isBatch = (name: string): boolean =>
+    ["ids", "positions", "ends", "slots", "starts", "pixels", "rows", "targets", "scale", "keep", "which"].includes(name) ||
+    name.endsWith(".scalars") ||
+    name.endsWith(".factors") ||
+    name.startsWith("source.") ||
+    name.startsWith("seed.");
+  for (const { graph } of programs.values())
+    for (const name of graph.inputs) if (isBatch(name) && !batchTypes.has(name)) batchTypes.set(name, graph.values.get(name)!);
+  const seeds = [...batchTypes].filter(([name]) => name.startsWith("seed."));
+  for (const [name] of seeds) batchTypes.delete(name);
+  put("batch", [...batchTypes, ...seeds]);
+  if (seeds.length > 0) globals.set("seeds", { dtype: "i32", shape: [64 * seeds.length], place: globals.get(seeds[0]![0])!.place });
+  for (const { graph } of programs.values())
+    for (const [name, type] of graph.values)
+      if (name.startsWith("cache(") && !globals.has(name)) globals.set(name, { ...type, place: { own: true } });
+
+  // ---- programs and segments ------------------------------------------------------------------------------------------
+  const segments = new Map<string, SegmentGraph>();
+  const specs: Record<string, Segment> = {};
+  const ids = new Map<string, string>();
+  const printed = new Map<SegmentGraph, string>();
+  const jobPrograms: Record<string, Program> = {};
+  for (const [name, { graph, dims }] of programs) {
+    const placed = place(graph, globals, dims);
+    arenas.activations = Math.max(arenas.activations ?? 0, placed.activations);
+    const calls = graph.steps.map((step) => {
+      let id = printed.get(step.segment);
+      const text = id ? "" : printSegment(step.segment);
+      id ??= ids.get(text);
+      if (id) printed.set(step.segment, id);
+      else {
+        id = `${step.segment.name}-${host.sha256(text).slice(0, 8)}`.replaceAll(/[^\w.-]/g, "_");
+        ids.set(text, id);
+        printed.set(step.segment, id);
+        segments.set(id, step.segment);
+        specs[id] = {
+          inputs: step.segment.inputs.map(({ name: port, node }) => ({ name: port, ...node.type })),
+          outputs: step.segment.outputs.map(({ name: port, node }) => ({ name: port, ...node.type })),
+          parts: [
+            {
+              onnx: `graphs/${id}.onnx`,
+              engine: 0,
+              keeps: true,
+              inputs: step.segment.inputs.map((one) => one.name),
+              outputs: step.segment.outputs.map((one) => one.name),
+            },
+          ],
+          between: {},
+          wgsl: `kernels/${id}.wgsl`,
+          kernels: [],
+          scratch: {},
+          flops: flopsOf(step.segment),
+        };
+      }
+      return { segment: id, inputs: step.inputs, outputs: step.outputs };
+    });
+    const touched = new Set([...graph.values.keys()].filter((value) => globals.has(value)));
+    jobPrograms[name] = {
+      values: placed.values,
+      calls,
+      inputs: graph.inputs,
+      outputs: graph.outputs,
+      dims,
+      peak: peakOf({ values: placed.values }, globals, touched, dims),
+      flops: calls.reduce<Dim>((sum, call) => add(sum, specs[call.segment]!.flops), 0),
+    };
+  }
+
+  const jobAdapters = [...adapters.values()].map((adapter): Adapter => {
+    const files = adapterFiles(adapter, base.root, context);
+    const reason = unmergeable(adapter, adapters);
+    return {
+      name: adapter.name,
+      method: methodNames(adapter),
+      parameters: adapter.params.map((param) => param.name),
+      trainable: adapter.trainable,
+      files,
+      ...(inits.has(adapter.name) && { init: inits.get(adapter.name)!.steps }),
+      with: adaptersIn(layersOf(adapter.name, adapters)),
+      ...(adapter.of && { of: adapter.of }),
+      ...(adapter.made?.kind === "mix" && { bank: adapter.made.of }),
+      ...(adapter.from !== undefined && { from: adapter.from }),
+      trainedBy: trains.flatMap((plan) => (movedBy(plan.adapter, adapters).includes(adapter.name) ? [plan.adapter] : [])),
+      mergeable: reason === undefined,
+      ...(reason !== undefined && { unmergeable: reason }),
+    };
+  });
+
+  const job: Job = {
+    format: "peft-job/1",
+    name: checked.name,
+    source: { file: checked.name, sha256: host.sha256(checked.text) },
+    profile: "default",
+    dims: largest,
+    base: {
+      name: base.name,
+      path: base.path,
+      weights: base.weights,
+      seed: base.seed,
+      vocab_size: base.vocabulary ?? vocabulary,
+      ...(base.start !== undefined && { start: base.start }),
+      ...(base.picture && { picture: base.picture }),
+      positions: base.context,
+      config_sha256: base.configHash,
+      ...(base.headerHash !== undefined && { header_sha256: base.headerHash }),
+      parameters: base.parameters,
+    },
+    parameters: [...parametersOf(base.root)]
+      .map(
+        (param): Parameter => ({
+          name: param.path,
+          shape: param.shape.map(Number),
+          dtype: "f32",
+          ...(param.stored && { stored: param.stored }),
+          ...(param.format && { format: param.format.label }),
+          trained: false,
+          source:
+            base.weights === "checkpoint" && !param.fresh
+              ? { kind: "checkpoint", ...storedAs(param), ...(param.packed && { packed: true }) }
+              : {
+                  kind: "draw",
+                  distribution: param.draw.distribution,
+                  args: param.draw.args,
+                  ...storedAs(param),
+                },
+        }),
+      )
+      .concat([...adapters.values()].flatMap((adapter) => adapter.params.map(adapterParameter))),
+    formats: Object.fromEntries(
+      [...[...parametersOf(base.root)].map(({ format }) => format), ...merges.map(({ format }) => format)].flatMap((format) =>
+        format ? [[format.label, format.job]] : [],
+      ),
+    ),
+    adapters: jobAdapters,
+    data: [...checked.data.values()],
+    train: jobTrains,
+    evaluate: jobEvaluates,
+    merge: jobMerges,
+    arenas,
+    values: Object.fromEntries(globals),
+    segments: specs,
+    programs: jobPrograms,
+    plan: memoryPlan(globals, arenas, adapters, largest, jobPrograms, jobTrains, jobEvaluates),
+  };
+  return { job, segments };
+};
+
+/** The adapters that a training of this one moves: itself, and what its bank holds. */
+const movedBy = (name: string, adapters: ReadonlyMap<string, AdapterPlan>): readonly string[] => {
+  const made = adapters.get(name)?.made;
+  return made?.kind === "mix" ? [name, ...made.of] : [name];
+};
+
+/** Where a checkpoint holds a parameter of the base. */
+const storedAs = ({ tensor, transposed, parts }: ParamSpec) => ({
+  tensor,
+  transposed,
+  ...(parts && { parts: { names: parts.names, shape: parts.shape.map(Number) } }),
+});
+
+const adapterParameter = (param: AdapterParam): Parameter => ({
+  name: param.name,
+  shape: param.shape.map(Number),
+  dtype: param.dtype,
+  trained: param.trained,
+  source:
+    "copyOf" in param.source
+      ? { kind: "copy", of: param.source.copyOf }
+      : "stackOf" in param.source
+        ? { kind: "stack", of: param.source.stackOf }
+        : "init" in param.source
+          ? { kind: "init" }
+          : "values" in param.source
+            ? { kind: "values", values: param.source.values }
+            : { kind: "draw", ...param.source },
+});
+
+const mergeTensors = (
+  adapter: AdapterPlan,
+  checked: Checked,
+  programs: Map<string, Planned>,
+  context: Context,
+): MergedTensor[] | undefined => {
+  const tensors: MergedTensor[] = [];
+  const { computed, copied } = changedPlaces(adapter, checked.adapters);
+  for (const param of copied) {
+    const own = param.module.params.get(param.local)!;
+    tensors.push({ ...storedAs(own), shape: param.shape.map(Number), output: param.name });
+  }
+  const layers = layersOf(adapter.name, checked.adapters);
+  const done = new Set<string>();
+  for (const [target, names] of computed)
+    for (const local of names) {
+      const amended = target.params.get(local);
+      if (!amended) continue;
+      // A part is merged into the tensor that it is a part of, together with the other parts of it.
+      const own = amended.view?.of ?? amended.tiedTo ?? amended;
+      const { module, name } = amended.view ? holderOf(checked.base.root, own) : { module: target, name: local };
+      if (done.has(own.path)) continue;
+      done.add(own.path);
+      const model = elaborate(checked.base.root, { layers, training: false }, { module, param: name }, context);
+      if (!model) return undefined;
+      const program = `merge(${adapter.name}).${own.path}`;
+      const graph = mergeProgram(model, own.path);
+      programs.set(program, { graph, dims: {} });
+      tensors.push({
+        ...storedAs(own),
+        shape: own.shape.map(Number),
+        program,
+        ...(graph.inputs.includes("base") && { base: "base" }),
+        output: "merged",
+      });
+    }
+  return tensors;
+};
+
+const holderOf = (root: Instance, param: ParamSpec): { readonly module: Instance; readonly name: string } => {
+  for (const module of modulesOf(root)) for (const [name, own] of module.params) if (own === param) return { module, name };
+  throw new Error(`${param.path} belongs to no module`);
+};

@@ -50,7 +50,7 @@ const rows = [
 
 group("conversations from the command line", (test) => {
   test("a base whose encoder reads and whose decoder writes has no conversations", async () => {
-    const config = readFileSync(fileURLToPath(new URL("../../examples/summarise/shape/config.json", import.meta.url)), "utf8");
+    const config = readFileSync(fileURLToPath(new URL("../../examples/summarise/base/config.json", import.meta.url)), "utf8");
     const text =
       'peft 1\nbase reader = blank("base/")\ndata talk { train = jsonl("talk.jsonl")  chat = "messages" }\nevaluate reader on talk.train\n';
     const { diagnostics } = await compile(

@@ -1,8 +1,10 @@
 // Where reading resumes after a unit that could not be read. Brackets are trusted first; where they do not add up, the indentation
 // of the line the unit began on decides. Both are hints: any answer is survived, a good one saves the reader an error.
 
+import type { TokenType } from "chevrotain";
 import {
   Colon,
+  Dot,
   Equals,
   LeftBrace,
   LeftBracket,
@@ -36,9 +38,9 @@ export const resumeAt = (
         if (first[index] && begins && column[index] === 0) return index;
       } else {
         if (closesBlock || (type === RightBrace && first[index] && column[index]! < indent)) return index;
-        // Level with the unit it begins the next one, whatever is open; further left only if nothing is.
-        if (first[index] && begins && (open.length ? column[index] === indent : column[index]! <= indent)) return index;
         const next = tokens[index + 1]?.tokenType;
+        // Level with the unit it begins the next one, unless it reads as one more of what is open; further left only if nothing is.
+        if (first[index] && begins && (open.length ? column[index] === indent && !continues(next) : column[index]! <= indent)) return index;
         if (!open.length && !first[index] && begins && (next === Colon || next === Equals)) return index;
       }
     }
@@ -49,3 +51,7 @@ export const resumeAt = (
   }
   return tokens.length;
 };
+
+/** Whether a word before it is an argument or an operand, not the first of a member or a setting. */
+const continues = (next: TokenType | undefined): boolean =>
+  next !== undefined && ![Equals, Colon, Dot, LeftParen, LeftBrace, StringToken, Name].includes(next) && !next.CATEGORIES?.includes(Name);

@@ -26,11 +26,13 @@ const operators: Readonly<Record<string, (...args: number[]) => number>> = {
 /** `names` gives the leaves: step (from 0) and total. Throws on an operator that the job's version does not have. */
 export const evaluateScalar = (expr: ScalarExpr, names: Readonly<Record<string, number>>): number => {
   if (typeof expr === "number") return expr;
-  const [head, ...rest] = expr;
-  if (rest.length === 0 && head in names) return names[head]!;
+  // Without copies of lists: this runs at every step, and a check follows a whole schedule with it before anything is compiled.
+  const head = expr[0];
+  if (expr.length === 1 && head in names) return names[head]!;
+  const argument = (at: number): number => evaluateScalar(expr[at] as ScalarExpr, names);
   // Only the side that is chosen is computed: the other may divide by zero.
-  if (head === "select") return evaluateScalar(rest[evaluateScalar(rest[0]!, names) !== 0 ? 1 : 2]!, names);
+  if (head === "select") return argument(argument(1) !== 0 ? 2 : 3);
   const operator = operators[head];
   if (!operator) throw new Error(`the job uses the scalar operator ${head}, which this runtime does not have`);
-  return operator(...rest.map((argument) => evaluateScalar(argument, names)));
+  return expr.length === 2 ? operator(argument(1)) : operator(argument(1), argument(2));
 };

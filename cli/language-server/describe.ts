@@ -75,7 +75,7 @@ export const adapterText = (plan: AdapterPlan, checked: Checked, text: TextOf): 
 export const targetsText = (pattern: string, targets: readonly Target[]): string => {
   const modules = targets.filter((target) => target.kind === "module").map((target) => target.module);
   const own = targets.flatMap((target) => (target.kind === "param" ? [target.param] : []));
-  const params = [...new Set([...modules.flatMap((module) => [...modulesOf(module)].flatMap(paramsOf)), ...own])];
+  const params = [...new Set([...modules.flatMap((module) => modulesOf(module).flatMap(paramsOf)), ...own])];
   const kinds = new Map<string, number>();
   for (const module of modules) kinds.set(module.definition.name.text, (kinds.get(module.definition.name.text) ?? 0) + 1);
   const what = [

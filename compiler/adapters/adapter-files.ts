@@ -201,7 +201,7 @@ const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, contex
       config[key.text] = names(new Set(chosen), modulesOf(root));
     } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost") {
       // The other library counts layers from the top: what is elsewhere has no words there.
-      const alike = [...modulesOf(root)].filter((module) => faceOf(module, first.method.amends!.text));
+      const alike = modulesOf(root).filter((module) => faceOf(module, first.method.amends!.text));
       const top = alike.slice(alike.length - adapter.targets.length);
       if (!adapter.targets.every((target) => top.includes(target))) return undefined;
       config[key.text] = adapter.targets.length;

@@ -110,7 +110,7 @@ export const amend = (applied: Applied, modules: readonly Instance[], context: C
 /** What an `each` does to every such module below the amended one. */
 const amendBelow = (applied: Applied, member: tree.EachMember, outer: Amendment, context: Context): Amendment[] => {
   const { module } = outer;
-  const below = [...modulesOf(module)].filter((inner) => inner !== module);
+  const below = modulesOf(module).filter((inner) => inner !== module);
   const modules = below.filter((inner) => faceOf(inner, member.module.text));
   if (modules.length === 0)
     reportThrough(

@@ -279,7 +279,7 @@ const fit = (
       target.kind === "param"
         ? [target]
         : pattern.exact
-          ? [...modulesOf(target.module)].flatMap((module) =>
+          ? modulesOf(target.module).flatMap((module) =>
               [...module.params.values()].flatMap((param) => (param ? [{ kind: "param" as const, param, module }] : [])),
             )
           : [],

@@ -83,7 +83,7 @@ export const planLoaded = (
   const found = "format" in folder.config ? ownMethods(folder.config, library) : methodFor(folder.config, library);
   if ("problem" in found) return wrong(found.problem, found.help);
 
-  const named = [...modulesOf(model.root)].filter(({ checkpoint }) => checkpoint !== "");
+  const named = modulesOf(model.root).filter(({ checkpoint }) => checkpoint !== "");
   const wrapped = wrappedPlaces(named.filter((module) => module.parameter && isNamed(folder.config.target_parameters, module.checkpoint)));
   const checkpoints = new Map(named.map((module) => [wrapped.get(module) ?? module.checkpoint, module]));
   const strangers: string[] = [];
@@ -164,7 +164,7 @@ const coverageOf = (call: tree.Call, base: string, targets: readonly Instance[])
 
 /** Trained copies of the base's own parameters lie under the checkpoint's names. */
 const takeStored = (applied: Applied, root: Instance, folder: AdapterFolder) =>
-  [...modulesOf(root)].flatMap((module) =>
+  modulesOf(root).flatMap((module) =>
     [...module.params.values()].flatMap((param) =>
       param && !param.tiedTo && folder.tensors.has(param.tensor) ? [take(applied, { kind: "param", param, module })] : [],
     ),

@@ -23,7 +23,7 @@ export const reboundBy = ({ injections }: AdapterPlan): Rebound[] =>
         const name = reboundName(member, members);
         if (name !== undefined) return [{ method, module, name, tied }];
         if (member.kind !== "each") return [];
-        const below = [...modulesOf(module)].filter((inner) => inner !== module && faceOf(inner, member.module.text));
+        const below = modulesOf(module).filter((inner) => inner !== module && faceOf(inner, member.module.text));
         return below.flatMap((inner) => within(member.members, inner));
       });
     return targets.flatMap((module) => within(method.members, module));

@@ -30,7 +30,7 @@ type RuleContext = Pick<Context, "report" | "through">;
 
 /** The amendments of an adapter that bind something of a step at that moment, in model order. */
 export const bindingStep = (adapter: string, root: Instance, moment: Moment): readonly Amendment[] =>
-  [...modulesOf(root)].flatMap(({ amendments }) => amendments.filter((own) => own.adapter === adapter && bindsStep(own.members, moment)));
+  modulesOf(root).flatMap(({ amendments }) => amendments.filter((own) => own.adapter === adapter && bindsStep(own.members, moment)));
 
 /** The value behind an input. */
 const valueBehind = (from: StageInput): string => {

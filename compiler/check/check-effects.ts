@@ -41,7 +41,7 @@ export const checkEffects = (
 /** Modules that are views of this one, by path. */
 const partsOf = (whole: Instance, root: Instance): readonly string[] => {
   const own = new Set([...whole.params.values()]);
-  return [...modulesOf(root)]
+  return modulesOf(root)
     .filter(({ params }) => [...params.values()].some((param) => param?.view && own.has(param.view.of)))
     .map(({ path }) => path);
 };

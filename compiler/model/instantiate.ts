@@ -363,10 +363,17 @@ const readBy = (expr: tree.Expr, siblings: ReadonlyMap<string, Instance | readon
 export const isOwn = (param: ParamSpec | undefined): param is ParamSpec => param !== undefined && !param.tiedTo && !param.view;
 
 /** Every module, parents first. */
-export const modulesOf = function* (root: Instance): Generator<Instance> {
-  yield root;
-  for (const child of root.children.values())
-    for (const instance of Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]) yield* modulesOf(instance);
+export const modulesOf = (root: Instance): readonly Instance[] => {
+  const modules: Instance[] = [];
+  const visit = (instance: Instance): void => {
+    modules.push(instance);
+    for (const child of instance.children.values()) {
+      if (Array.isArray(child)) for (const one of child as readonly Instance[]) visit(one);
+      else visit(child as Instance);
+    }
+  };
+  visit(root);
+  return modules;
 };
 
 /** Every parameter that exists of its own, in order. */

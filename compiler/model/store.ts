@@ -72,7 +72,7 @@ const covered = (targets: readonly Target[], pattern: Pattern, root: Instance, c
   const named = targets.flatMap((target) => (target.kind === "param" && pattern.exact ? [target.param] : []));
   const below = targets.flatMap((target) =>
     target.kind === "module"
-      ? [...modulesOf(target.module)].flatMap((module) => [...module.params.values()].flatMap((param) => (param ? [param] : [])))
+      ? modulesOf(target.module).flatMap((module) => [...module.params.values()].flatMap((param) => (param ? [param] : [])))
       : [target.param],
   );
   // What is tied to another parameter is that one; a part of a fused one is stored with it.

@@ -43,7 +43,7 @@ export const tiedUses = ({ injections, params }: AdapterPlan): readonly TiedUse[
 export const tiedAmendments = (root: Instance, own: ParamSpec | undefined, here: Instance): readonly TiedAmendment[] => {
   if (!own?.tiedTo && !own?.tiedBy) return [];
   const owner = own.tiedTo ?? own;
-  return [...modulesOf(root)].flatMap((holder) =>
+  return modulesOf(root).flatMap((holder) =>
     holder === here
       ? []
       : holder.amendments

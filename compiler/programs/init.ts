@@ -21,7 +21,7 @@ export interface InitPlan {
 
 /** What an adapter computes before it is trained, in model order. */
 const computing = (adapter: string, root: Instance): readonly Amendment[] =>
-  [...modulesOf(root)].flatMap(({ amendments }) =>
+  modulesOf(root).flatMap(({ amendments }) =>
     amendments.filter((own) => own.adapter === adapter && [...own.params.values()].some(({ source }) => "init" in source)),
   );
 

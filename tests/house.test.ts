@@ -36,8 +36,8 @@ const paperNames =
   "llama llama2 llama3 gpt gpt2 gptneox gptj t5 bert roberta qwen qwen2 mistral mixtral gemma phi falcon bloom opt";
 const papers = new Set(paperNames.split(" "));
 
-/** Other tools' spellings are recognised to offer the fix, and a role in people's files has a model's name; their tables hold the words. */
-const wordsOfOthers = ["compiler/blocks/other-tools.ts", "runtime/chat/roles.ts"];
+/** Other tools' spellings are recognised to offer the fix; their table holds the words. */
+const wordsOfOthers = ["compiler/blocks/other-tools.ts"];
 
 const paperComplaints = (files: readonly Text[]): readonly string[] =>
   files

@@ -6,7 +6,7 @@ import type { Graph, Node } from "../graph/graph.ts";
 import { type Instance, modulesOf } from "../model/instantiate.ts";
 import type { End } from "../programs/clocked-program.ts";
 import { elaborate } from "../unfold/elaborate.ts";
-import { gradientOf, type StageInput } from "../unfold/stage.ts";
+import { boundTo } from "../unfold/stage.ts";
 import type { Context } from "../values/expressions.ts";
 import { describe, number } from "../values/values.ts";
 import type { Amendment } from "./amend.ts";
@@ -32,22 +32,8 @@ type RuleContext = Pick<Context, "report" | "through">;
 export const bindingStep = (adapter: string, root: Instance, moment: Moment): readonly Amendment[] =>
   modulesOf(root).flatMap(({ amendments }) => amendments.filter((own) => own.adapter === adapter && bindsStep(own.members, moment)));
 
-/** The value behind an input. */
-const valueBehind = (from: StageInput): string => {
-  switch (from.kind) {
-    case "param":
-      return `${from.param.path}${from.piece ?? ""}`;
-    case "adapter":
-      return from.param.name;
-    case "gradient":
-      return gradientOf(from.param.name);
-    case "state":
-      return from.param.name;
-    case "batch":
-      return from.name;
-    case "value":
-      throw new Error("a rule reads no earlier stage");
-  }
+const noEarlier = (): never => {
+  throw new Error("a rule reads no earlier stage");
 };
 
 /** Undefined after a report. */
@@ -66,7 +52,7 @@ const graphOf = (
   if (!model?.results) return undefined;
   const { graph, inputs } = model.stages[0]!;
   const ends = [...inputs].flatMap(([port, { node, from }]): (End & { readonly trained: boolean })[] => {
-    return [{ node, port, value: valueBehind(from), trained: from.kind === "adapter" && from.param.trained }];
+    return [{ node, port, value: boundTo(from, noEarlier), trained: from.kind === "adapter" && from.param.trained }];
   });
   return { amendment, graph, inputs: ends, trained: ends.filter(({ trained }) => trained), results: model.results };
 };

@@ -1,6 +1,5 @@
 // Spellings of other tools, known only to offer the right one; never accepted. Where their unit is another, the value is
-// converted too. Sources: the tools' own configuration classes (Axolotl, LLaMA-Factory, TRL and transformers' TrainingArguments,
-// PEFT, torchtune, LitGPT, mlx-lm, Unsloth, Ludwig).
+// converted too. Sources: the tools' own configuration classes.
 
 import type * as tree from "../../grammar/tree.ts";
 import { conversions } from "./other-values.ts";

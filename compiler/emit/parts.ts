@@ -37,8 +37,7 @@ export interface Emitted {
 
 /**
  * With its arena a session keeps what its intermediates took, so what a job holds is the sum over its sessions, not the largest; without
- * one the kernel zeroes fresh pages on every run, 1.1 to 1.5 times the time of a block of width 256 and nothing to be seen from width 768
- * on. So sessions that take at most this much keep their memory.
+ * one the system zeroes fresh pages on every run, which small blocks feel. So sessions that take at most this much keep their memory.
  */
 const keptBytes = 32 * 2 ** 20;
 

@@ -22,8 +22,8 @@ const together = 4;
 type Kernel = ReturnType<typeof createKernel>;
 
 /**
- * e^x to 1e-7 relative, and exactly 0 below -80, as products with what is almost 0 are subnormal, which costs a hundred times as
- * much: 2^n by adding n to the exponent, n read off the mantissa of x·log2(e) + 1.5·2^23.
+ * e^x to 1e-7 relative, and exactly 0 below -80, as products with what is almost 0 are subnormal, which costs far
+ * more: 2^n by adding n to the exponent, n read off the mantissa of x·log2(e) + 1.5·2^23.
  */
 const exponential = (kernel: Kernel): ((x: Code) => Code) => {
   const [x, n, r] = [kernel.f32x4(), kernel.f32x4(), kernel.f32x4()];
@@ -108,11 +108,13 @@ const setUp = (node: Node, most: number, pointers: number) => {
     i32.add(place.get, times(4 * n, i32.add(times(heads, tokens(token)), head)));
   return {
     ...{ kernel, places, t, h, g, d, i, from, to, start, end, here, group, scratch, times, up, down, turned, slots, components, at },
-    m: h / g,
     /** From `here` to a line of scores: behind the four matrices. */
     line: (n: number): number => (4 * d + n) * bytes,
     /** From the scratch to what is kept of a query: behind the lines. */
     kept: (what: number, n: number, c: number): number => (4 * d + 2 * together) * bytes + 4 * ((what * together + n) * d + c),
+    /** The body for each query head that shares the unit's key head. */
+    heads: (head: Local, ...body: readonly Code[]): Code =>
+      each(head, times(h / g, group.get), i32.add(times(h / g, group.get), i32.of(h / g)), 1, ...body),
     /** Sets `from` and `to` to what a token sees. */
     interval: (sees: Local, token: Code): Code => {
       if (!causal) return [...set(from, i32.of(0)), ...set(to, t.get)];
@@ -166,7 +168,7 @@ const addProduct = (sum: Local, a: Code, b: Code): Code => set(sum, f32x4.add(su
 /** `attention`: query, key, value, sees -> out, lse. */
 const forward = (node: Node, most: number): Uint8Array => {
   const tools = setUp(node, most, 6);
-  const { kernel, t, h, d, m, i, from, to, start, end, here, group, times, turned, slots, components, at } = tools;
+  const { kernel, t, h, d, i, from, to, start, end, here, turned, slots, components, at } = tools;
   const [query, key, value, sees, out, lse] = tools.places as [Local, Local, Local, Local, Local, Local];
   const [head, q, o] = [kernel.i32(), kernel.i32(), kernel.i32()];
   const sums = Array.from({ length: 8 }, kernel.f32x4);
@@ -180,11 +182,8 @@ const forward = (node: Node, most: number): Uint8Array => {
   return tools.module(
     tools.turn(key, 0),
     tools.turn(value, 1),
-    each(
+    tools.heads(
       head,
-      times(m, group.get),
-      i32.add(times(m, group.get), i32.of(m)),
-      1,
       each(
         i,
         i32.of(0),
@@ -247,7 +246,7 @@ const eights = (components: readonly number[]): readonly (readonly number[])[] =
 const gradient = (node: Node, most: number): Uint8Array => {
   const wants = wantedOf(node.attrs);
   const tools = setUp(node, most, 7 + wants.length);
-  const { kernel, t, h, d, m, i, from, to, start, end, here, group, scratch, times, turned, slots, components, at, kept } = tools;
+  const { kernel, t, h, d, i, from, to, start, end, here, scratch, turned, slots, components, at, kept } = tools;
   const [query, key, value, sees, out, lse, along] = tools.places as [Local, Local, Local, Local, Local, Local, Local];
   const placeOf = (name: string): Local => tools.places[7 + wants.indexOf(name)]!;
   const [head, q, o, token, first, last] = [kernel.i32(), kernel.i32(), kernel.i32(), kernel.i32(), kernel.i32(), kernel.i32()];
@@ -341,11 +340,8 @@ const gradient = (node: Node, most: number): Uint8Array => {
     tools.turn(key, 0),
     tools.turn(value, 1),
     ...gathers.map(({ matrix }) => clear(matrix)),
-    each(
+    tools.heads(
       head,
-      times(m, group.get),
-      i32.add(times(m, group.get), i32.of(m)),
-      1,
       each(
         i,
         i32.of(0),

@@ -96,15 +96,15 @@ export const createGraph = (): Graph => {
   };
 };
 
-/** Nodes that the outputs need, inputs before users. */
-export const reachable = (outputs: readonly Node[]): Node[] => {
+/** Nodes that the outputs need, inputs before users; nothing above an end. */
+export const reachable = (outputs: readonly Node[], ends?: { readonly has: (node: Node) => boolean }): Node[] => {
   const seen = new Set<Node>();
   const stack = [...outputs];
   while (stack.length) {
     const node = stack.pop()!;
     if (seen.has(node)) continue;
     seen.add(node);
-    stack.push(...node.inputs);
+    if (!ends?.has(node)) stack.push(...node.inputs);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 };

@@ -15,7 +15,7 @@ export const cut = ({ name, inputs, outputs }: Ends): SegmentGraph => {
   const graph = createGraph();
   const copies = new Map<Node, Node>();
   const used: { name: string; node: Node }[] = [];
-  for (const node of needed(
+  for (const node of reachable(
     outputs.map((output) => output.node),
     inputs,
   )) {
@@ -32,23 +32,15 @@ export const cut = ({ name, inputs, outputs }: Ends): SegmentGraph => {
 const copyNode = (graph: Graph, node: Node, copies: ReadonlyMap<Node, Node>): Node => {
   if (node.op === "input") throw new Error(`input ${String(node.attrs.name)} is not among the segment's inputs`);
   if (node.op === "constant") return graph.constant(node.attrs.value as number, node.type.shape, node.type.dtype);
-  const inputs = node.inputs.map((input) => copies.get(input)!);
-  if (node.op === "pick") return graph.pick(inputs[0]!, node.attrs.index as number);
-  return graph.add(node.op, inputs, node.attrs, node.origin);
+  return withInputs(
+    graph,
+    node,
+    node.inputs.map((input) => copies.get(input)!),
+  );
 };
 
-/** Nodes below the given ends, inputs before users, nothing above an end. */
-const needed = (outputs: readonly Node[], ends: ReadonlyMap<Node, string>): Node[] => {
-  const seen = new Set<Node>();
-  const stack = [...outputs];
-  while (stack.length) {
-    const node = stack.pop()!;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (!ends.has(node)) stack.push(...node.inputs);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
-};
+const withInputs = (graph: Graph, node: Node, inputs: readonly Node[]): Node =>
+  node.op === "pick" ? graph.pick(inputs[0]!, node.attrs.index as number) : graph.add(node.op, inputs, node.attrs, node.origin);
 
 /** The same outputs with some nodes replaced; types are inferred anew. Undefined when a replaced shape no longer fits. */
 export const substitute = (
@@ -63,15 +55,7 @@ export const substitute = (
       if (copies.has(node)) continue;
       const inputs = node.inputs.map((input) => copies.get(input)!);
       const same = inputs.every((input, i) => input === node.inputs[i]);
-      copies.set(
-        node,
-        rewrite?.(node, inputs) ??
-          (same
-            ? node
-            : node.op === "pick"
-              ? graph.pick(inputs[0]!, node.attrs.index as number)
-              : graph.add(node.op, inputs, node.attrs, node.origin)),
-      );
+      copies.set(node, rewrite?.(node, inputs) ?? (same ? node : withInputs(graph, node, inputs)));
     }
   } catch {
     return undefined;

@@ -8,7 +8,7 @@ import { type Graph, type Node, reachable, type SegmentGraph, type TensorType } 
 import { cut, substitute } from "../graph/segments.ts";
 import { ops } from "../ops/index.ts";
 import type { Model } from "../unfold/elaborate.ts";
-import { gradientOf, type Stage, type StageInput } from "../unfold/stage.ts";
+import { boundTo, gradientOf, type Stage, type StageInput } from "../unfold/stage.ts";
 import { symbolsOf } from "../values/dims.ts";
 
 export interface Step {
@@ -43,23 +43,11 @@ interface Prepared {
   readonly inputs: Map<Node, { readonly name: string; readonly from: StageInput }>;
 }
 
-const valueName = (from: StageInput, prepared: readonly Prepared[]): string => {
-  switch (from.kind) {
-    case "param":
-    case "adapter":
-      return from.kind === "param" ? from.param.path + (from.piece ?? "") : from.param.name;
-    case "gradient":
-      return gradientOf(from.param.name);
-    case "state":
-      return from.param.name;
-    case "batch":
-      return from.name;
-    case "value": {
-      const { stage } = prepared[from.stage]!;
-      return `${stage.name}/${stage.outputs.indexOf(from.node)}`;
-    }
-  }
-};
+const valueName = (from: StageInput, prepared: readonly Prepared[]): string =>
+  boundTo(from, (index, node) => {
+    const { stage } = prepared[index]!;
+    return `${stage.name}/${stage.outputs.indexOf(node)}`;
+  });
 
 const isTrained = (from: StageInput): boolean => from.kind === "adapter" && from.param.trained;
 

@@ -23,6 +23,23 @@ export const gradientOf = (param: string): string => `gradient(${param})`;
 /** The value that holds the sum of a parameter's gradients over the micro-batches of a step. */
 export const accumulatedOf = (param: string): string => `accumulated(${param})`;
 
+/** The value that an input is bound to; `earlier` names what an earlier stage made. */
+export const boundTo = (from: StageInput, earlier: (stage: number, node: Node) => string): string => {
+  switch (from.kind) {
+    case "param":
+      return `${from.param.path}${from.piece ?? ""}`;
+    case "adapter":
+    case "state":
+      return from.param.name;
+    case "gradient":
+      return gradientOf(from.param.name);
+    case "batch":
+      return from.name;
+    case "value":
+      return earlier(from.stage, from.node);
+  }
+};
+
 export interface Stage {
   readonly name: string;
   readonly graph: Graph;

@@ -2,8 +2,8 @@
 // `role` or `from`, its text under `content` or `value`, unless the data block says otherwise; what else it has goes along.
 
 import type { Chat } from "../../spec/job-data.ts";
+import { roles } from "../../spec/roles.ts";
 import { isRecord } from "../json.ts";
-import { roles } from "./roles.ts";
 
 export interface Message {
   readonly role: string;

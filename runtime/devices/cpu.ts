@@ -1,6 +1,6 @@
-// The embedded device: segments as ONNX graphs on ONNX Runtime, with WebAssembly kernels where a segment has such parts. Arenas are ArrayBuffers, and a value is a view at its place, so
-// weights, activations and results are handed over without a copy. One session per distinct segment, made when first needed.
-// A run at sizes seen before allocates nothing: tensors are kept per program and sizes.
+// The embedded device: segments as ONNX graphs on ONNX Runtime, with WebAssembly kernels where a segment has such parts. Arenas are
+// ArrayBuffers, and a value is a view at its place, so weights, activations and results are handed over without a copy. One session
+// per distinct graph, made when first needed. A run at sizes seen before allocates nothing here: tensors are kept per program and sizes.
 //
 // Trap: an output bound onto memory that the same call reads gives silently wrong numbers, so such an output goes through
 // scratch and is copied afterwards.

@@ -1,6 +1,6 @@
 // WebAssembly kernels on every core: one shared memory, a worker for each thread but this one, and a kernel that all of them run
 // at once, each drawing work from a shared counter. Operands are copied in and results out: ONNX Runtime takes no shared memory,
-// and the copies are a hundredth of the work. Nothing is awaited, as a worker that sleeps is woken in microseconds.
+// and what is copied is small beside what is computed from it. Nothing is awaited: this thread works too, and is done about when the others are.
 //
 // Memory: [control: 64 bytes][arguments][each thread's scratch][operands], all at multiples of 64, one kernel at a time.
 

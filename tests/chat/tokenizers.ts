@@ -1,18 +1,9 @@
 // Tokenizers for chat templates: the quickstart's (byte-level) and one like sentencepiece, each with the special tokens of a template added.
 
 import { readFileSync } from "node:fs";
+import { decoder, normalizer, specialToken } from "../sentencepiece.ts";
 
 type Json = Record<string, unknown>;
-
-const added = (content: string, id: number): Json => ({
-  id,
-  content,
-  special: true,
-  normalized: false,
-  lstrip: false,
-  rstrip: false,
-  single_word: false,
-});
 
 /** The quickstart's own, whose tokens are bytes and their merges. */
 export const byteLevel = (special: readonly string[]): Json => {
@@ -22,7 +13,9 @@ export const byteLevel = (special: readonly string[]): Json => {
   };
   const there = new Set(tokenizer.added_tokens.map(({ content }) => content));
   const next = 1 + Math.max(...Object.values(tokenizer.model.vocab), ...tokenizer.added_tokens.map(({ id }) => Number(id)));
-  const more = special.filter((token) => !there.has(token)).map((token, i) => added(token, tokenizer.model.vocab[token] ?? next + i));
+  const more = special
+    .filter((token) => !there.has(token))
+    .map((token, i) => specialToken(token, tokenizer.model.vocab[token] ?? next + i));
   return { ...tokenizer, added_tokens: [...tokenizer.added_tokens, ...more] };
 };
 
@@ -37,25 +30,11 @@ export const pieces = (special: readonly string[]): Json => {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: ["<unk>", ...special].map((token) => added(token, vocab[token]!)),
-    normalizer: {
-      type: "Sequence",
-      normalizers: [
-        { type: "Prepend", prepend: "▁" },
-        { type: "Replace", pattern: { String: " " }, content: "▁" },
-      ],
-    },
+    added_tokens: ["<unk>", ...special].map((token) => specialToken(token, vocab[token]!)),
+    normalizer,
     pre_tokenizer: null,
     post_processor: null,
-    decoder: {
-      type: "Sequence",
-      decoders: [
-        { type: "Replace", pattern: { String: "▁" }, content: " " },
-        { type: "ByteFallback" },
-        { type: "Fuse" },
-        { type: "Strip", content: " ", start: 1, stop: 0 },
-      ],
-    },
+    decoder,
     model: {
       type: "BPE",
       dropout: null,

@@ -4,6 +4,7 @@ import { memoryHost } from "../../runtime/memory-host.ts";
 import { nodeHost } from "../../runtime/node-host.ts";
 import { makeTokenizer, openTokenizer, type TokenizerFiles } from "../../runtime/tokenizer.ts";
 import { assert, group } from "../harness.ts";
+import { decoder, normalizer, specialToken } from "../sentencepiece.ts";
 import { codes } from "./caught.ts";
 import { shared, without } from "./shared.ts";
 
@@ -16,25 +17,11 @@ const pieces = (part: Partial<TokenizerFiles> = {}): TokenizerFiles => {
     ["<unk>", "<s>", "</s>", ...bytes, "▁", "t", "h", "e", "c", "a", "▁t", "th", "▁th", "▁the", "▁▁"].map((token, i) => [token, i]),
   );
   const merges = ["▁ t", "▁t h", "▁th e", "t h", "▁ ▁"];
-  const added = ["<unk>", "<s>", "</s>"].map((content, id) => ({
-    id,
-    content,
-    special: true,
-    normalized: false,
-    lstrip: false,
-    rstrip: false,
-    single_word: false,
-  }));
+  const added = ["<unk>", "<s>", "</s>"].map(specialToken);
   return {
     tokenizer: {
       added_tokens: added,
-      normalizer: {
-        type: "Sequence",
-        normalizers: [
-          { type: "Prepend", prepend: "▁" },
-          { type: "Replace", pattern: { String: " " }, content: "▁" },
-        ],
-      },
+      normalizer,
       pre_tokenizer: null,
       post_processor: {
         type: "TemplateProcessing",
@@ -42,15 +29,7 @@ const pieces = (part: Partial<TokenizerFiles> = {}): TokenizerFiles => {
         pair: [],
         special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
       },
-      decoder: {
-        type: "Sequence",
-        decoders: [
-          { type: "Replace", pattern: { String: "▁" }, content: " " },
-          { type: "ByteFallback" },
-          { type: "Fuse" },
-          { type: "Strip", content: " ", start: 1, stop: 0 },
-        ],
-      },
+      decoder,
       model: { type: "BPE", vocab, merges, unk_token: "<unk>", fuse_unk: true, byte_fallback: true },
     },
     config: { bos_token: "<s>", eos_token: { content: "</s>" } },

@@ -4,7 +4,7 @@ import type { Device, Session } from "../../../runtime/devices/device.ts";
 import { generate } from "../../../runtime/generation/generate.ts";
 import type { Job } from "../../../spec/job.ts";
 import { type Case, newTokens, rows } from "./cases.ts";
-import { b, chosenOf, inFolder, opened, pipelineOf, sourceDims, t, write } from "./session.ts";
+import { b, inFolder, opened, pipelineOf, runStep, sourceDims, t, write } from "./session.ts";
 
 /** What models.py answers. */
 export interface Theirs {
@@ -55,12 +55,7 @@ export const compare = (one: Case, theirs: Theirs, library?: ReadonlyMap<string,
   );
 
 const gradients = async (one: Case, theirs: Theirs, job: Job, session: Session) => {
-  const chosen = chosenOf(one);
-  const [places, targets] = [chosen.map(([at]) => at), chosen.map(([, id]) => id)];
-  await write(one, job, session, places, targets);
-  const { step } = job.train[0]!;
-  await session.run(step, { b, t, n: chosen.length, ...sourceDims(one) });
-  const loss = ((await session.read("loss", step)) as Float32Array)[0]!;
+  const loss = await runStep(one, job, session);
   let gradient = 0;
   let of = "";
   const uncompared: string[] = [];

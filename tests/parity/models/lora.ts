@@ -9,7 +9,7 @@ import type { AdapterFiles, Job } from "../../../spec/job.ts";
 import type { Case } from "./cases.ts";
 import type { Theirs } from "./compare.ts";
 import { drawn } from "./drawn.ts";
-import { b, chosenOf, compiled, type Drawn, inFolder, opened, pipelineOf, sourceDims, t, write } from "./session.ts";
+import { compiled, type Drawn, inFolder, opened, pipelineOf, runStep } from "./session.ts";
 
 /** What PEFT is asked to make: our adapter_config.json and the shapes of our tensors. */
 export interface Stored {
@@ -58,12 +58,7 @@ export const compareLora = (one: Case, theirs: Theirs, library?: ReadonlyMap<str
 const sorted = (keys: Readonly<Record<string, readonly number[]>>) => Object.entries(keys).sort(([a], [c]) => (a < c ? -1 : 1));
 
 const stepApart = async (one: Case, { lora }: Theirs, job: Job, session: Session): Promise<string | undefined> => {
-  const chosen = chosenOf(one);
-  const [places, targets] = [chosen.map(([at]) => at), chosen.map(([, id]) => id)];
-  await write(one, job, session, places, targets);
-  const { step } = job.train[0]!;
-  await session.run(step, { b, t, n: chosen.length, ...sourceDims(one) });
-  const loss = ((await session.read("loss", step)) as Float32Array)[0]!;
+  const loss = await runStep(one, job, session);
   if (!(Math.abs(loss - lora.loss) < 1e-5)) return `the loss is ${loss}, theirs ${lora.loss}`;
   for (const { key, parameter, fold } of job.adapters[0]!.files.tensors) {
     const plain = (await session.read(`gradient(${parameter})`)) as Float32Array;

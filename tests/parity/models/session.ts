@@ -127,3 +127,13 @@ export const chosenOf = ({ task }: Case): (readonly [number, number])[] =>
         : labels.flatMap((row, r) => row.flatMap((id, i) => (i > 0 && id >= 0 ? [[r * t + i - 1, id] as const] : [])));
 
 export const sourceDims = ({ task }: Case): Record<string, number> => (task === "answer" ? { u: t } : {});
+
+/** One step over the case's rows, so that gradients can be read; gives its loss. */
+export const runStep = async (one: Case, job: Job, session: Session): Promise<number> => {
+  const chosen = chosenOf(one);
+  const [places, targets] = [chosen.map(([at]) => at), chosen.map(([, id]) => id)];
+  await write(one, job, session, places, targets);
+  const { step } = job.train[0]!;
+  await session.run(step, { b, t, n: chosen.length, ...sourceDims(one) });
+  return ((await session.read("loss", step)) as Float32Array)[0]!;
+};

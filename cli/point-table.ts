@@ -1,6 +1,7 @@
 // The results of a set of points -> one table: a row per point, points that differ in their seed alone in one row with the mean and the
 // spread. What a column holds is said once, here; text, Markdown, CSV and reports all print this.
 
+import type { Figures } from "../compiler/blocks/figures.ts";
 import type { Result } from "../spec/result.ts";
 
 export interface PointRun {
@@ -20,6 +21,8 @@ export interface PointRow {
   readonly values: Readonly<Record<string, string>>;
   /** Per column: one number per seed; empty where a point has none. */
   readonly cells: readonly (readonly number[])[];
+  /** What others found for the same point: per column one number or none. */
+  readonly beside: readonly { readonly title: string; readonly cells: readonly (readonly number[])[] }[];
 }
 
 export interface PointTable {
@@ -69,7 +72,12 @@ const scores = (runs: readonly PointRun[]): Measure[] => {
   });
 };
 
-export const pointTable = (kind: PointTable["kind"], name: string, runs: readonly PointRun[]): PointTable => {
+export const pointTable = (
+  kind: PointTable["kind"],
+  name: string,
+  runs: readonly PointRun[],
+  beside: readonly Figures[] = [],
+): PointTable => {
   const keys = [...new Set(runs.flatMap(({ values }) => Object.keys(values)))].filter((key) => key !== "seed");
   const measures: readonly Measure[] = [
     ...(kind === "sweep" ? costs.slice(0, 1) : costs),
@@ -82,14 +90,37 @@ export const pointTable = (kind: PointTable["kind"], name: string, runs: readonl
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
   const filled = measures.filter(({ of }) => runs.some((run) => of(run) !== undefined));
-  const rows = [...groups.values()].map(
-    (group): PointRow => ({
-      values: Object.fromEntries(keys.map((key) => [key, group[0]!.values[key] ?? ""])),
+  const rows = [...groups.values()].map((group): PointRow => {
+    const values = Object.fromEntries(keys.map((key) => [key, group[0]!.values[key] ?? ""]));
+    return {
+      values,
       cells: filled.map(({ of }) => group.flatMap((run) => of(run) ?? [])),
-    }),
-  );
+      beside: beside.flatMap((figures) => besideRow(figures, values, filled) ?? []),
+    };
+  });
   return { kind, name, keys, columns: filled.map(({ title, unit }) => ({ title, ...(unit && { unit }) })), rows };
 };
+
+/** The figures of one point under the columns of the same name; the first of several evaluations. */
+const besideRow = (
+  { title, rows }: Figures,
+  values: PointRow["values"],
+  columns: readonly Measure[],
+): PointRow["beside"][number] | undefined => {
+  const found = rows.find((row) => Object.entries(row.values).every(([key, value]) => sameValue(value, values[key])));
+  if (!found) return undefined;
+  const taken = new Set<string>();
+  const cells = columns.map(({ title: column }) => {
+    const score = column.split(" ").at(-1)!;
+    if (column === "train loss" || taken.has(score) || found.scores[score] === undefined) return [];
+    taken.add(score);
+    return [found.scores[score]];
+  });
+  return { title, cells };
+};
+
+/** `1e-3` and `0.001` are one value. */
+const sameValue = (a: string, b: string | undefined): boolean => b !== undefined && (a === b || (b !== "" && Number(a) === Number(b)));
 
 /** The mean of the last twentieth of the steps: one step's loss says more about its batch than about the run. */
 const tailLoss = (losses: readonly number[] | undefined): number | undefined => {

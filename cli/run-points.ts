@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import type { Figures } from "../compiler/blocks/figures.ts";
 import type { PointSet } from "../compiler/blocks/points.ts";
 import { DiagnosticError } from "../runtime/diagnostic-error.ts";
 import type { Job } from "../spec/job.ts";
@@ -41,6 +42,8 @@ export interface PointsFile {
   readonly name: string;
   readonly of: string;
   readonly points: readonly { readonly id: string; readonly values: Readonly<Record<string, string>>; readonly subject: string }[];
+  /** What others found for the same points. */
+  readonly beside?: readonly Figures[];
 }
 
 export const runPoints = async (
@@ -119,9 +122,16 @@ export const runPoints = async (
 };
 
 const writeSet = (set: PointSet, runs: readonly PointRun[], base: string, shown: string): PointTable => {
-  const table = pointTable(set.kind, set.name, runs);
+  const table = pointTable(set.kind, set.name, runs, set.beside);
   const points = runs.map(({ id, values, subject }) => ({ id, values, subject }));
-  const file: PointsFile = { format: "peft-points/1", kind: set.kind, name: set.name, of: set.of, points };
+  const file: PointsFile = {
+    format: "peft-points/1",
+    kind: set.kind,
+    name: set.name,
+    of: set.of,
+    points,
+    ...(set.beside && { beside: set.beside }),
+  };
   const contents = {
     "points.json": `${JSON.stringify(file, undefined, 1)}\n`,
     "table.md": markdownPoints(table),

@@ -12,6 +12,7 @@
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapters/adapter-files.ts";
+import { withFigures } from "./blocks/figures.ts";
 import { expandPoints, type Point, type PointSet } from "./blocks/points.ts";
 import { type Resolved, resolve } from "./blocks/resolve.ts";
 import { type Checked, check } from "./check/check.ts";
@@ -73,7 +74,7 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   const whole = resolve(options.file, host, report);
   if (!whole) return { diagnostics, texts: new Map(), levels: {} };
   const { texts } = whole;
-  const points = expandPoints(whole, context);
+  let points = expandPoints(whole, context);
   const chosen = options.point && findPoint(options.point, points);
   const [resolved, inputs] = chosen ? pointOf(chosen, whole, options.inputs ?? {}) : [whole, options.inputs ?? {}];
   const checked = await check(resolved, inputs, host, report);
@@ -81,6 +82,8 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   if (!chosen) for (const point of points.flatMap((set) => set.points)) await check(...pointOf(point, whole, inputs), host, report);
   if (!checked) return { diagnostics, texts, resolved, points, levels: {} };
   if (!chosen) {
+    const scores = new Set(checked.evaluates.flatMap(({ metrics }) => metrics.flatMap((metric) => metric.scores)));
+    points = withFigures(points, whole.items, { file: options.file, scores, scope: checked.scope, host }, context);
     await checkChat(checked, options.file, host, context);
     await checkRows(checked, options.file, options.goal === "check", host, context);
     // A name that was mistyped is why another goes unused.

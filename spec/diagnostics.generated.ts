@@ -458,6 +458,10 @@ export const diagnostics = {
   not_finite: (at: Span | undefined, { what, value, step, adapter }: { readonly what: string | number; readonly value: string | number; readonly step: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0700", "error", `the ${what} is ${value} at step ${step} of training ${adapter}`, at, details),
   /** no WebGPU adapter was found */
   no_adapter: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0701", "error", `no WebGPU adapter was found`, at, details),
+  /** `beside` {problem} */
+  figures_form: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0702", "error", `\`beside\` ${problem}`, at, details),
+  /** there is no file `{path}`, so the table shows nothing of `{title}` */
+  figures_absent: (at: Span | undefined, { path, title }: { readonly path: string | number; readonly title: string | number }, details: Details = {}): Diagnostic => make("PEFT0703", "warning", `there is no file \`${path}\`, so the table shows nothing of \`${title}\``, at, details),
   /** something went wrong inside peft: {message} */
   internal_error: (at: Span | undefined, { message }: { readonly message: string | number }, details: Details = {}): Diagnostic => make("PEFT0900", "error", `something went wrong inside peft: ${message}`, at, details),
   /** there is no command `{command}` */

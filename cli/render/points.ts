@@ -11,7 +11,7 @@ export const renderPoints = (table: PointTable): string => {
       ...(hasSeeds(table) ? [right("seeds")] : []),
       ...table.columns.map(({ title }) => right(title)),
     ],
-    table.rows.map((row) => rowOf(table, row)),
+    linesOf(table),
     "",
   );
 };
@@ -20,23 +20,43 @@ export const markdownPoints = (table: PointTable): string => {
   const head = [...table.keys, ...(hasSeeds(table) ? ["seeds"] : []), ...table.columns.map(({ title }) => title)];
   const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
   const rule = head.map((_, i) => (i < table.keys.length ? "---" : "---:"));
-  return [head, rule, ...table.rows.map((row) => rowOf(table, row))].map(line).join("");
+  return [head, rule, ...linesOf(table)].map(line).join("");
 };
 
 /** Every number in full: the mean, the deviation and the count of each cell. */
 export const csvPoints = (table: PointTable): string => {
   const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const head = [...table.keys, ...table.columns.flatMap(({ title }) => [title, `${title} deviation`, `${title} seeds`])];
-  const rows = table.rows.map(({ values, cells }) => [
-    ...table.keys.map((key) => values[key]!),
-    ...cells.flatMap((cell) =>
+  const theirs = table.rows.some(({ beside }) => beside.length > 0);
+  const own = theirs ? [""] : [];
+  const head = [
+    ...table.keys,
+    ...(theirs ? ["figures of"] : []),
+    ...table.columns.flatMap(({ title }) => [title, `${title} deviation`, `${title} seeds`]),
+  ];
+  const numbers = (cells: readonly (readonly number[])[]): string[] =>
+    cells.flatMap((cell) =>
       cell.length ? [String(mean(cell)), cell.length > 1 ? String(spread(cell)) : "", String(cell.length)] : ["", "", "0"],
-    ),
-  ]);
+    );
+  const rows = table.rows.flatMap(({ values, cells, beside }) => {
+    const keys = table.keys.map((key) => values[key]!);
+    return [[...keys, ...own, ...numbers(cells)], ...beside.map((other) => [...keys, other.title, ...numbers(other.cells)])];
+  });
   return [head, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
 };
 
 const hasSeeds = ({ rows }: PointTable): boolean => rows.some(({ cells }) => cells.some((cell) => cell.length > 1));
+
+/** Every row, and under it what others found for the same point, under their name. */
+const linesOf = (table: PointTable): string[][] =>
+  table.rows.flatMap((row) => [
+    rowOf(table, row),
+    ...row.beside.map(({ title, cells }) => [
+      title,
+      ...table.keys.slice(1).map(() => ""),
+      ...(hasSeeds(table) ? [""] : []),
+      ...cells.map((cell, i) => cellText(cell, table.columns[i]!.unit)),
+    ]),
+  ]);
 
 const rowOf = (table: PointTable, { values, cells }: PointRow): string[] => [
   ...table.keys.map((key) => values[key]!),

@@ -6,6 +6,7 @@ import type * as tree from "../../grammar/tree.ts";
 import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Context } from "../values/expressions.ts";
+import { besideKey } from "./figures.ts";
 import { folderOf, needed, pruned, textOf, withEntry } from "./point-items.ts";
 import type { Point, PointSet } from "./points.ts";
 import type { Resolved } from "./resolve.ts";
@@ -45,7 +46,7 @@ export const comparePoints = (item: tree.Compare, resolved: Resolved, { report }
   }
   const seeds = item.entries.find(({ key }) => key.text === seedsKey)?.value;
   const seedValues: readonly (tree.Expr | undefined)[] = seeds ? (seeds.kind === "list" ? seeds.items : [seeds]) : [undefined];
-  const candidates = item.entries.filter(({ key }) => key.text !== seedsKey);
+  const candidates = item.entries.filter(({ key }) => key.text !== seedsKey && key.text !== besideKey);
   if (candidates.length === 0 || seedValues.length === 0)
     report(diagnostics.no_points(item.at, { name: item.name.text }, { help: "name candidates, like `full: tune() into tiny.**`" }));
   const evaluated = (all: readonly tree.Item[], subject: tree.Name): readonly tree.Item[] => [

@@ -4,6 +4,7 @@
 import type * as tree from "../../grammar/tree.ts";
 import type { Context } from "../values/expressions.ts";
 import { comparePoints } from "./compare-points.ts";
+import type { Figures } from "./figures.ts";
 import type { Resolved } from "./resolve.ts";
 import { sweepPoints } from "./sweep-points.ts";
 
@@ -25,6 +26,8 @@ export interface PointSet {
   /** The subject of a sweep, the data of a comparison. */
   readonly of: string;
   readonly points: readonly Point[];
+  /** What others found for the same points. */
+  readonly beside?: readonly Figures[];
 }
 
 export const expandPoints = (resolved: Resolved, context: Context): readonly PointSet[] => {

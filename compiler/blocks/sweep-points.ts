@@ -5,6 +5,7 @@ import type * as tree from "../../grammar/tree.ts";
 import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Context } from "../values/expressions.ts";
+import { besideKey } from "./figures.ts";
 import { trainTable } from "./pipeline.ts";
 import { folderOf, needed, pruned, textOf, withArgument, withEntry } from "./point-items.ts";
 import type { Point, PointSet } from "./points.ts";
@@ -38,7 +39,8 @@ export const sweepPoints = (item: tree.Sweep, resolved: Resolved, { report }: Co
   }
   const places = placesOf(adapter, train, resolved);
   const axes: { key: string; put: Put; values: readonly tree.Expr[] }[] = [];
-  for (const entry of item.entries) {
+  const varied = item.entries.filter(({ key }) => key.text !== besideKey);
+  for (const entry of varied) {
     const key = entry.key.text;
     const put = places.get(key);
     if (!put) {
@@ -61,13 +63,13 @@ export const sweepPoints = (item: tree.Sweep, resolved: Resolved, { report }: Co
     axes.push({ key, put, values });
   }
   const count = axes.reduce((product, { values }) => product * values.length, 1);
-  if (item.entries.length === 0)
+  if (varied.length === 0)
     report(diagnostics.no_points(item.at, { name: item.name.text }, { help: "say what varies, like `r: [1, 2, 4]`" }));
   if (count > most) {
     report(diagnostics.many_points(item.at, { name: item.name.text, count, most }, { help: "split the grid into several sweeps" }));
     return undefined;
   }
-  if (axes.length === 0 || axes.length < item.entries.length) return undefined;
+  if (axes.length === 0 || axes.length < varied.length) return undefined;
   const own = pruned(items, needed(items, name), name);
   let grid: { values: Record<string, string>; inputs: string[]; items: readonly tree.Item[] }[] = [{ values: {}, inputs: [], items: own }];
   const inputs = new Set(items.flatMap((one) => (one.kind === "input" ? [one.name.text] : [])));

@@ -1,4 +1,4 @@
-// The data files that a page's pipeline names has: rows with every column that its templates name.
+// The data files that a page's pipeline names has: rows with every column that its templates name. What is called `gone…` is not there.
 
 const numbers = Array.from({ length: 120 }, (_, i) => i);
 
@@ -33,7 +33,7 @@ export const filesFor = (text: string): ReadonlyMap<string, string> => {
   const own = (name: string, content: string): string => (name.startsWith("eval") ? content.replace(/(\w+) (\d+)/g, "$1 $2 e") : content);
   return new Map([
     ...beside,
-    ...[...text.matchAll(/\b(jsonl|json|csv|text)\("([^"]+)"/g)].map(([, reader, name]): readonly [string, string] => [
+    ...[...text.matchAll(/\b(jsonl|json|csv|text)\("(?!gone)([^"]+)"/g)].map(([, reader, name]): readonly [string, string] => [
       name!,
       own(name!, written[reader!]!()),
     ]),

@@ -20,13 +20,13 @@ const root = fileURLToPath(new URL("./", import.meta.url));
 const dist = `${root}dist/`;
 
 /**
- * Modules of cli/embedded are run now, and what they export is what the bundle holds. Many texts go into a file of their own beside the
- * scripts, which `beside` finds.
+ * Modules of cli/embedded, and the grammar's first sets, are computed now, and what they export is what the bundle holds. Many texts go
+ * into a file of their own beside the scripts, which `beside` finds.
  */
 const embed = (beside: (file: string) => string): Plugin => ({
   name: "embed",
   setup({ onLoad, initialOptions }) {
-    onLoad({ filter: /[\\/]cli[\\/]embedded[\\/]\w+\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /[\\/](cli[\\/]embedded[\\/]\w+|grammar[\\/]first-sets)\.ts$/ }, async ({ path }) => {
       const exported: Record<string, unknown> = await import(path);
       const lines = Object.entries(exported).map(([name, value]) => {
         if (!isTexts(value)) return `export const ${name} = ${written(value)};`;
@@ -118,14 +118,16 @@ const buildCheck = (outdir: string) =>
     banner: { js: "(function(exports,require,module,__dirname){" },
     footer: { js: "})" },
     plugins: [embed((file) => `__dirname + "/${file}"`), checkOnly],
+    define: { "import.meta.url": "__dirname" },
     entryPoints: { check: `${root}cli/main.ts` },
     outExtension: { ".js": ".cjs" },
     outdir,
   });
 
 /**
- * Beside check.cjs, the code that V8 compiled while it checked what is in examples/ (and printed the mistakes of the `init` template,
- * whose base is not there): with it, the next start compiles next to nothing. Made by this Node for this Node; another ignores it.
+ * Beside check.cjs, the code that V8 compiled while it checked the quickstart (and printed the mistakes of the `init` template, whose
+ * base is not there): with it, the next start compiles next to nothing. Code of what few files use would be read at every start; it is
+ * compiled where it is needed. Made by this Node for this Node; another ignores it.
  */
 const keepCode = (folder: string): void => {
   const driver = `
@@ -137,7 +139,7 @@ const keepCode = (folder: string): void => {
     script.runInThisContext()(module_.exports, require, module_, ${JSON.stringify(folder)});
     const quiet = { write() {}, terminal: false, columns() {}, colour: false };
     const io = { cwd: ${JSON.stringify(root)}, out: quiet, err: quiet, stdin: () => "", now: () => 0 };
-    module_.exports.main(["check", "examples", "cli/template.peft"], io).then((code) => {
+    module_.exports.main(["check", "examples/quickstart", "cli/template.peft"], io).then((code) => {
       if (code > 1) throw new Error("the sample run failed");
       writeFileSync(path + ".code", script.createCachedData());
     });`;

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Script } from "node:vm";
 
-type Main = Pick<typeof import("./main.ts"), "main" | "processIo">;
+type Main = Pick<typeof import("./main.ts"), "endProcess" | "main" | "processIo">;
 
 const fromCode = (): Main | undefined => {
   if (typeof __dirname === "undefined") return undefined; // run from source, as a module
@@ -26,18 +26,10 @@ const fromCode = (): Main | undefined => {
   }
 };
 
-// `peft check | head` closes our output early; that is the reader's choice and no fault.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
-
 const start = async (): Promise<void> => {
-  const { main, processIo } =
+  const { endProcess, main, processIo } =
     (process.argv[2] === "check" && !process.argv.includes("--data") ? fromCode() : undefined) ?? (await import("./main.ts"));
-  const code = await main(process.argv.slice(2), processIo());
-  // A device may keep the event loop alive after the work is done; waits only until what was written has left.
-  process.stdout.write("", () => process.exit(code));
+  endProcess(await main(process.argv.slice(2), processIo()));
 };
 
 start();

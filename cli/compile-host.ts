@@ -1,8 +1,8 @@
 // The compiler's view of this machine: files by path, checkpoint headers through the runtime's reader, the built-in library.
 // Paths stay as a person would write them from `cwd`, so a diagnostic's place can be clicked and copied.
 
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { posix, resolve } from "node:path";
 import type { CompileHost } from "../compiler/host.ts";
 import type { Host } from "../runtime/host.ts";
@@ -11,6 +11,7 @@ import { classes, definitions } from "./embedded/declared.ts";
 import { metricSignatures } from "./embedded/metrics.ts";
 import { std } from "./embedded/std.ts";
 import { trees } from "./embedded/trees.ts";
+import { readingHost } from "./reading-host.ts";
 
 /** The dtypes of a checkpoint that a job computes with. */
 export const dtypes: Readonly<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
@@ -25,16 +26,15 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
   list: (folder) => orUndefined(() => readdirSync(resolve(cwd, folder)).sort()),
   headers: async (folder) => {
     // Loaded here: a file that names no checkpoint is checked without the reader.
-    const [{ readHeaders }, { nodeHost }, { DiagnosticError }] = await Promise.all([
+    const [{ headerText, readHeaders }, { DiagnosticError }] = await Promise.all([
       import("../runtime/headers.ts"),
-      import("../runtime/node-host.ts"),
       import("../runtime/diagnostic-error.ts"),
     ]);
     try {
-      const { tensors, sha256 } = await readHeaders(nodeHost, resolve(cwd, folder));
+      const { tensors, files } = await readHeaders(readingHost(cwd), folder);
       return {
         tensors: new Map([...tensors].map(([name, { dtype, shape }]) => [name, { dtype: dtypes[dtype] ?? "f32", shape, raw: dtype }])),
-        sha256,
+        sha256: () => sha256(headerText(files)),
       };
     } catch (error) {
       if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
@@ -42,13 +42,12 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
     }
   },
   adapter: async (folder) => {
-    const [{ readAdapterHeader }, { nodeHost }, { DiagnosticError }] = await Promise.all([
+    const [{ readAdapterHeader }, { DiagnosticError }] = await Promise.all([
       import("../runtime/adapter-header.ts"),
-      import("../runtime/node-host.ts"),
       import("../runtime/diagnostic-error.ts"),
     ]);
     try {
-      const { config, tensors } = await readAdapterHeader(seenFrom(nodeHost, cwd), folder);
+      const { config, tensors } = await readAdapterHeader(readingHost(cwd), folder);
       return {
         config,
         tensors: new Map(tensors.map(({ name, dtype, shape }) => [name, { dtype: dtypes[dtype] ?? "f32", shape, raw: dtype }])),
@@ -59,17 +58,16 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
     }
   },
   rows: async (path, split, columns) => {
-    const [{ peekRows }, { nodeHost }] = await Promise.all([import("../runtime/data/peek.ts"), import("../runtime/node-host.ts")]);
-    return peekRows(seenFrom(nodeHost, cwd), path, split, columns);
+    const { peekRows } = await import("../runtime/data/peek.ts");
+    return peekRows(readingHost(cwd), path, split, columns);
   },
   chat: async (folder, template) => {
-    const [{ openChat }, { readChatTokens }, { nodeHost }, { DiagnosticError }] = await Promise.all([
+    const [{ openChat }, { readChatTokens }, { DiagnosticError }] = await Promise.all([
       import("../runtime/chat/open-chat.ts"),
       import("../runtime/chat/chat-tokens.ts"),
-      import("../runtime/node-host.ts"),
       import("../runtime/diagnostic-error.ts"),
     ]);
-    const host = seenFrom(nodeHost, cwd);
+    const host = readingHost(cwd);
     try {
       const tokens = await readChatTokens(host, folder);
       if (tokens) await openChat(host, tokens, folder, template);
@@ -80,15 +78,23 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
     }
   },
   sample: async (path) => {
-    const [{ sampleOf }, { nodeHost }] = await Promise.all([import("../runtime/data/sample.ts"), import("../runtime/node-host.ts")]);
-    const host = seenFrom(nodeHost, cwd);
+    const { sampleOf } = await import("../runtime/data/sample.ts");
+    const host = readingHost(cwd);
     return (await host.kind(path)) === "file" ? sampleOf(host, path) : undefined;
   },
   // A `from` that ends with a slash is the folder itself.
   resolve: (from, relative) => (posix.isAbsolute(relative) ? relative : posix.join(from.slice(0, from.lastIndexOf("/") + 1), relative)),
   here: (path) => resolve(cwd, path).replaceAll("\\", "/"),
-  sha256: (content) => createHash("sha256").update(content).digest("hex"),
+  sha256,
 });
+
+const require = createRequire(import.meta.url);
+
+/** Loads its module here: it takes longer than all that is digested, and most checks digest nothing. */
+const sha256 = (content: string | Uint8Array): string => {
+  const { createHash }: typeof import("node:crypto") = require("node:crypto");
+  return createHash("sha256").update(content).digest("hex");
+};
 
 /** Reading as from a folder: paths stay as a person wrote them, in messages too. */
 export const seenFrom = (host: Host, cwd: string): Host => ({

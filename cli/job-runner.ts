@@ -15,7 +15,7 @@ import { parseArguments } from "./arguments.ts";
 import { type Command, type ExitCode, lastValue } from "./command.ts";
 import { execute, perform, type Verb } from "./execute.ts";
 import { commandHelp } from "./help.ts";
-import { type Io, processIo } from "./io.ts";
+import { endProcess, type Io, processIo } from "./io.ts";
 import { renderText } from "./render/text.ts";
 import { jobProblem } from "./validate.ts";
 import { version } from "./version.ts";
@@ -74,7 +74,7 @@ export const main = async (bundle: URL, argv: readonly string[]): Promise<void> 
     if (argv.includes("--verbose") && error instanceof Error) io.err.write(`${error.stack}\n`);
     code = 2;
   }
-  process.stdout.write("", () => process.exit(code));
+  endProcess(code);
 };
 
 const dispatch = async (folder: string, argv: readonly string[], io: Io): Promise<ExitCode> => {

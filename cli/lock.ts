@@ -60,10 +60,10 @@ export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: D
     },
     headers: async (path) => {
       const absent = path === folder && host.list(folder) === undefined;
-      if (absent && lock.base.tensors && lock.base.header_sha256 !== undefined)
-        return { tensors: expandTensors(lock.base.tensors)!, sha256: lock.base.header_sha256 };
+      const { tensors, header_sha256 } = lock.base;
+      if (absent && tensors && header_sha256 !== undefined) return { tensors: expandTensors(tensors)!, sha256: () => header_sha256 };
       const read = await host.headers(path);
-      if (path === folder && "sha256" in read && lock.base.header_sha256 !== undefined && read.sha256 !== lock.base.header_sha256)
+      if (path === folder && "sha256" in read && header_sha256 !== undefined && read.sha256() !== header_sha256)
         drift(`the header of the weights in ${path}`, base);
       return read;
     },

@@ -6,9 +6,9 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { parseArguments } from "./arguments.ts";
 import type { ExitCode } from "./command.ts";
 import { commands } from "./commands.ts";
-import { type Io, processIo } from "./io.ts";
+import { endProcess, type Io, processIo } from "./io.ts";
 
-export { processIo };
+export { endProcess, processIo };
 
 export const main = async (argv: readonly string[], io: Io): Promise<ExitCode> => {
   const verbose = argv.includes("--verbose");

@@ -51,8 +51,8 @@ const makeLock = async ({ source, checked }: Prepared, survey: Survey, cwd: stri
     base: {
       path,
       config: host.read(`${folder}/config.json`)!.split("\n"),
-      config_sha256: configHash,
-      ...(headerHash !== undefined && { header_sha256: headerHash }),
+      config_sha256: configHash(),
+      ...(headerHash !== undefined && { header_sha256: headerHash() }),
       ...(header && "tensors" in header && { tensors: foldTensors(header.tensors) }),
       ...(tokenizer !== undefined && { tokenizer_sha256: host.sha256(tokenizer) }),
     },

@@ -24,8 +24,7 @@ import { adapterFileBytes } from "./check/facts.ts";
 import { checkRequire, requireNeeds } from "./check/require.ts";
 import type { CompileHost } from "./host.ts";
 import { printAmended, printMemory, printModel, printTraining } from "./print.ts";
-import { fit } from "./programs/fit.ts";
-import { type Lowered, lower } from "./programs/lower.ts";
+import type { Lowered } from "./programs/lower.ts";
 import type { Context } from "./values/expressions.ts";
 
 export interface CompileOptions {
@@ -93,8 +92,11 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
 
   let lowered: Lowered | undefined;
   const needs = requireNeeds(checked.requires, checked.trains);
-  if ((options.goal !== "check" || needs !== "check") && !failed()) lowered = lower(checked, host, context);
-  if (lowered && !failed()) lowered = fit(checked, lowered, host);
+  if ((options.goal !== "check" || needs !== "check") && !failed()) {
+    const [{ lower }, { fit }] = await Promise.all([import("./programs/lower.ts"), import("./programs/fit.ts")]);
+    lowered = lower(checked, host, context);
+    if (lowered && !failed()) lowered = fit(checked, lowered, host);
+  }
   if (failed()) lowered = undefined;
   await requireFacts(checked, lowered, needs === "kernels", options, context);
   if (!lowered || failed()) return { diagnostics, texts, resolved, points, checked, levels };

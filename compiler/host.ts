@@ -29,10 +29,13 @@ export interface CompileHost {
   /** Names in a folder, undefined when there is none. */
   readonly list: (folder: string) => readonly string[] | undefined;
   /** Tensors of a checkpoint folder from its headers alone; what is wrong with it otherwise. */
-  readonly headers: (
-    folder: string,
-  ) => Promise<
-    { readonly tensors: ReadonlyMap<string, StoredTensor>; readonly sha256: string } | { readonly diagnostics: readonly Diagnostic[] }
+  readonly headers: (folder: string) => Promise<
+    | {
+        readonly tensors: ReadonlyMap<string, StoredTensor>;
+        /** Of the header texts. */
+        readonly sha256: () => string;
+      }
+    | { readonly diagnostics: readonly Diagnostic[] }
   >;
   /** An adapter's folder: its configuration, and its tensors from the header alone; what is wrong with it otherwise. A host without it loads none. */
   readonly adapter?: (

@@ -3,6 +3,7 @@
 
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { firstSets } from "./first-sets.ts";
 import { PeftParser } from "./pipeline.ts";
 import { MAX_MISTAKES, scan } from "./tokens.ts";
 import type { File } from "./tree.ts";
@@ -23,7 +24,7 @@ export const parse = (text: string, file: string): { file: File; diagnostics: Di
       diagnostics: [diagnostics.file_too_large(at, { size: text.length, limit: MAX_SIZE }, { help })],
     };
   }
-  parser ??= new PeftParser(false);
+  parser ??= new PeftParser(firstSets);
   const source = scan(text, file);
   const read = parser.parse(source);
   const found = [...source.diagnostics, ...read.diagnostics].sort((a, b) => (a.at?.start ?? 0) - (b.at?.start ?? 0));

@@ -1,9 +1,11 @@
 // The items of a pipeline and the file around them (spec/language/syntax-pipelines.md). The outermost layer of the parser.
 
+import type { IParserConfig } from "chevrotain";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { DefinitionParser } from "./definitions.ts";
 import { MAX_TREE, tooDeepIn } from "./depth.ts";
+import { collected, type FirstSets, useFirstSets } from "./stored-lookahead.ts";
 import {
   Adapter,
   As,
@@ -68,9 +70,16 @@ const forms: Readonly<Record<string, string>> = {
 const comparisons = ["<", "<=", ">", ">=", "=="] as const;
 
 export class PeftParser extends DefinitionParser {
-  constructor(validate: boolean) {
-    super(validate);
-    this.performSelfAnalysis();
+  /** With what its choices may begin with, it is ready at once; without, Chevrotain analyses the grammar. */
+  constructor(firstSets?: FirstSets, settings: IParserConfig = {}) {
+    super(settings);
+    if (firstSets) useFirstSets(this, firstSets);
+    else this.performSelfAnalysis();
+  }
+
+  /** Of a parser that was analysed by the strategy of first-sets.ts. */
+  lookaheads(): FirstSets {
+    return collected(this);
   }
 
   /** Reads a whole file. */

@@ -5,6 +5,7 @@
 import {
   EmbeddedActionsParser,
   type IOrAlt,
+  type IParserConfig,
   type IToken,
   isRecognitionException,
   MismatchedTokenException,
@@ -12,7 +13,6 @@ import {
 } from "chevrotain";
 import { type Details, type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import { lazyLookahead } from "./lookahead.ts";
 import { resumeAt } from "./resume.ts";
 import {
   Add,
@@ -69,12 +69,9 @@ export abstract class Recovering extends EmbeddedActionsParser {
   /** Column of the present item, when it began its line: whatever stands left of it and looks like an item is one. */
   private itemColumn = 0;
 
-  constructor(validate: boolean) {
+  constructor(settings: IParserConfig) {
     super(vocabulary, {
       maxLookahead: 1,
-      // Validated once, by the tests, with Chevrotain's own lookahead; in use, both would cost more than the parse.
-      skipValidations: !validate,
-      ...(!validate && { lookaheadStrategy: lazyLookahead() }),
       errorMessageProvider: {
         // A recognition exception carries only what was expected; `recover` words the rest.
         buildMismatchTokenMessage: ({ expected }) => expected.LABEL ?? expected.name,
@@ -82,6 +79,7 @@ export abstract class Recovering extends EmbeddedActionsParser {
         buildEarlyExitMessage: ({ customUserDescription }) => customUserDescription ?? "something else",
         buildNotAllInputParsedMessage: () => "the end of the file",
       },
+      ...settings,
     });
   }
 

@@ -1,25 +1,25 @@
-// Text in, tokens out. The Chevrotain lexer knows a dozen shapes; `scan` then gives every word and sign its own token type, so
+// Text in, tokens out. There are a dozen shapes (shapes.ts); `scan` then gives every word and sign its own token type, so
 // a keyword costs a map entry instead of a pattern. Keywords stay names wherever a name can stand (category `Name`), except the
 // six reserved words. Every character of the text is in exactly one token, comment, blank or reported error.
 
-import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
+import { createToken, type IToken, type TokenType } from "chevrotain";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import { piecesOf, unitNames } from "./shapes.ts";
 import type { File, Span } from "./tree.ts";
 
 /** More mistakes than this in one file are not listed. */
 export const MAX_MISTAKES = 200;
 
-const abstract = (name: string, label: string): TokenType => createToken({ name, label, pattern: Lexer.NA });
+const abstract = (name: string, label: string): TokenType => createToken({ name, label });
 
-export const Name = createToken({ name: "Name", label: "a name", pattern: /[A-Za-z_]\w*/ });
+export const Name = abstract("Name", "a name");
 export const Operator = abstract("Operator", "an operator");
 export const Prefix = abstract("Prefix", "`-` or `not`");
 
 const word = (text: string, ...categories: TokenType[]): TokenType =>
-  createToken({ name: text[0]!.toUpperCase() + text.slice(1), label: `\`${text}\``, pattern: Lexer.NA, categories });
-const sign = (name: string, text: string, ...categories: TokenType[]): TokenType =>
-  createToken({ name, label: `\`${text}\``, pattern: Lexer.NA, categories });
+  createToken({ name: text[0]!.toUpperCase() + text.slice(1), label: `\`${text}\``, categories });
+const sign = (name: string, text: string, ...categories: TokenType[]): TokenType => createToken({ name, label: `\`${text}\``, categories });
 
 // Words that begin an item of a file.
 export const Peft = word("peft", Name);
@@ -106,30 +106,8 @@ export const Caret = sign("Caret", "^", Operator);
 export const Joins = sign("Joins", "++", Operator);
 const operators = ["+", "/", "<", "<=", ">", ">=", "==", "!="].map((text, i) => sign(`Operator${i}`, text, Operator));
 
-const unitNames =
-  "KB MB GB TB KiB MiB GiB TiB step steps epoch epochs token tokens row rows second seconds minute minutes hour hours".split(" ");
-// A unit is not one when the word after the number starts something of its own: `{ r: 8 tokens: 4 }`, `state m = 0 step += 1`.
-const unit = `%|(?:${[...unitNames].sort((a, b) => b.length - a.length).join("|")})(?!\\w)(?![ \\t]*\\(|\\s*(?:[:?.]|\\+=|=(?!=)))`;
-
-export const NumberToken = createToken({
-  name: "Number",
-  label: "a number",
-  pattern: new RegExp(`\\d+(?:_\\d+)*(?:\\.\\d+(?:_\\d+)*)?(?:[eE][+-]?\\d+)?(?:[ \\t]*(?:${unit}))?`),
-});
-/** Unterminated ones included: the token ends at the line's end and the mistake is reported here. */
-export const StringToken = createToken({ name: "String", label: "a string", pattern: /"(?:[^"\\\r\n]|\\[^\r\n])*(?:"|\\?)/ });
-
-const Blank = createToken({ name: "Blank", pattern: /[\s\uFEFF]+/, group: Lexer.SKIPPED });
-const Comment = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, group: "comments" });
-const Sign = createToken({ name: "Sign", pattern: /\+\+|\+=|->|\.\.|\*\*|[=!<>]=|&&|\|\||[{}()[\],:=+\-*/@^~?|.<>]/ });
-// Spellings of other languages: reported, then read as what was meant.
-const OtherComment = createToken({ name: "OtherComment", pattern: /#[^\r\n]*|\/\*(?:[^*]+|\*(?!\/))*(?:\*\/)?/, group: "errors" });
-const OtherString = createToken({ name: "OtherString", pattern: /'[^'\r\n]*'|[“”„][^“”\r\n]*[“”]/ });
-const OtherName = createToken({
-  name: "OtherName",
-  pattern: /[\u00aa\u00b5\u00ba\u00c0-\u1fff\u2c00-\ud7ff\uf900-\ufdff][\w\u00aa\u00b5\u00ba\u00c0-\u1fff\u2c00-\ud7ff\uf900-\ufdff]*/,
-});
-const Unknown = createToken({ name: "Unknown", pattern: /[\p{Cc}!$%&;\\`'"]|[^\p{ASCII}]/u, group: "errors" });
+export const NumberToken = abstract("Number", "a number");
+export const StringToken = abstract("String", "a string");
 
 const types = new Map<string, TokenType>();
 const itemWords = [
@@ -220,13 +198,6 @@ export const itemTypes: ReadonlyMap<string, TokenType> = new Map(itemWords.map((
 /** Everything the parser may see. */
 export const vocabulary: TokenType[] = [Name, Operator, Prefix, NumberToken, StringToken, ...types.values()];
 
-const lexer = new Lexer([Blank, Name, Comment, OtherComment, Sign, NumberToken, StringToken, OtherString, OtherName, Unknown], {
-  positionTracking: "onlyOffset",
-  skipValidations: true,
-  // No analysis of first characters: a dozen patterns are tried in less time than it takes to start up.
-  safeMode: true,
-});
-
 /** What the parser reads: tokens with where they stand on their lines, indexed alike. A token's `payload` is its index. */
 export interface Scanned {
   readonly text: string;
@@ -247,7 +218,6 @@ export const endOf = (token: IToken): number => token.startOffset + token.image.
 
 /** Splits a text into typed tokens. Never throws; what is no token is reported and left out. */
 export const scan = (text: string, file: string): Scanned => {
-  const lexed = lexer.tokenize(text);
   const span = (start: number, end: number): Span => ({ file, start, end });
   const found: Diagnostic[] = [];
   const misread: number[] = [];
@@ -260,37 +230,41 @@ export const scan = (text: string, file: string): Scanned => {
   };
 
   const tokens: IToken[] = [];
+  const comments: File["comments"][number][] = [];
   const first: boolean[] = [];
   const column: number[] = [];
   const indent: number[] = [];
   let lineStart = 0;
   let read = 0;
   let onLine = 0;
-  for (const token of lexed.tokens) {
-    for (; read < token.startOffset; read++)
+  for (const { shape, start, text: image } of piecesOf(text)) {
+    const at = span(start, start + image.length);
+    if (shape === "comment") comments.push({ text: image, at });
+    else if (shape === "other comment") add(otherSpelling(at, image.startsWith("#") ? "#" : "/* … */", "//"));
+    else if (shape === "unknown") misreadAt(start, unknown(at, image));
+    if (shape === "blank" || shape === "comment" || shape === "other comment" || shape === "unknown") continue;
+    for (; read < start; read++)
       if (text.charCodeAt(read) === 10 || text.charCodeAt(read) === 13) {
         lineStart = read + 1;
         onLine = 0;
       }
-    read = endOf(token);
-    const at = span(token.startOffset, read);
+    read = at.end;
+    const token: IToken = { image, startOffset: start, tokenType: Name, tokenTypeIdx: Name.tokenTypeIdx!, payload: undefined };
     const previous = tokens[tokens.length - 1];
 
-    if (previous?.tokenType === NumberToken && token.tokenType === Name && onLine > 0) {
-      if (endOf(previous) === token.startOffset && !unitOf(previous.image)) {
-        const whole = previous.image + token.image;
-        misreadAt(previous.startOffset, notANumber(span(previous.startOffset, read), whole, token.image));
+    if (previous?.tokenType === NumberToken && shape === "name" && onLine > 0) {
+      if (endOf(previous) === start && !unitOf(previous.image)) {
+        const whole = previous.image + image;
+        misreadAt(previous.startOffset, notANumber(span(previous.startOffset, read), whole, image));
         continue;
       }
       const meant =
-        token.image.length < 2 || types.has(token.image) || startsOwn(text, read) || unitOf(previous.image)
-          ? undefined
-          : nearest(token.image, unitNames);
+        image.length < 2 || types.has(image) || startsOwn(text, read) || unitOf(previous.image) ? undefined : nearest(image, unitNames);
       if (meant) {
         const help = `did you mean \`${meant}\`?`;
         misreadAt(
-          token.startOffset,
-          diagnostics.unknown_unit(at, { unit: token.image }, { help, fixes: [{ at, insert: meant, title: `write \`${meant}\`` }] }),
+          start,
+          diagnostics.unknown_unit(at, { unit: image }, { help, fixes: [{ at, insert: meant, title: `write \`${meant}\`` }] }),
         );
         previous.image = text.slice(previous.startOffset, read);
         previous.payload = { index: tokens.length - 1, unit: meant };
@@ -298,51 +272,48 @@ export const scan = (text: string, file: string): Scanned => {
       }
     }
 
-    if (token.tokenType === Name) retag(token, types.get(token.image) ?? Name);
-    else if (token.tokenType === Sign) {
-      const meant = token.image === "&&" ? "and" : token.image === "||" ? "or" : undefined;
-      if (meant) add(otherSpelling(at, token.image, meant));
-      const type = types.get(meant ?? token.image);
+    if (shape === "name") retag(token, types.get(image) ?? Name);
+    else if (shape === "sign") {
+      const meant = image === "&&" ? "and" : image === "||" ? "or" : undefined;
+      if (meant) add(otherSpelling(at, image, meant));
+      const type = types.get(meant ?? image);
       if (!type) {
-        misreadAt(token.startOffset, diagnostics.unexpected_character(at, { text: token.image }));
+        misreadAt(start, diagnostics.unexpected_character(at, { text: image }));
         continue;
       }
       retag(token, type);
-    } else if (token.tokenType === StringToken) readString(token.image, token.startOffset, file, misreadAt);
-    else if (token.tokenType === OtherString) {
-      const insert = `"${token.image.slice(1, -1).replace(/["\\]/g, "\\$&")}"`;
+    } else if (shape === "string") {
+      retag(token, StringToken);
+      readString(image, start, file, misreadAt);
+    } else if (shape === "other string") {
+      const insert = `"${image.slice(1, -1).replace(/["\\]/g, "\\$&")}"`;
       add(
         diagnostics.other_spelling(
           at,
-          { found: token.image[0]!, expected: '"' },
+          { found: image[0]!, expected: '"' },
           { help: `write \`${insert}\``, fixes: [{ at, insert, title: "use double quotes" }] },
         ),
       );
       retag(token, StringToken);
-    } else if (token.tokenType === OtherName) {
-      if (previous && endOf(previous) === token.startOffset && previous.tokenType === Name) {
-        previous.image += token.image;
+    } else if (shape === "other name") {
+      if (previous && endOf(previous) === start && previous.tokenType === Name) {
+        previous.image += image;
         continue;
       }
-      add(diagnostics.unexpected_character(at, { text: token.image }, { help: "names are made of the letters a to z, digits and `_`" }));
+      add(diagnostics.unexpected_character(at, { text: image }, { help: "names are made of the letters a to z, digits and `_`" }));
       retag(token, Name);
-    } else if (token.tokenType === NumberToken && !Number.isFinite(numberOf(token.image).value))
-      add(diagnostics.not_a_number(at, { text: token.image }, { label: "too large", help: "a number is at most 1.8e308" }));
+    } else {
+      retag(token, NumberToken);
+      if (!Number.isFinite(numberOf(image).value))
+        add(diagnostics.not_a_number(at, { text: image }, { label: "too large", help: "a number is at most 1.8e308" }));
+    }
 
     token.payload = { index: tokens.length, unit: undefined };
     tokens.push(token);
     first.push(onLine++ === 0);
-    column.push(token.startOffset - lineStart);
-    indent.push(first.at(-1) ? token.startOffset - lineStart : (indent.at(-1) ?? 0));
+    column.push(start - lineStart);
+    indent.push(first.at(-1) ? start - lineStart : (indent.at(-1) ?? 0));
   }
-
-  for (const token of lexed.groups.errors ?? []) {
-    const at = span(token.startOffset, endOf(token));
-    if (token.tokenType === OtherComment) add(otherSpelling(at, token.image.startsWith("#") ? "#" : "/* … */", "//"));
-    else misreadAt(at.start, unknown(at, token.image));
-  }
-  for (const error of lexed.errors)
-    misreadAt(error.offset, unknown(span(error.offset, error.offset + error.length), text.substr(error.offset, error.length)));
 
   return {
     text,
@@ -351,13 +322,13 @@ export const scan = (text: string, file: string): Scanned => {
     first,
     column,
     indent,
-    comments: (lexed.groups.comments ?? []).map((token) => ({ text: token.image, at: span(token.startOffset, endOf(token)) })),
+    comments,
     diagnostics: found,
     misread: misread.sort((a, b) => a - b),
   };
 };
 
-/** Gives a token another type, as the lexer would have. */
+/** Gives a token another type, as if it had been read so. */
 export const retag = (token: IToken, type: TokenType): void => {
   token.tokenType = type;
   token.tokenTypeIdx = type.tokenTypeIdx!;

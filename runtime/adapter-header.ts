@@ -4,7 +4,7 @@
 import { adapterConfigFile } from "./adapter-names.ts";
 import { openAdapterWeights } from "./adapter-weights.ts";
 import { readJsonObject } from "./checkpoint.ts";
-import { type Host, joinPath } from "./host.ts";
+import { joinPath, type ReadingHost } from "./host.ts";
 import type { TensorEntry } from "./safetensors.ts";
 
 export interface AdapterHeader {
@@ -13,7 +13,7 @@ export interface AdapterHeader {
 }
 
 /** Throws a DiagnosticError. */
-export const readAdapterHeader = async (host: Host, folder: string): Promise<AdapterHeader> => {
+export const readAdapterHeader = async (host: ReadingHost, folder: string): Promise<AdapterHeader> => {
   const { file, tensors } = await openAdapterWeights(host, folder);
   await file.close();
   return { config: await readJsonObject(host, joinPath(folder, adapterConfigFile)), tensors };

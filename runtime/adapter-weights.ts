@@ -4,7 +4,7 @@
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { adapterPickleFile, adapterWeightsFile } from "./adapter-names.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
-import { type Host, joinPath, missing, type ReadableFile } from "./host.ts";
+import { joinPath, missing, type ReadableFile, type ReadingHost } from "./host.ts";
 import { readHeader, type TensorEntry } from "./safetensors.ts";
 import { readTorchHeader } from "./torch-file.ts";
 
@@ -15,7 +15,7 @@ export interface AdapterWeights {
 }
 
 /** Of both files in a folder the safetensors counts. Throws a DiagnosticError that says what the folder has instead of an adapter. */
-export const openAdapterWeights = async (host: Host, folder: string): Promise<AdapterWeights> => {
+export const openAdapterWeights = async (host: ReadingHost, folder: string): Promise<AdapterWeights> => {
   for (const [name, read] of [
     [adapterWeightsFile, async (file: ReadableFile, path: string) => (await readHeader(file, path)).tensors],
     [adapterPickleFile, readTorchHeader],

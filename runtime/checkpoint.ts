@@ -8,7 +8,7 @@ import { bitsOf, isFloat, toStored, transpose, widen } from "./dtype.ts";
 import { decode, type Pieces } from "./formats/encode.ts";
 import { readPacked } from "./formats/packed.ts";
 import { type Headers, readHeaders, type StoredTensor, summed } from "./headers.ts";
-import { type Host, joinPath, type ReadableFile, readNamed } from "./host.ts";
+import { joinPath, type ReadableFile, type ReadingHost, readNamed } from "./host.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { readStored } from "./parts.ts";
 import { makeRoom, type Room } from "./room.ts";
@@ -29,7 +29,7 @@ export interface Checkpoint extends Headers {
 }
 
 /** Opens a checkpoint: config.json and all headers are read and checked, no weight is. Throws a DiagnosticError. */
-export const openCheckpoint = async (host: Host, folder: string): Promise<Checkpoint> => {
+export const openCheckpoint = async (host: ReadingHost, folder: string): Promise<Checkpoint> => {
   const headers = await readHeaders(host, folder);
   const config = await readJsonObject(host, joinPath(folder, "config.json"));
   const open = new Map<string, Promise<ReadableFile>>();
@@ -96,7 +96,7 @@ export const openCheckpoint = async (host: Host, folder: string): Promise<Checkp
   };
 };
 
-export const readJsonObject = async (host: Host, path: string): Promise<Record<string, unknown>> => {
+export const readJsonObject = async (host: ReadingHost, path: string): Promise<Record<string, unknown>> => {
   const parsed = parseJson(await readNamed(host, path));
   const reason = "problem" in parsed ? parsed.problem : isRecord(parsed.value) ? undefined : "it holds another kind of value";
   if (reason !== undefined) throw new DiagnosticError([diagnostics.checkpoint_config(undefined, { file: path, reason })]);

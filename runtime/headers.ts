@@ -7,7 +7,7 @@
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
-import { type Host, joinPath, missing, readNamed } from "./host.ts";
+import { joinPath, missing, type ReadingHost, readNamed } from "./host.ts";
 import { duplicateKeys, isRecord, parseJson } from "./json.ts";
 import { type Header, readHeader, type TensorEntry } from "./safetensors.ts";
 
@@ -21,15 +21,13 @@ export interface Headers {
   /** One per file, in file-name order. */
   readonly files: readonly Header[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** sha256 of the header texts in file-name order: equal for equal names, formats, shapes and places. */
-  readonly sha256: string;
 }
 
 export const weightsFile = "model.safetensors";
 export const indexFile = "model.safetensors.index.json";
 
 /** Reads the headers of a checkpoint folder. Throws a DiagnosticError. */
-export const readHeaders = async (host: Host, folder: string): Promise<Headers> => {
+export const readHeaders = async (host: ReadingHost, folder: string): Promise<Headers> => {
   const single = joinPath(folder, weightsFile);
   const index = joinPath(folder, indexFile);
   // As transformers does: one file wins over an index.
@@ -52,7 +50,7 @@ export const readHeaders = async (host: Host, folder: string): Promise<Headers> 
   ]);
 };
 
-const headerOf = async (host: Host, path: string): Promise<Header> => {
+const headerOf = async (host: ReadingHost, path: string): Promise<Header> => {
   const file = await host.open(path);
   try {
     return await readHeader(file, path);
@@ -61,7 +59,7 @@ const headerOf = async (host: Host, path: string): Promise<Header> => {
   }
 };
 
-const readShards = async (host: Host, folder: string, index: string): Promise<Headers> => {
+const readShards = async (host: ReadingHost, folder: string, index: string): Promise<Headers> => {
   const map = await readIndex(host, index);
   const files: Header[] = [];
   const notes: string[] = [];
@@ -95,7 +93,7 @@ const readShards = async (host: Host, folder: string, index: string): Promise<He
 };
 
 /** Tensor name → file name, checked. */
-const readIndex = async (host: Host, path: string): Promise<ReadonlyMap<string, string>> => {
+const readIndex = async (host: ReadingHost, path: string): Promise<ReadonlyMap<string, string>> => {
   const wrong = (problem: string) => new DiagnosticError([diagnostics.checkpoint_index(undefined, { file: path, problem })]);
   const bytes = await readNamed(host, path);
   const parsed = parseJson(bytes);
@@ -114,16 +112,21 @@ const readIndex = async (host: Host, path: string): Promise<ReadonlyMap<string, 
   return map;
 };
 
-const gather = async (folder: string, files: readonly Header[]): Promise<Headers> => {
+const gather = (folder: string, files: readonly Header[]): Headers => {
   const tensors = new Map<string, StoredTensor>();
   for (const file of files) for (const tensor of file.tensors) tensors.set(tensor.name, { ...tensor, path: file.path });
+  return { folder, files, tensors };
+};
+
+/** The header texts in file-name order: equal for equal names, formats, shapes and places. */
+export const headerText = (files: readonly Header[]): Uint8Array => {
   const text = new Uint8Array(files.reduce((sum, file) => sum + file.raw.length, 0));
   let at = 0;
   for (const { raw } of files) {
     text.set(raw, at);
     at += raw.length;
   }
-  return { folder, files, tensors, sha256: await sha256(text) };
+  return text;
 };
 
 /** Hex digest; Web Crypto, so the same in Node and in a browser. */

@@ -34,16 +34,20 @@ export interface Entry {
   readonly kind: "file" | "folder";
 }
 
-export interface Host {
+/** Files as they are read: all that checking needs. */
+export interface ReadingHost {
   kind(path: string): Promise<"file" | "folder" | undefined>;
   /** The whole file. */
   read(path: string): Promise<Uint8Array>;
   open(path: string): Promise<ReadableFile>;
+  /** Sorted by name; an absent folder is a diagnostic. */
+  list(folder: string): Promise<readonly Entry[]>;
+}
+
+export interface Host extends ReadingHost {
   create(path: string): Promise<WritableFile>;
   /** Where there are files that can be written at any position. */
   pages?(path: string, bytes: number): Promise<PageFile>;
-  /** Sorted by name; an absent folder is a diagnostic. */
-  list(folder: string): Promise<readonly Entry[]>;
   /** With its parents; an existing one is fine. */
   makeFolder(folder: string): Promise<void>;
   /** Renames a file or folder and forces the change to the disk. `to` must be absent. */
@@ -92,13 +96,13 @@ export const parentOf = (path: string): string => {
 export const nameOf = (path: string): string => path.replace(/\/+$/, "").slice(path.replace(/\/+$/, "").lastIndexOf("/") + 1);
 
 /** Reads a whole file; an absent one is a diagnostic that lists what lies beside it and the nearest name. */
-export const readNamed = async (host: Host, path: string): Promise<Uint8Array> => {
+export const readNamed = async (host: ReadingHost, path: string): Promise<Uint8Array> => {
   if ((await host.kind(path)) === undefined) throw await missing(host, path);
   return host.read(path);
 };
 
 /** The diagnostic of an absent file, with the near names. */
-export const missing = async (host: Host, path: string): Promise<DiagnosticError> => {
+export const missing = async (host: ReadingHost, path: string): Promise<DiagnosticError> => {
   const folder = parentOf(path);
   if ((await host.kind(folder)) !== "folder")
     return new DiagnosticError([

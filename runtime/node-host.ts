@@ -5,26 +5,8 @@ import { promises as fs } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { DiagnosticError } from "./diagnostic-error.ts";
-import { type FileTrouble, fileError, type Host, type PageFile, type ReadableFile, type WritableFile } from "./host.ts";
-
-const troubles: Readonly<Record<string, FileTrouble>> = {
-  ENOENT: "missing",
-  EACCES: "denied",
-  EPERM: "denied",
-  EROFS: "read-only",
-  ENOSPC: "full",
-  EDQUOT: "full",
-  EISDIR: "is-folder",
-  ENOTDIR: "not-folder",
-};
-
-/** What Node threw, as a diagnostic. */
-export const fromNode = (error: unknown, doing: "read" | "write", path: string): DiagnosticError => {
-  if (error instanceof DiagnosticError) return error;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return fileError((code && troubles[code]) || "other", doing, path, error instanceof Error ? error.message : String(error));
-};
+import { fileError, type Host, type PageFile, type ReadableFile, type WritableFile } from "./host.ts";
+import { fromNode } from "./node-error.ts";
 
 const attempt = async <T>(doing: "read" | "write", path: string, body: () => Promise<T>): Promise<T> => {
   try {

@@ -35,8 +35,9 @@ export interface BasePlan {
   /** Longest sequence the positions allow. */
   readonly context: number;
   readonly parameters: number;
-  readonly configHash: string;
-  readonly headerHash?: string;
+  /** Digests of config.json and of the checkpoint's headers: asked for when a job or a lock is written. */
+  readonly configHash: () => string;
+  readonly headerHash?: () => string;
 }
 
 export const baseSources: Readonly<Record<string, readonly tree.Parameter[]>> = {
@@ -137,7 +138,7 @@ export const readBase = async (
     seed: seed?.kind === "number" ? seed.value : 0,
     context: longest.value,
     parameters,
-    configHash: host.sha256(text),
+    configHash: () => host.sha256(text),
   };
   if (kind === "blank") return { ...plan, weights: "drawn" };
   const header = await host.headers(folder);

@@ -374,8 +374,8 @@ export const lower = (
       ...(base.start !== undefined && { start: base.start }),
       ...(base.picture && { picture: base.picture }),
       positions: base.context,
-      config_sha256: base.configHash,
-      ...(base.headerHash !== undefined && { header_sha256: base.headerHash }),
+      config_sha256: base.configHash(),
+      ...(base.headerHash !== undefined && { header_sha256: base.headerHash() }),
       parameters: base.parameters,
     },
     parameters: [...parametersOf(base.root)]

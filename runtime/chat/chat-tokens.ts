@@ -1,7 +1,7 @@
 // What a chat template needs of a tokenizer's folder: the special tokens and the template itself, without the tokenizer being made.
 
 import { readJsonObject } from "../checkpoint.ts";
-import { type Host, joinPath } from "../host.ts";
+import { joinPath, type ReadingHost } from "../host.ts";
 import { decodeUtf8, isRecord } from "../json.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ export const chatTokensOf = (
 });
 
 /** Undefined where there is no such folder. Throws a DiagnosticError for a file that is no JSON. */
-export const readChatTokens = async (host: Host, folder: string): Promise<ChatTokens | undefined> => {
+export const readChatTokens = async (host: ReadingHost, folder: string): Promise<ChatTokens | undefined> => {
   if ((await host.kind(folder)) !== "folder") return undefined;
   const optional = async (name: string): Promise<Json | undefined> =>
     (await host.kind(joinPath(folder, name))) === "file" ? readJsonObject(host, joinPath(folder, name)) : undefined;
@@ -40,7 +40,7 @@ export const readChatTokens = async (host: Host, folder: string): Promise<ChatTo
 };
 
 /** chat_template.jinja, which goes before the template in tokenizer_config.json. */
-export const templateFile = async (host: Host, folder: string): Promise<string | undefined> => {
+export const templateFile = async (host: ReadingHost, folder: string): Promise<string | undefined> => {
   const file = joinPath(folder, "chat_template.jinja");
   return (await host.kind(file)) === "file" ? decodeUtf8(await host.read(file)) : undefined;
 };

@@ -5,14 +5,14 @@ import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Chat } from "../../spec/job-data.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
-import { type Host, missing } from "../host.ts";
+import { type Host, missing, type ReadingHost } from "../host.ts";
 import { decodeUtf8 } from "../json.ts";
 import { ChatProblem, type ChatTemplate, openChatTemplate } from "./chat-template.ts";
 import type { ChatTokens } from "./chat-tokens.ts";
 import type { Message } from "./messages.ts";
 
 /** `file` is the path of a template; without one the tokenizer's own is taken. Throws a DiagnosticError. */
-export const openChat = async (host: Host, tokens: ChatTokens, base: string, file: string | undefined): Promise<ChatTemplate> => {
+export const openChat = async (host: ReadingHost, tokens: ChatTokens, base: string, file: string | undefined): Promise<ChatTemplate> => {
   const source = file === undefined ? tokens.template : await readTemplateFile(host, file);
   const from = file === undefined ? `the template of ${base}` : `\`${file}\``;
   if (source === undefined)
@@ -49,7 +49,7 @@ export const problemOf = ({ message, turns }: ChatProblem, template: string, pla
     : diagnostics.chat_template_failed(undefined, { template, problem: message, where });
 };
 
-const readTemplateFile = async (host: Host, file: string): Promise<string> => {
+const readTemplateFile = async (host: ReadingHost, file: string): Promise<string> => {
   if ((await host.kind(file)) !== "file") throw await missing(host, file);
   const text = decodeUtf8(await host.read(file));
   if (text === undefined)

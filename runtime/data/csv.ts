@@ -1,7 +1,7 @@
 // CSV by RFC 4180, and tab-separated files (`.tsv`), which have no quoting. The first row names the columns; every row has as
 // many fields. Values are text. The field splitting is csv-parse's; its line numbers make the places.
 
-import { type CsvError, parse } from "csv-parse/sync";
+import type { CsvError } from "csv-parse/sync";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import { decodeUtf8 } from "../json.ts";
 import type { Reader, Row } from "./row.ts";
@@ -13,6 +13,7 @@ interface Parsed {
 }
 
 export const readCsv: Reader = async function* (host, path, problems) {
+  const { parse } = await import("csv-parse/sync");
   const text = decodeUtf8(await host.read(path));
   if (text === undefined) return problems.add(diagnostics.data_encoding(undefined, { place: path }, { help: "save the file as UTF-8" }));
   const bad = (line: number, problem: string, help?: string) =>

@@ -2,7 +2,7 @@
 // order mark at the very start is dropped. Invalid UTF-8 is reported with its line.
 
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Host } from "../host.ts";
+import type { ReadingHost } from "../host.ts";
 import type { Problems } from "./row.ts";
 
 export interface Line {
@@ -14,7 +14,7 @@ const blockSize = 4 << 20;
 const strict = () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Blocks of whole lines, in order. Lines that are blank are left out. */
-export async function* readLines(host: Host, path: string, problems: Problems): AsyncGenerator<readonly Line[]> {
+export async function* readLines(host: ReadingHost, path: string, problems: Problems): AsyncGenerator<readonly Line[]> {
   const file = await host.open(path);
   try {
     let rest = new Uint8Array(0);

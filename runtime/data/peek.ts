@@ -5,14 +5,14 @@ import type { Diagnostic } from "../../spec/diagnostic.ts";
 import type { Split } from "../../spec/job-data.ts";
 import type { RowColumns } from "../../spec/row-columns.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
-import type { Host, ReadableFile } from "../host.ts";
+import type { ReadableFile, ReadingHost } from "../host.ts";
 import { readRows } from "./read.ts";
 
 const most = 64 << 10;
 const small = 1 << 20;
 
 /** What is wrong with the first rows of `path`; nothing when they are fine, or cannot be told from the beginning. */
-export const peekRows = async (host: Host, path: string, split: Split, columns: RowColumns): Promise<readonly Diagnostic[]> => {
+export const peekRows = async (host: ReadingHost, path: string, split: Split, columns: RowColumns): Promise<readonly Diagnostic[]> => {
   const bytes = (await host.kind(path)) === "file" ? await sizeOf(host, path) : 0;
   const cut = bytes > most && (split.reader === "jsonl" || split.reader === "text" || split.reader === "csv");
   if (bytes > small && !cut) return [];
@@ -36,21 +36,21 @@ export const peekRows = async (host: Host, path: string, split: Split, columns: 
 };
 
 /** Columns of the first rows of a file. Throws a DiagnosticError. */
-export const columnsOf = async (host: Host, path: string, split: Split): Promise<readonly string[]> => {
+export const columnsOf = async (host: ReadingHost, path: string, split: Split): Promise<readonly string[]> => {
   const begun =
     (await sizeOf(host, path)) > most && split.reader !== "json" && split.reader !== "parquet" ? await beginning(host, path) : host;
   const rows = await readRows(begun ?? host, { name: split.name, reader: split.reader, path, rows: 100 }, "", { needed: [], optional: [] });
   return [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
 };
 
-const sizeOf = async (host: Host, path: string): Promise<number> => {
+const sizeOf = async (host: ReadingHost, path: string): Promise<number> => {
   const file = await host.open(path);
   await file.close();
   return file.size;
 };
 
 /** The host as it is, but for this file, which ends behind its last line within the first 64 KiB; undefined when none ends there. */
-const beginning = async (host: Host, path: string): Promise<Host | undefined> => {
+const beginning = async (host: ReadingHost, path: string): Promise<ReadingHost | undefined> => {
   const file = await host.open(path);
   const block = new Uint8Array(most);
   try {

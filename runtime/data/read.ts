@@ -7,7 +7,7 @@ import type { Chat, Split } from "../../spec/job-data.ts";
 import type { RowColumns } from "../../spec/row-columns.ts";
 import { readMessages } from "../chat/messages.ts";
 import { blaming, DiagnosticError } from "../diagnostic-error.ts";
-import { type Host, joinPath, missing } from "../host.ts";
+import { joinPath, missing, type ReadingHost } from "../host.ts";
 import { readCsv } from "./csv.ts";
 import { partOf } from "./held-out.ts";
 import { readJson } from "./json.ts";
@@ -36,10 +36,10 @@ export const placeOf = (split: Split, path: string, number: number): string =>
  * All rows of a split whose named columns are text or numbers, in file order. `folder` is that of the `.peft` file.
  * Throws a DiagnosticError with up to ten rows that cannot be used.
  */
-export const readRows = (host: Host, split: Split, folder: string, columns: RowColumns): Promise<readonly Row[]> =>
+export const readRows = (host: ReadingHost, split: Split, folder: string, columns: RowColumns): Promise<readonly Row[]> =>
   blaming({ part: split.name }, () => readChecked(host, split, folder, columns));
 
-const readChecked = async (host: Host, split: Split, folder: string, columns: RowColumns): Promise<readonly Row[]> => {
+const readChecked = async (host: ReadingHost, split: Split, folder: string, columns: RowColumns): Promise<readonly Row[]> => {
   const path = pathOf(split, folder);
   if ((await host.kind(path)) !== "file") throw await missing(host, path);
   const problems = collectProblems();
@@ -114,7 +114,7 @@ const readChecked = async (host: Host, split: Split, folder: string, columns: Ro
 };
 
 /** `rows` and `skip` as numbers; where one is a share, the rows are counted first. */
-const limitsOf = async (host: Host, split: Split, path: string): Promise<Pick<Split, "rows" | "skip">> => {
+const limitsOf = async (host: ReadingHost, split: Split, path: string): Promise<Pick<Split, "rows" | "skip">> => {
   const { rows, skip, rows_share, skip_share } = split;
   if (rows_share === undefined && skip_share === undefined) return split;
   let total = 0;

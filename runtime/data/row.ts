@@ -3,7 +3,7 @@
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
-import type { Host } from "../host.ts";
+import type { ReadingHost } from "../host.ts";
 
 export interface Row {
   /** Line of the file, from 1; for a JSON file its place in the list, from 1. */
@@ -12,7 +12,7 @@ export interface Row {
 }
 
 /** Reads a file's rows in blocks. */
-export type Reader = (host: Host, path: string, problems: Problems) => AsyncIterable<readonly Row[]>;
+export type Reader = (host: ReadingHost, path: string, problems: Problems) => AsyncIterable<readonly Row[]>;
 
 export interface Problems {
   add(diagnostic: Diagnostic): void;

@@ -1,7 +1,7 @@
 // What tells one data file from another without reading all of it: its size, and the digest of its first 64 KiB.
 
 import { sha256 } from "../headers.ts";
-import type { Host } from "../host.ts";
+import type { ReadingHost } from "../host.ts";
 
 export interface Sample {
   readonly bytes: number;
@@ -10,7 +10,7 @@ export interface Sample {
 
 const most = 64 << 10;
 
-export const sampleOf = async (host: Host, path: string): Promise<Sample> => {
+export const sampleOf = async (host: ReadingHost, path: string): Promise<Sample> => {
   const file = await host.open(path);
   try {
     const block = new Uint8Array(Math.min(most, file.size));

@@ -19,7 +19,7 @@ const said = async (config: object, tensors: Readonly<Record<string, readonly nu
   );
   const { diagnostics } = await compile(
     { file: "main.peft", goal: "check" },
-    { ...host, headers: async () => ({ tensors: stored, sha256: "" }) },
+    { ...host, headers: async () => ({ tensors: stored, sha256: () => "" }) },
   );
   const found = diagnostics.find(({ code }) => code === "PEFT0343");
   return found ? found.notes.map(({ message }) => message).join("\n") : diagnostics.map(({ code }) => code).join();

@@ -90,7 +90,7 @@ group("parse", (test) => {
       return groups;
     };
     if (!("groupBy" in Object)) Object.defineProperty(Object, "groupBy", { value: groupBy, configurable: true });
-    const careful = new PeftParser(true);
+    const careful = new PeftParser();
     for (const { path, text } of texts()) {
       assert.equal(bare(careful.parse(scan(text, path)).file), bare(parse(text, path).file), path);
       const cut = text.slice(0, text.length / 2);

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Host } from "../../runtime/host.ts";
 import { writeWhole } from "../../runtime/host.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
-import { fromNode, nodeHost } from "../../runtime/node-host.ts";
+import { fromNode } from "../../runtime/node-error.ts";
+import { nodeHost } from "../../runtime/node-host.ts";
 import { assert, group } from "../harness.ts";
 import { caught, codes } from "./caught.ts";
 

@@ -9,6 +9,11 @@ const deny: Option = { type: "value", value: "warnings", says: "a warning fails 
 const device: Option = { type: "value", value: "auto|cpu|webgpu", says: "auto takes a real GPU if there is one, else the CPU" };
 const output = (says: string): Option => ({ type: "value", short: "o", value: "DIR", says });
 const checking = { set, format, deny } as const;
+const speaking = {
+  "max-new-tokens": { type: "value", value: "N", says: "stop after this many tokens (what the file says, or 64)" },
+  temperature: { type: "value", value: "X", says: "0 takes the likeliest token each time (0)" },
+  seed: { type: "value", value: "N", says: "for temperatures above 0 (0)" },
+} as const;
 const running = { output: output("where results go (out/NAME)"), device, ...checking, json } as const;
 
 export const commands: readonly Command[] = [
@@ -104,8 +109,11 @@ export const commands: readonly Command[] = [
     says: "run the file's `evaluate` blocks only",
     takes: "FILE [NAME …]",
     count: [1, Number.POSITIVE_INFINITY],
-    options: running,
-    examples: ["peft evaluate menu.peft -o out/menu"],
+    options: {
+      adapter: { type: "values", value: "DIR", says: "an adapter's folder, ours or PEFT's, in place of the file's own; may be repeated" },
+      ...running,
+    },
+    examples: ["peft evaluate menu.peft -o out/menu", "peft evaluate menu.peft --adapter downloads/menu/"],
     load: () => import("./evaluate.ts"),
   },
   {
@@ -115,14 +123,37 @@ export const commands: readonly Command[] = [
     count: [1, 2],
     options: {
       prompt: { type: "values", value: "TEXT", says: "may be repeated; without it, one prompt per line of stdin" },
-      adapter: { type: "values", value: "NAME", says: "of a mix: which of its adapters answers; one for all prompts, or one each" },
-      "max-new-tokens": { type: "value", value: "N", says: "stop after this many tokens (64)" },
-      temperature: { type: "value", value: "X", says: "0 takes the likeliest token each time (0)" },
-      seed: { type: "value", value: "N", says: "for temperatures above 0 (0)" },
+      adapter: {
+        type: "values",
+        value: "DIR/|NAME",
+        says: "an adapter's folder, ours or PEFT's, that answers; of a mix: which of its adapters, one for all prompts or one each",
+      },
+      ...speaking,
       ...running,
     },
-    examples: ['peft generate menu.peft menu --prompt "name[Aromi], food[Italian] ||"'],
+    examples: [
+      'peft generate menu.peft menu --prompt "name[Aromi], food[Italian] ||"',
+      'peft generate menu.peft --adapter downloads/menu/ --prompt "name[Aromi] ||"',
+    ],
     load: () => import("./generate.ts"),
+  },
+  {
+    name: "chat",
+    says: "talk with the base and its adapters, one after the other",
+    takes: "FILE [NAME …]",
+    count: [1, Number.POSITIVE_INFINITY],
+    options: {
+      adapter: { type: "values", value: "DIR", says: "an adapter's folder, ours or PEFT's, to talk with too; may be repeated" },
+      system: { type: "value", value: "TEXT", says: "what stands before every conversation" },
+      raw: { type: "flag", says: "each line by itself as the model reads it: no chat template, no history" },
+      context: { type: "value", value: "N", says: "tokens of a conversation that are read (2048, or what the base has)" },
+      ...speaking,
+      output: running.output,
+      device,
+      ...checking,
+    },
+    examples: ["peft chat menu.peft -o out/menu", "peft chat menu.peft --adapter downloads/polite/ --temperature 0.8"],
+    load: () => import("./chat.ts"),
   },
   {
     name: "sweep",

@@ -11,7 +11,7 @@ export const compileFile = async (
   source: Source,
   call: Invocation,
   goal: CompileOptions["goal"],
-  more: Pick<CompileOptions, "rows" | "point"> = {},
+  more: Pick<CompileOptions, "rows" | "point" | "asked"> = {},
 ): Promise<Compiled> => {
   const { cwd } = call.io;
   const options = { file: source.file, inputs: inputsOf(call), goal, ...more };

@@ -1,4 +1,4 @@
-// `peft generate FILE [NAME]`: what the base, or an adapter that a run has saved, answers to a prompt. Prompts are given as they
+// `peft generate FILE [NAME]`: what the base, an adapter that a run has saved, or one in a folder answers to a prompt. Prompts are given as they
 // would stand in the data, after the template: what the model reads is what is written here.
 
 import { resolve } from "node:path";
@@ -7,36 +7,43 @@ import { DiagnosticError } from "../runtime/diagnostic-error.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Evaluate, Generation } from "../spec/job.ts";
-import { answer } from "./answer.ts";
+import type { Evaluate } from "../spec/job.ts";
 import { outputFolder } from "./build.ts";
 import { type ExitCode, type Invocation, lastValue } from "./command.ts";
+import { numberOf, settingsOf } from "./generation-settings.ts";
+import { givenAdapters, isFolder } from "./given-adapters.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { report } from "./report.ts";
 import { bundleReader, sourceFolder } from "./run.ts";
+import { openSpeaker } from "./speaker.ts";
 
 export const run = async (call: Invocation): Promise<ExitCode> => {
-  const prepared = await prepare(call, "build");
+  const named = call.values.get("adapter") ?? [];
+  const given = givenAdapters(call, named.filter(isFolder));
+  const members = named.filter((one) => !isFolder(one));
+  const subject = call.arguments[1] ?? given[0]?.name;
+  const most = numberOf(call, "max-new-tokens");
+  const prepared = await prepare(call, "build", false, {
+    asked: {
+      adapters: given,
+      to: "answer",
+      subjects: subject === undefined ? [] : [subject],
+      ...(most !== undefined && { max_new_tokens: most }),
+    },
+  });
   if (typeof prepared === "number") return prepared;
   const complain = (found: readonly Diagnostic[]): Promise<ExitCode> =>
     report(call, { found, files: [], text: (file) => prepared.texts.get(file), product: false });
-  const block = findBlock(prepared, call.arguments[1]);
+  const block = findBlock(prepared, subject);
   if ("code" in block) return complain([block]);
-  const prompts = call.values.get("prompt") ?? call.io.stdin().split("\n").filter(Boolean);
-  const adapters = adaptersOf(prepared, block, call.values.get("adapter"), prompts.length);
+  const prompts = (call.values.get("prompt") ?? call.io.stdin().split("\n").filter(Boolean)).map((prompt) =>
+    prompt.replaceAll("\\n", "\n"),
+  );
+  const adapters = adaptersOf(prepared, block, members.length ? members : undefined, prompts.length);
   if (adapters && "code" in adapters) return complain([adapters]);
   try {
-    const answers = await answer({
-      job: prepared.job!,
-      read: bundleReader(prepared),
-      choice: await chooseDevice((lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto"),
-      folder: resolve(call.io.cwd, sourceFolder(prepared)),
-      output: resolve(call.io.cwd, outputFolder(call)),
-      block,
-      settings: settingsOf(call, block.generate!),
-      prompts: prompts.map((prompt) => prompt.replaceAll("\\n", "\n")),
-      ...(adapters && { adapters }),
-    });
+    const answers = await ask(call, prepared, block, prompts, adapters, complain);
+    if (typeof answers === "number") return answers;
     const { out } = call.io;
     if (call.flags.has("json"))
       out.write(
@@ -53,6 +60,46 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
     throw error;
   }
 };
+
+/** The answer to each prompt; one that is longer than is read is told first. Throws a DiagnosticError. */
+const ask = async (
+  call: Invocation,
+  prepared: Prepared,
+  block: Evaluate,
+  prompts: readonly string[],
+  adapters: readonly string[] | undefined,
+  complain: (found: readonly Diagnostic[]) => Promise<ExitCode>,
+): Promise<readonly string[] | ExitCode> => {
+  const speaker = await openSpeaker({
+    job: prepared.job!,
+    read: bundleReader(prepared),
+    choice: await chooseDevice((lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto"),
+    folder: resolve(call.io.cwd, sourceFolder(prepared)),
+    output: resolve(call.io.cwd, outputFolder(call)),
+  });
+  try {
+    // Where rows are conversations, a prompt is what a user says in one.
+    const chat = await speaker.chatOf(block);
+    const asked = chat ? prompts.map((content) => chat.ask([{ role: "user", content }])) : prompts;
+    const cut = asked.flatMap((prompt) => {
+      const { tokens, most } = speaker.lengthOf(block, prompt, chat !== undefined);
+      return tokens > most ? [diagnostics.prompt_cut(undefined, { tokens, most }, { help: cutHelp })] : [];
+    });
+    const denied = cut.length ? await complain(cut) : 0;
+    if (denied !== 0) return denied;
+    return await speaker.answer({
+      block,
+      settings: settingsOf(call, block.generate!),
+      prompts: asked,
+      bare: chat !== undefined,
+      adapters,
+    });
+  } finally {
+    await speaker.close();
+  }
+};
+
+const cutHelp = "raise `sequence_len` of the `evaluate` block that generates, or shorten the prompt";
 
 /** A block that generates for the name; for the first adapter, else the base, when none is given. */
 const findBlock = ({ job, source }: Prepared, name: string | undefined): Evaluate | Diagnostic => {
@@ -94,20 +141,4 @@ const adaptersOf = (
     `\`${block.subject}\` is a mix, and ${names?.length ?? 0} adapters are named for ${prompts} prompts`,
     `give \`--adapter\` once, or once for each prompt; it holds ${bank.join(", ")}`,
   );
-};
-
-/** What the file says, with what the command line says over it. */
-const settingsOf = (call: Invocation, declared: Generation): Generation => {
-  const number = (name: string): number | undefined => {
-    const value = lastValue(call, name);
-    return value === undefined ? undefined : Number(value);
-  };
-  const temperature = number("temperature");
-  const seed = number("seed");
-  return {
-    ...declared,
-    ...(temperature !== undefined && { kind: temperature === 0 ? ("greedy" as const) : ("sample" as const), temperature }),
-    ...(seed !== undefined && { seed }),
-    max_new_tokens: number("max-new-tokens") ?? declared.max_new_tokens,
-  };
 };

@@ -11,11 +11,23 @@ export interface Stream {
   readonly colour: boolean;
 }
 
+/** Lines that a person or a program writes while something answers. */
+export interface Lines {
+  readonly terminal: boolean;
+  /** The next line, after the prompt was shown on a terminal; undefined at the end of the input. */
+  readonly next: (prompt: string) => Promise<string | undefined>;
+  /** Who is told of Ctrl-C from now on. */
+  readonly interrupted: (listener: () => void) => void;
+  readonly close: () => void;
+}
+
 export interface Io {
   readonly cwd: string;
   readonly out: Stream;
   readonly err: Stream;
   readonly stdin: () => string;
+  /** Standard input a line at a time, as it comes. Without it, lines of `stdin`. */
+  readonly lines?: () => Promise<Lines>;
   /** Milliseconds from any fixed point. */
   readonly now: () => number;
 }
@@ -92,6 +104,7 @@ export const processIo = (): Io => ({
   out: outlet(1),
   err: outlet(2),
   stdin: () => readFileSync(0, "utf8"),
+  lines: async () => (await import("./terminal-lines.ts")).terminalLines(process.stdin, process.stdout),
   now: () => performance.now(),
 });
 

@@ -16,12 +16,17 @@ export interface Prepared extends Compiled {
  * The compiled file, or the exit code after its diagnostics were printed. Warnings alone are printed and the work goes on. `rows`:
  * budgets over the data are held too, which takes reading it.
  */
-export const prepare = async (call: Invocation, goal: CompileOptions["goal"], rows = false): Promise<Prepared | ExitCode> => {
+export const prepare = async (
+  call: Invocation,
+  goal: CompileOptions["goal"],
+  rows = false,
+  more: Pick<CompileOptions, "asked"> = {},
+): Promise<Prepared | ExitCode> => {
   const name = call.arguments[0]!;
   const source = name === "-" ? { file: standardInput, text: call.io.stdin() } : readSource(name.replace(/^\.\//, ""), call.io.cwd);
   if (!("text" in source)) return report(call, { found: [source], files: [], text: () => undefined, product: false });
-  let compiled = await compileFile(source, call, goal);
-  if (rows && asksForRows(compiled)) compiled = await withRows({ ...compiled, source }, call, goal);
+  let compiled = await compileFile(source, call, goal, more);
+  if (rows && asksForRows(compiled)) compiled = await withRows({ ...compiled, source }, call, goal, more);
   const found = compiled.diagnostics;
   // A file of definitions alone is a fine file, and there is nothing in it to build or run.
   const idle = !compiled.checked && !found.some(({ severity }) => severity === "error");
@@ -37,9 +42,14 @@ export const prepare = async (call: Invocation, goal: CompileOptions["goal"], ro
 const asksForRows = ({ checked, job }: Compiled): boolean =>
   checked !== undefined && job !== undefined && requireRows(checked.requires, checked.trains).size > 0;
 
-const withRows = async (prepared: Prepared, call: Invocation, goal: CompileOptions["goal"]): Promise<Compiled> => {
+const withRows = async (
+  prepared: Prepared,
+  call: Invocation,
+  goal: CompileOptions["goal"],
+  more: Pick<CompileOptions, "asked">,
+): Promise<Compiled> => {
   const { surveyData } = await import("./survey.ts");
   const survey = await surveyData(prepared, call.io.cwd);
-  const compiled = await compileFile(prepared.source, call, goal, { rows: survey.rows });
+  const compiled = await compileFile(prepared.source, call, goal, { ...more, rows: survey.rows });
   return { ...compiled, diagnostics: [...compiled.diagnostics, ...survey.found.filter(({ severity }) => severity === "error")] };
 };

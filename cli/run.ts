@@ -1,6 +1,7 @@
 // `peft run`: everything the file declares, in order. `train`, `evaluate` and `merge` are the same with some of the blocks.
 
 import { dirname } from "node:path";
+import type { Asked } from "../compiler/blocks/asked.ts";
 import { placed } from "../compiler/blocks/places.ts";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
@@ -16,10 +17,15 @@ import { renderPlan } from "./render/plan.ts";
 import { report } from "./report.ts";
 import { standardInput } from "./sources.ts";
 
-export const run = (call: Invocation): Promise<ExitCode> => runVerbs(call, ["train", "evaluate", "merge"], true);
+export const run = (call: Invocation): Promise<ExitCode> => runVerbs(call, ["train", "evaluate", "merge"], { points: true });
 
-export const runVerbs = async (call: Invocation, verbs: readonly Verb[], points = false): Promise<ExitCode> => {
-  const prepared = await prepare(call, "build", true);
+export const runVerbs = async (
+  call: Invocation,
+  verbs: readonly Verb[],
+  /** `points`: sweeps and comparisons too. */
+  { points = false, asked }: { readonly points?: boolean; readonly asked?: Asked } = {},
+): Promise<ExitCode> => {
+  const prepared = await prepare(call, "build", true, asked && { asked });
   if (typeof prepared === "number") return prepared;
   const located = locate(prepared);
   const complain = (found: readonly Diagnostic[]): Promise<ExitCode> =>

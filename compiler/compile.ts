@@ -12,6 +12,7 @@
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapters/adapter-files.ts";
+import { type Asked, usualContext, withAsked } from "./blocks/asked.ts";
 import { withFigures } from "./blocks/figures.ts";
 import { expandPoints, type Point, type PointSet } from "./blocks/points.ts";
 import { type Resolved, resolve } from "./blocks/resolve.ts";
@@ -37,6 +38,8 @@ export interface CompileOptions {
   readonly rows?: ReadonlyMap<string, RowFacts>;
   /** One point of a sweep or a comparison in place of the file itself. */
   readonly point?: { readonly kind: PointSet["kind"]; readonly name: string; readonly id: string };
+  /** What the command line asks of the file beyond its own blocks. */
+  readonly asked?: Asked;
 }
 
 export type Level = "model" | "amended" | "training" | "memory" | "kernels" | "bundle";
@@ -70,13 +73,15 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   const context: Context = { report, through: [] };
   const host = readingOnce(given);
 
-  const whole = resolve(options.file, host, report);
-  if (!whole) return { diagnostics, texts: new Map(), levels: {} };
+  const read = resolve(options.file, host, report);
+  if (!read) return { diagnostics, texts: new Map(), levels: {} };
+  const whole = options.asked ? withAsked(read, options.asked) : read;
   const { texts } = whole;
   let points = expandPoints(whole, context);
   const chosen = options.point && findPoint(options.point, points);
   const [resolved, inputs] = chosen ? pointOf(chosen, whole, options.inputs ?? {}) : [whole, options.inputs ?? {}];
-  const checked = await check(resolved, inputs, host, report);
+  const found = await check(resolved, inputs, host, report);
+  const checked = found && options.asked?.talk ? talking(found) : found;
   // A mistake that only some points have (a rank too large) is found before any of them runs.
   if (!chosen) for (const point of points.flatMap((set) => set.points)) await check(...pointOf(point, whole, inputs), host, report);
   if (!checked) return { diagnostics, texts, resolved, points, levels: {} };
@@ -86,7 +91,7 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
     await checkChat(checked, options.file, host, context);
     await checkRows(checked, options.file, options.goal === "check", host, context);
     // A name that was mistyped is why another goes unused.
-    if (!failed()) checkUnused(options.file, checked.source.items, context);
+    if (!failed() && !options.asked) checkUnused(options.file, checked.source.items, context);
   }
   const levels: Compiled["levels"] = { model: () => printModel(checked), amended: () => printAmended(checked, context) };
 
@@ -111,6 +116,15 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   levels.bundle = () => files.get("job.json") as string;
   return { diagnostics, texts, resolved, points, checked, job, files, levels };
 };
+
+/** A conversation is as long as it becomes, not as the rows were that an adapter was trained on. */
+const talking = (checked: Checked): Checked => ({
+  ...checked,
+  evaluates: checked.evaluates.map((plan) => ({
+    ...plan,
+    sequence_len: plan.sequence_len ?? Math.min(usualContext, checked.base.context),
+  })),
+});
 
 /** A checkpoint's headers are read once, however many points look at them. */
 const readingOnce = (host: CompileHost): CompileHost => {

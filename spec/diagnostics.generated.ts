@@ -462,6 +462,10 @@ export const diagnostics = {
   figures_form: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0702", "error", `\`beside\` ${problem}`, at, details),
   /** there is no file `{path}`, so the table shows nothing of `{title}` */
   figures_absent: (at: Span | undefined, { path, title }: { readonly path: string | number; readonly title: string | number }, details: Details = {}): Diagnostic => make("PEFT0703", "warning", `there is no file \`${path}\`, so the table shows nothing of \`${title}\``, at, details),
+  /** a prompt has {tokens} tokens, and {most} of them are read */
+  prompt_cut: (at: Span | undefined, { tokens, most }: { readonly tokens: string | number; readonly most: string | number }, details: Details = {}): Diagnostic => make("PEFT0704", "warning", `a prompt has ${tokens} tokens, and ${most} of them are read`, at, details),
+  /** `{command}` {problem} */
+  chat_command: (at: Span | undefined, { command, problem }: { readonly command: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0705", "error", `\`${command}\` ${problem}`, at, details),
   /** something went wrong inside peft: {message} */
   internal_error: (at: Span | undefined, { message }: { readonly message: string | number }, details: Details = {}): Diagnostic => make("PEFT0900", "error", `something went wrong inside peft: ${message}`, at, details),
   /** there is no command `{command}` */

@@ -5,6 +5,7 @@ import { encodePrompt } from "../data/encode-row.ts";
 import { encodeSource } from "../data/sources.ts";
 import type { Session } from "../devices/device.ts";
 import type { Tokenizer } from "../tokenizer.ts";
+import { cutAt, flowOf } from "./flow.ts";
 import { generate } from "./generate.ts";
 
 export interface AnswerOptions {
@@ -20,6 +21,8 @@ export interface AnswerOptions {
   /** For a bank of adapters: the place of each prompt's. */
   readonly places?: readonly number[] | undefined;
   readonly done?: (prompts: number) => void;
+  /** Text of an answer as it is written; a beam's comes when it is whole. */
+  readonly told?: ((prompt: number, more: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,11 +36,12 @@ export const answerPrompts = async (
   prompts: readonly string[],
   tokenizer: Tokenizer,
   session: Session,
-  { job, program, virtual, source, bare, settings, places, done, signal }: AnswerOptions,
+  { job, program, virtual, source, bare, settings, places, done, told, signal }: AnswerOptions,
 ): Promise<Answers> => {
   const stop = settings.stop ?? [];
   // A stop text has few characters; the last ids of an answer hold it as soon as it is there.
   const reach = 2 + Math.max(0, ...stop.map((text) => new TextEncoder().encode(text).length));
+  const flows = prompts.map(() => flowOf((ids) => tokenizer.decode(ids), stop));
   const written = await generate(
     // A model cannot begin from nothing: an empty prompt begins where texts begin.
     prompts
@@ -59,16 +63,22 @@ export const answerPrompts = async (
         },
       }),
       ...(done && { done }),
+      ...(told && {
+        told: (prompt, ids) => {
+          const more = flows[prompt]!.more(ids);
+          if (more) told(prompt, more);
+        },
+      }),
       signal,
     },
   );
+  if (told)
+    for (const [prompt, ids] of written.entries()) {
+      const rest = flows[prompt]!.rest(ids);
+      if (rest) told(prompt, rest);
+    }
   return {
     texts: written.map((ids) => cutAt(tokenizer.decode(ids), stop)),
     tokens: written.reduce((sum, ids) => sum + ids.length, 0),
   };
-};
-
-const cutAt = (text: string, stop: readonly string[]): string => {
-  const places = stop.map((end) => text.indexOf(end)).filter((place) => place >= 0);
-  return places.length ? text.slice(0, Math.min(...places)) : text;
 };

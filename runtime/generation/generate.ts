@@ -25,6 +25,8 @@ export interface GenerateOptions {
   /** Whether what was written holds a text that ends it; absent when there is none. */
   readonly ended?: ((ids: readonly number[]) => boolean) | undefined;
   readonly done?: (prompts: number) => void;
+  /** Ids that were written for a prompt so far, after each; where one line is followed to its end. */
+  readonly told?: ((prompt: number, ids: readonly number[]) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,7 +62,7 @@ const generateBatch = async (
   all: readonly (readonly number[])[],
   names: readonly number[],
   session: Session,
-  { job, program, virtual = 0, settings, places, sources, stops, ended = () => false }: GenerateOptions,
+  { job, program, virtual = 0, settings, places, sources, stops, ended = () => false, told, signal }: GenerateOptions,
 ): Promise<(readonly number[])[]> => {
   const { dims, calls } = job.programs[program]!;
   const vocabulary = job.base.vocab_size;
@@ -125,6 +127,7 @@ const generateBatch = async (
       row += rows;
       const own = Array.from({ length: rows }, (_, i) => logits.subarray((start + i) * vocabulary, (start + i + 1) * vocabulary));
       const step = search.advance(own);
+      if (settings.kind !== "beam") told?.(names[prompt]!, search.answer());
       if (!step) continue;
       for (const [i, source] of step.from.entries()) {
         from.push(start + source);
@@ -134,7 +137,7 @@ const generateBatch = async (
       still.push({ search, prompt, rows: step.from.length });
     }
     active = still;
-    if (active.length === 0) return searches.map((search) => search.answer());
+    if (active.length === 0 || signal?.aborted) return searches.map((search) => search.answer());
     if (from.length !== b || from.some((source, i) => source !== i)) {
       if (which) {
         which = Int32Array.from(from, (source) => which![source]!);

@@ -81,6 +81,12 @@ export interface TrainFacts {
   readonly kernels: number;
   /** Layers whose activations are computed again, to keep a budget. */
   readonly recompute: number;
+  /** What methods observe before first values: how much of the rows, in how many passes, and bytes of their sums on the host. */
+  readonly observed?: {
+    readonly amount: { readonly share?: number; readonly rows?: number };
+    readonly passes: number;
+    readonly bytes: number;
+  };
   /** Bytes of optimizer state that lie outside the device's memory. */
   readonly paged: number;
 }
@@ -173,6 +179,13 @@ const trainFacts = (train: Train, job: Job): TrainFacts => {
     peak: job.plan[`train ${train.adapter}`] ?? 0,
     flopsPerToken: Math.round(flops(step, job, sizes) / (train.micro_batch_size * length)),
     recompute: train.recompute ?? 0,
+    ...(train.observe && {
+      observed: {
+        amount: train.observe.amount,
+        passes: job.adapters.find(({ name }) => name === train.adapter)!.init?.filter(({ kind }) => kind === "observe").length ?? 0,
+        bytes: job.plan[`observed ${train.adapter}`] ?? 0,
+      },
+    }),
     paged: train.pages ? train.state.reduce((sum, { value }) => sum + 4 * Number(job.values[value]!.shape[0]), 0) : 0,
     calls: step.calls.length,
     kernels: step.calls.reduce((sum, { segment }) => sum + job.segments[segment]!.kernels.length, 0),

@@ -284,6 +284,8 @@ class Format extends ExpressionFormat {
           member.shape ? [": ", this.shape(member.shape, member.name.at.end)] : "",
           this.assigned(" =", member.value),
         ];
+      case "observe":
+        return ["observe ", this.name(member.name), ": ", this.shape(member.shape, member.name.at.end), this.assigned(" =", member.value)];
       case "needs":
         return group("needs ", this.expr(member.condition));
       case "bind": {

@@ -22,6 +22,7 @@ import {
   Name,
   Named,
   Needs,
+  Observe,
   Param,
   Parameter,
   Point,
@@ -48,6 +49,7 @@ import type {
   LetMember,
   Member,
   NeedsMember,
+  ObserveMember,
   ParamMember,
   PointMember,
   Span,
@@ -71,12 +73,13 @@ export abstract class MemberParser extends ExpressionParser {
 
   protected readonly member: ParserMethod<[place: Place], Member | undefined> = this.RULE("member", (place: Place): Member | undefined =>
     this.unit(forms.member, () => {
-      this.slipAtStart([Param, Frozen, Shared, Let, State, Needs, Interop], [Forward]);
+      this.slipAtStart([Param, Frozen, Shared, Let, State, Observe, Needs, Interop], [Forward]);
       const word = this.LA(1);
       const member = this.choose<Member>("a member", [
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.param) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.let) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.state) },
+        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.observe) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.needs) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.forward) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.interop) },
@@ -100,6 +103,7 @@ export abstract class MemberParser extends ExpressionParser {
       interop: "a method or a format",
       point: "an interface",
       each: "a method",
+      observe: "a method",
       needs: "a method",
     };
     const belonging = belongs[member.kind] ?? "";
@@ -213,6 +217,17 @@ export abstract class MemberParser extends ExpressionParser {
     this.CONSUME(Equals);
     const value = this.SUBRULE(this.expression);
     return { kind: "state", at: this.span(start), name, ...(shape && { shape }), value };
+  });
+
+  private readonly observe = this.RULE("observe", (): ObserveMember => {
+    const start = this.start();
+    this.CONSUME(Observe);
+    const name = this.nameOf(this.CONSUME(Name));
+    this.CONSUME(Colon);
+    const shape = this.SUBRULE(this.list).items;
+    this.CONSUME(Equals);
+    const value = this.SUBRULE(this.expression);
+    return { kind: "observe", at: this.span(start), name, shape, value };
   });
 
   private readonly needs = this.RULE("needs", (): NeedsMember => {

@@ -62,6 +62,7 @@ export const Shared = word("shared", Name);
 export const Let = word("let", Name);
 export const State = word("state", Name);
 export const Needs = word("needs", Name);
+export const Observe = word("observe", Name);
 export const Forward = word("forward", Name);
 export const Interop = word("interop", Name);
 export const Repeat = word("repeat", Name);
@@ -151,6 +152,7 @@ const otherWords = [
   Let,
   State,
   Needs,
+  Observe,
   Forward,
   Interop,
   Repeat,

@@ -8,6 +8,7 @@ export type Member =
   | LetMember
   | BindMember
   | StateMember
+  | ObserveMember
   | NeedsMember
   | ForwardMember
   | InteropMember
@@ -99,6 +100,15 @@ export interface BindMember {
   readonly at: Span;
   readonly target: readonly Name[];
   readonly sign: "=" | "+=";
+  readonly value: Expr;
+}
+
+/** `observe c: [in, in] = x.T @ x`: summed over the data before first values are computed. */
+export interface ObserveMember {
+  readonly kind: "observe";
+  readonly at: Span;
+  readonly name: Name;
+  readonly shape: readonly Expr[];
   readonly value: Expr;
 }
 

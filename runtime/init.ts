@@ -4,13 +4,22 @@
 import type { Adapter, Job } from "../spec/job.ts";
 import type { Data, Session } from "./devices/device.ts";
 import { hostOps } from "./host-ops/index.ts";
+import type { Observer } from "./observe.ts";
 
-/** Computes and writes them. Programs run on the session's device, decompositions here, in double precision. */
-export const initAdapter = async (job: Job, adapter: Adapter, session: Session): Promise<void> => {
+/**
+ * Computes and writes them. Programs run on the session's device, decompositions here, in double precision. `observe` runs a pass over
+ * the data of the adapter's training.
+ */
+export const initAdapter = async (job: Job, adapter: Adapter, session: Session, observe?: Observer): Promise<void> => {
   const values = new Map<string, Data>();
   const seed = job.train.find((train) => train.adapter === adapter.name)?.seed ?? job.base.seed;
   const read = async (value: string): Promise<Data> => values.get(value) ?? (await session.read(value));
   for (const step of adapter.init ?? []) {
+    if (step.kind === "observe") {
+      if (!observe) throw new Error(`the first values of ${adapter.name} are observed, and there is no data to observe`);
+      for (const [name, sum] of await observe(step)) values.set(name, sum);
+      continue;
+    }
     if (step.kind === "program") {
       const { inputs, outputs } = job.programs[step.program]!;
       for (const name of inputs) if (!job.values[name]) await session.write(name, values.get(name)!, step.program);

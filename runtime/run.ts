@@ -23,6 +23,7 @@ import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { initAdapter } from "./init.ts";
 import { measureInference } from "./measure.ts";
+import { observerOf } from "./observe.ts";
 import { openPaged } from "./paged.ts";
 import { inParts, readStored } from "./parts.ts";
 import { readProcessor } from "./pictures/processor.ts";
@@ -309,7 +310,7 @@ const prepare = async (
         return array ? array.set(values, from / 4) : paged.session.writePart(name, from / 4, values);
       });
       for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
-      if (!restored) await initAdapter(job, adapterOf(job, train.adapter), session);
+      if (!restored) await initAdapter(job, adapterOf(job, train.adapter), session, observerOf(job, train, examples, session, listen));
       host.collect?.();
       listen({ kind: "phase", title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}` });
       const outcome = await trainAdapter(job, train, examples, paged.session, {

@@ -166,6 +166,12 @@ export const diagnostics = {
   bad_state: (at: Span | undefined, { name, problem }: { readonly name: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0367", "error", `the state \`${name}\` ${problem}`, at, details),
   /** `everywhere` {problem} */
   bad_everywhere: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0368", "error", `\`everywhere\` ${problem}`, at, details),
+  /** `{what}` cannot be observed: {problem} */
+  cannot_observe: (at: Span | undefined, { what, problem }: { readonly what: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0369", "error", `\`${what}\` cannot be observed: ${problem}`, at, details),
+  /** `{name}` is observed before training: only first values can read it */
+  observed_too_late: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0370", "error", `\`${name}\` is observed before training: only first values can read it`, at, details),
+  /** {problem} */
+  nothing_observed: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0371", "error", `${problem}`, at, details),
   /** `{name}` is not known here */
   unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
   /** there is no op or module `{name}` */

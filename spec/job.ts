@@ -196,6 +196,12 @@ export interface AdapterFiles {
  * written before it runs, its outputs are read after. What carries a parameter's name is its first value.
  */
 export type InitStep =
+  /** A pass over the data of the adapter's training (see `Train.observe`): each batch's `value` of the program is added up, under every name in `as`. */
+  | {
+      readonly kind: "observe";
+      readonly program: string;
+      readonly sums: readonly { readonly value: string; readonly as: readonly string[] }[];
+    }
   | { readonly kind: "program"; readonly program: string }
   | {
       readonly kind: "host";
@@ -249,6 +255,15 @@ export interface Train {
   readonly source?: number;
   /** Whether the program reads `ends`: of each token, the last place of its row that is no padding. */
   readonly ends?: boolean;
+  /**
+   * How much of the split's beginning is observed before first values are computed. Programs read `rows` (the tokens that are no padding) and
+   * `labelled` (1 for each of them that the loss falls on, else 0); `virtual` and `ends` as above.
+   */
+  readonly observe?: {
+    readonly amount: { readonly share?: number; readonly rows?: number };
+    readonly virtual?: number;
+    readonly ends?: boolean;
+  };
   readonly seed: number;
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };

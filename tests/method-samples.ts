@@ -6,6 +6,8 @@ export interface MethodSample {
   readonly use: string;
   /** The adapted model starts as the base. Default true. */
   readonly starts?: boolean;
+  /** It observes its data before its first values. */
+  readonly observes?: true;
   /** In words, where merging is refused. */
   readonly unmergeable?: RegExp;
   /** Parameters whose loss has kinks (a choice of the largest), where a finite difference may see the other side. */
@@ -26,6 +28,7 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
   dora: { use: `dora(r: 2, alpha: 3) into ${linear}` },
   pissa: { use: `pissa(r: 2, alpha: 3) into ${linear}`, thin: "pissa(r: 8)" },
   olora: { use: `olora(r: 2, alpha: 3) into ${linear}` },
+  eva: { use: `eva(r: 2, alpha: 3) into ${linear}`, thin: "eva(r: 8)", observes: true },
   loha: { use: `loha(r: 2, alpha: 3) into ${linear}` },
   lokr: { use: `lokr(r: 1, alpha: 3) into ${linear}`, thin: "lokr(r: 4)" },
   ia3: { use: "{ ia3() into tiny.layers.*.attn.{k, v}  ia3(feedforward: true) into tiny.layers.*.mlp.down }", thin: "ia3()" },

@@ -10,24 +10,30 @@ import { parse } from "../grammar/parse.ts";
 import type { Session } from "../runtime/devices/device.ts";
 import { draw } from "../runtime/draw.ts";
 import { initAdapter } from "../runtime/init.ts";
+import { observerOf } from "../runtime/observe.ts";
 import { lossOf, near, openCpu, openReference, stepOn, tellStep } from "./compiler/sessions.ts";
-import { type Built, build, drawAll, llamaConfig, randomBatch } from "./compiler/support.ts";
+import { type Built, build, drawAll, llamaConfig, randomBatch, someExamples } from "./compiler/support.ts";
 import { assert, group } from "./harness.ts";
 import { type MethodSample, methodSamples } from "./method-samples.ts";
 
-const pipeline = ({ use, unmergeable }: MethodSample): string => `peft 1
+const pipeline = ({ use, unmergeable, observes }: MethodSample): string => `peft 1
 base tiny = blank("base/", seed: 3)
 adapter some ${use.startsWith("{") ? use : `= ${use}`}
 data rows { train = text("rows.txt")  answer = "{text}" }
-train some on rows { optimizer: adamw(learning_rate: 1e-2)  steps: 10  micro_batch_size: 2  sequence_len: 8 }
+train some on rows { optimizer: adamw(learning_rate: 1e-2)  steps: 10  micro_batch_size: 2  sequence_len: 8${observes ? "  observe: 5 rows" : ""} }
 evaluate some, tiny on rows.train { metrics: [loss]  micro_batch_size: 2  sequence_len: 8 }
 ${unmergeable ? "" : 'merge some into "merged/"'}
 `;
 
 /** First values as a run has them. */
-const start = async (built: Built, session: Session): Promise<void> => {
-  await drawAll(built.job, (name, values) => session.write(name, values));
-  await initAdapter(built.job, built.job.adapters[0]!, session);
+const start = async ({ job }: Built, session: Session): Promise<void> => {
+  await drawAll(job, (name, values) => session.write(name, values));
+  await initAdapter(
+    job,
+    job.adapters[0]!,
+    session,
+    observerOf(job, job.train[0]!, someExamples(job.base.vocab_size), session, () => {}),
+  );
 };
 
 /** Moves every trained parameter a little, so that nothing is zero by accident. Returns the values. */
@@ -147,11 +153,14 @@ group("method laws", (test) => {
     num_attention_heads: 4,
     num_key_value_heads: 4,
   };
-  for (const [name, { thin }] of Object.entries(methodSamples))
+  for (const [name, { thin, observes }] of Object.entries(methodSamples))
     if (thin)
       test(`${name}: its change of a weight is never formed`, async () => {
         const use = `${thin} into tiny.layers.*.attn.{q, v}`;
-        const text = pipeline({ use }).replaceAll(/micro_batch_size: 2 {2}sequence_len: 8/g, "micro_batch_size: 2  sequence_len: 32");
+        const text = pipeline({ use, ...(observes && { observes }) }).replaceAll(
+          /micro_batch_size: 2 {2}sequence_len: 8/g,
+          "micro_batch_size: 2  sequence_len: 32",
+        );
         const { segments } = await build(text, wide);
         const formed = [...segments].flatMap(([id, segment]) =>
           /^layers\.(forward|backward)/.test(id)

@@ -7,7 +7,18 @@
 import type { Definition, Library } from "../../compiler/blocks/resolve.ts";
 import type { Call, Entry, Expr, File, Item, MethodDef, Name, Parameter, Path, Span } from "../../grammar/tree.ts";
 
-export type SymbolKind = Item["kind"] | "parameter" | "param" | "let" | "state" | "child" | "key" | "forward input" | "index" | "split";
+export type SymbolKind =
+  | Item["kind"]
+  | "parameter"
+  | "param"
+  | "let"
+  | "state"
+  | "observe"
+  | "child"
+  | "key"
+  | "forward input"
+  | "index"
+  | "split";
 
 export interface Declared {
   readonly kind: SymbolKind;
@@ -60,7 +71,8 @@ export const declaredIn = (definition: Definition): ReadonlyMap<string, Declared
   if (definition.kind === "architecture") for (const key of definition.config) add("key", key.name, key);
   for (const member of "members" in definition ? definition.members : []) {
     if (member.kind === "param") for (const name of member.names) add("param", name, member);
-    if (member.kind === "let" || member.kind === "state" || member.kind === "child") add(member.kind, member.name, member);
+    if (member.kind === "let" || member.kind === "state" || member.kind === "observe" || member.kind === "child")
+      add(member.kind, member.name, member);
     if (member.kind === "child" && member.repeat) add("index", member.repeat.index, member);
     if (member.kind === "forward") {
       for (const input of member.inputs) add("forward input", input.name, input);

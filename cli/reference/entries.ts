@@ -99,6 +99,10 @@ const factsOf = (definition: Definition): readonly (readonly [string, string])[]
         of("param").map((member) => oneLine(textAt(member.at).replace(/^((frozen|shared)\s+)*param\s+/, "$&"))),
       ),
       ...list(
+        "observes",
+        of("observe").map(({ name, value }) => `${name.text} = ${oneLine(textAt(value.at))}`),
+      ),
+      ...list(
         "rebinds",
         of("bind").flatMap((member) => (reboundName(member, members) === undefined ? [] : oneLine(textAt(member.at)))),
       ),

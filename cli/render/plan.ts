@@ -91,6 +91,11 @@ const dividedLine = ({ data, path, seed, parts }: DividedFacts): string => {
 
 const longer = { cut: "longer ones lose their end", drop: "longer ones are left out", error: "none may be longer" } as const;
 
+const observedLine = ({ amount: { rows, share = 0 }, passes, bytes: size }: NonNullable<TrainFacts["observed"]>): string => {
+  const what = rows === undefined ? `${Number((100 * share).toPrecision(6))}% of the rows` : `${grouped(rows)} row${rows === 1 ? "" : "s"}`;
+  return `  before its first values ${what} are observed, in ${passes} pass${passes === 1 ? "" : "es"}, with ${bytes(size)} of sums on the host`;
+};
+
 const trainBlock = (train: TrainFacts, paint: Paint): string => {
   const { adapter, data, rows, tokens, length, memory, peak, flopsPerToken, calls, kernels } = train;
   const parts = Object.entries(memory).filter(([, size]) => size > 0);
@@ -102,6 +107,7 @@ const trainBlock = (train: TrainFacts, paint: Paint): string => {
     `${paint.strong(`train ${adapter}`)} on ${data}: ${length} of ${rows} rows, up to ${tokens} tokens each, ${longer[train.overlong]}`,
     `  ${metric(flopsPerToken)}FLOPs per token, forward and backward; ${calls} calls and ${kernels} kernels per micro-batch`,
     ...(train.recompute > 0 ? [`  activations of ${train.recompute} layers are computed again, to keep the budget`] : []),
+    ...(train.observed ? [observedLine(train.observed)] : []),
     ...(train.paged > 0 ? [`  optimizer state of ${bytes(train.paged)} is paged: it lies outside the device's memory`] : []),
     "",
   ];

@@ -49,6 +49,15 @@ export interface AdapterState {
   readonly first: number;
 }
 
+/** What a method sums over the data before its first values are computed. */
+export interface AdapterObserved {
+  /** "observed(menu:layers.0.attn.q.c)": the value that holds it. */
+  readonly name: string;
+  readonly local: string;
+  readonly shape: readonly Dim[];
+  readonly dtype: "f32";
+}
+
 /** What one adapter does to one module. */
 export interface Amendment {
   readonly adapter: string;
@@ -70,6 +79,8 @@ export interface Amendment {
   readonly params: ReadonlyMap<string, AdapterParam>;
   /** What it keeps from step to step, by the method's names. */
   readonly states: ReadonlyMap<string, AdapterState>;
+  /** What it observes before its first values, by the method's names. */
+  readonly observed: ReadonlyMap<string, AdapterObserved>;
   /** Names of parameters that do not exist here: their condition does not hold. */
   readonly absent: ReadonlySet<string>;
 }
@@ -139,6 +150,7 @@ export const amendOne = (
   const params = new Map(shared);
   const absent = new Set<string>();
   const states = new Map<string, AdapterState>();
+  const observed = new Map<string, AdapterObserved>();
   const amendment: Amendment = {
     ...applied,
     module,
@@ -147,6 +159,7 @@ export const amendOne = (
     ...(outer && { outer }),
     params,
     states,
+    observed,
     absent,
   };
   const scope = sizesOf(amendment, context);
@@ -157,6 +170,12 @@ export const amendOne = (
     if (member.kind === "bind" && reboundName(member, members) !== undefined) checkRebinding(amendment, member, context);
     checkKnown(member, members, context);
     if (member.kind === "state") states.set(member.name.text, stateOf(member, `${applied.adapter}:`, module, { scope, context }, context));
+    if (member.kind === "observe") {
+      const local = member.name.text;
+      const path = [module.path, local].filter(Boolean).join(".");
+      const name = `observed(${applied.adapter}:${path})`;
+      observed.set(local, { name, local, dtype: "f32", shape: evaluateShape(member.shape, scope, context) });
+    }
     if (member.kind === "param" && !member.modifiers.includes("shared"))
       for (const name of member.names) {
         if (!holds(member.when, { scope, context }, context)) {
@@ -388,6 +407,7 @@ export const take = (applied: Applied, { param, module }: Target & { kind: "para
       members: [],
       params: new Map([[local, taken]]),
       states: new Map(),
+      observed: new Map(),
       absent: new Set(),
     });
   return taken;

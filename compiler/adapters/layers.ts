@@ -24,6 +24,8 @@ export interface Choice {
   readonly packed?: boolean;
   /** The one adapter that is trained, where others stand beneath it; absent: all of them are. */
   readonly trains?: string;
+  /** The adapter whose methods observe this forward pass; it is itself off. */
+  readonly observes?: string;
 }
 
 /** One adapter, or none, by itself. */

@@ -44,7 +44,7 @@ export const methodFor = (config: Config, library: Library): Found | NotFound =>
   if (ofType.length === 0)
     return { problem: `no method of the library is stored as ${type}`, help: `there are methods for: ${types.join(", ")}` };
   const tried = ofType.map((method) => readBackwards(method, interopOf(method)!, config));
-  const fitting = tried.filter((one): one is Fitting => "lines" in one).sort((a, b) => b.certain - a.certain);
+  const fitting = tried.filter((one): one is Fitting => "lines" in one).sort((a, b) => b.certain - a.certain || a.begins - b.begins);
   if (fitting[0]) return { lines: fitting[0].lines };
   const reasons = tried.flatMap((one) => ("reason" in one ? [one.reason] : []));
   return {
@@ -63,6 +63,8 @@ interface Fitting {
   readonly lines: readonly Line[];
   /** Literals that agree: the more, the more surely it is this method. */
   readonly certain: number;
+  /** Members that say how training begins, which a file does not tell: of methods that compute the same, the plainer one. */
+  readonly begins: number;
 }
 
 const readBackwards = (method: tree.MethodDef, interop: Interop, config: Config): Fitting | { readonly reason: string } => {
@@ -103,7 +105,8 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, config: Config)
   const known = new Set(interop.config.map(({ key }) => key.text));
   const beyond = Object.entries(config).find(([key, value]) => !known.has(key) && saysMore(key, value));
   if (beyond) return { reason: `\`${beyond[0]}: ${JSON.stringify(beyond[1])}\` is nothing that ${method.name.text} computes` };
-  return { lines: linesOf(method, settings, patterns), certain };
+  const begins = method.members.filter((member) => member.kind === "observe" || (member.kind === "param" && member.value)).length;
+  return { lines: linesOf(method, settings, patterns), certain, begins };
 };
 
 /** Settings beyond the usual ones that change what is computed when they are set. */

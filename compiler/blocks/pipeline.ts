@@ -10,12 +10,15 @@ import { type FormatPlan, readFormat } from "../model/format.ts";
 import type { Context } from "../values/expressions.ts";
 import { evaluate } from "../values/expressions.ts";
 import type { Scope } from "../values/values.ts";
+import { type Amount, readAmount } from "./amount.ts";
 import type { DataPlan } from "./data-block.ts";
 import type { Library } from "./resolve.ts";
 import { readSettings, type Setting, type Settings } from "./settings.ts";
 
 export interface TrainPlan {
   readonly item: tree.Train;
+  /** How much of the split's beginning is observed before first values. */
+  readonly observe?: Amount;
   readonly adapter: string;
   readonly data: string;
   readonly split: string;
@@ -115,6 +118,7 @@ export const trainTable: Record<string, Setting> = {
   overlong: overlongSetting,
   max_grad_norm: { type: "float", atLeast: 0, doc: "gradients are scaled down to this norm" },
   state: { type: { oneOf: ["resident", "paged"] }, doc: "where optimizer state lies: in the device's memory, or outside it in pages" },
+  observe: { type: "any", doc: "how much of the data a method observes before its first values, like `observe: 64 rows`" },
   seed: { type: "int", doc: "everything random follows from it" },
   packing: { type: "bool", doc: "rows hold as many examples as fit into sequence_len; no token sees another example's" },
   shuffle: { type: "bool", doc: "a new order each epoch" },
@@ -167,6 +171,8 @@ export const readTrain = (
   const schedule = settings.entry("schedule")?.value;
   const checkpoint = interval(settings.entry("checkpoint"), context);
   const log = interval(settings.entry("log"), context);
+  const observe = settings.entry("observe")?.value;
+  const amount = observe && readAmount(evaluate(observe, scope, context), "observe", observe.at, 1, context);
   const rhythm = readRhythm(item, settings, data, context);
   if (!from || optimizer?.kind !== "call" || !subjects.has(adapter)) return undefined;
   const optional = <K extends string>(name: K): { [P in K]?: number } => {
@@ -187,6 +193,7 @@ export const readTrain = (
     ...optional("source_len"),
     ...overlongOf(settings),
     ...optional("max_grad_norm"),
+    ...(amount && { observe: amount }),
     paged: settings.text("state") === "paged",
     seed: settings.number("seed") ?? 0,
     packing: settings.flag("packing") ?? false,

@@ -74,7 +74,8 @@ const symbolic = (definition: tree.ModuleDef | tree.InterfaceDef, context: Check
 
 const checkForward = (module: Instance, adapters: readonly string[], context: Context): void => {
   // Something that declares no shape makes the rest unknown: that is no failure.
-  elaborate(module, alone(adapters, true), { forwardOf: module }, context);
+  const [observes] = adapters;
+  elaborate(module, { ...alone(adapters, true), ...(observes !== undefined && { observes }) }, { forwardOf: module }, context);
 };
 
 const checkMethod = (method: tree.MethodDef, context: Checking): void => {

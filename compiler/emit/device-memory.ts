@@ -1,5 +1,5 @@
 // A job with its parts and kernels -> the bytes that a run of all of it holds on each device: every arena, all memory of values' own, and
-// what the device takes beside them. On the cpu that is what ONNX Runtime holds while the largest part runs, the memory that
+// what the device takes beside them, and sums of what methods observe. On the cpu that is what ONNX Runtime holds while the largest part runs, the memory that
 // kernels work in, and new values written beside the old ones; on webgpu what lies between the kernels of a segment.
 
 import type { Job, OnnxPart, SegmentPart, TensorType } from "../../spec/job.ts";
@@ -20,7 +20,8 @@ export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu:
       return all.map((part) => ("wasm" in part ? operandBytes(part, typeOf, job.dims) : 0));
     }),
   );
-  return { cpu: values + parts + engine + kernels + besideBytes(job), webgpu: values + scratch };
+  const observed = Math.max(0, ...Object.entries(job.plan).flatMap(([what, bytes]) => (what.startsWith("observed ") ? [bytes] : [])));
+  return { cpu: values + parts + engine + kernels + besideBytes(job) + observed, webgpu: values + scratch };
 };
 
 const operandBytes = (part: SegmentPart, typeOf: (name: string) => TensorType, sizes: Readonly<Record<string, number>>): number =>

@@ -10,8 +10,10 @@ import { cut } from "../graph/segments.ts";
 import { type Instance, modulesOf } from "../model/instantiate.ts";
 import { ops } from "../ops/index.ts";
 import { elaborate, type Model } from "../unfold/elaborate.ts";
+import { boundTo } from "../unfold/stage.ts";
 import type { Context } from "../values/expressions.ts";
 import { describe } from "../values/values.ts";
+import type { Pass } from "./observe.ts";
 import type { ProgramGraph, Step } from "./programs.ts";
 
 export interface InitPlan {
@@ -44,15 +46,17 @@ export const checkInit = (adapter: string, root: Instance, adapters: ReadonlyMap
   }
 };
 
-/** Undefined when nothing is computed, or after a report. */
+/** `passes` are the adapter's own over the data. Undefined when nothing is computed, or after a report. */
 export const planInit = (
   adapter: string,
   root: Instance,
   adapters: ReadonlyMap<string, AdapterPlan>,
   context: InitContext,
+  passes: readonly Pass[] = [],
 ): InitPlan | undefined => {
   const steps: InitStep[] = [];
   const programs = new Map<string, ProgramGraph>();
+  const waiting = [...passes.entries()];
   const done = new Set<string>();
   for (const amendment of computing(adapter, root)) {
     const model = modelOf(amendment, root, adapters, context);
@@ -61,9 +65,21 @@ export const planInit = (
     // A shared parameter has one first value, whichever module it was computed at.
     for (const name of names.keys()) if (done.has(name)) names.delete(name);
     for (const name of names.keys()) done.add(name);
+    // What a module's first values read is observed just before, and the passes go on from layer to layer as the modules do.
+    const read = [...model.stages[0]!.inputs.values()].flatMap(({ from }) => (from.kind === "observed" ? [from.observed.name] : []));
+    const needed = waiting.findLastIndex(([, { sums }]) => sums.some(({ as }) => as.some((name) => read.includes(name))));
+    for (const [i, { program, sums }] of waiting.splice(0, needed + 1)) {
+      const name = `observe(${adapter}).${i}`;
+      programs.set(name, program);
+      steps.push({ kind: "observe", program: name, sums });
+    }
     planModel(model, names, `init(${adapter}).${amendment.module.path}`, steps, programs);
   }
   return steps.length > 0 ? { steps, programs } : undefined;
+};
+
+const noEarlier = (): never => {
+  throw new Error("first values read no earlier stage");
 };
 
 const planModel = (
@@ -76,8 +92,8 @@ const planModel = (
   const stage = model.stages[0]!;
   const ends = new Map<Node, { readonly name: string; readonly value: string }>();
   for (const [port, { node, from }] of stage.inputs)
-    if (from.kind === "param" || from.kind === "adapter")
-      ends.set(node, { name: port, value: from.kind === "param" ? `${from.param.path}${from.piece ?? ""}` : from.param.name });
+    if (from.kind === "param" || from.kind === "adapter" || from.kind === "observed")
+      ends.set(node, { name: port, value: boundTo(from, noEarlier) });
   let count = 0;
   const run = (outputs: readonly { readonly name: string; readonly value: string; readonly node: Node }[]): void => {
     if (outputs.length === 0) return;

@@ -3,7 +3,6 @@
 
 import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, Segment, Train, Value } from "../../spec/job.ts";
 import { adapterFiles } from "../adapters/adapter-files.ts";
-import type { AdapterParam } from "../adapters/amend.ts";
 import { type AdapterPlan, methodNames } from "../adapters/inject.ts";
 import { adaptersIn, layersOf } from "../adapters/layers.ts";
 import { changedPlaces, unmergeable } from "../adapters/merging.ts";
@@ -22,6 +21,8 @@ import type { Context } from "../values/expressions.ts";
 import { type AfterUpdate, buildAfter } from "./after-update.ts";
 import { buildBefore } from "./before-update.ts";
 import { type InitPlan, planInit } from "./init.ts";
+import { adapterParameter, storedAs } from "./job-parameters.ts";
+import { type ObservationPlan, planObservation } from "./observe.ts";
 import { layOut, peakOf, place } from "./place.ts";
 import { arenaElements, memoryPlan, placeAdapter, ratesOf } from "./place-adapter.ts";
 import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
@@ -81,6 +82,7 @@ export const lower = (
   const jobTrains: Train[] = [];
   const updates = new Map<string, Update>();
   const kept = new Map<string, AfterUpdate["states"]>();
+  const observations = new Map<string, ObservationPlan | undefined>();
   for (const [i, plan] of trains.entries()) {
     const adapter = adapters.get(plan.adapter)!;
     const model = modelOf(plan.adapter, true, plan.packing);
@@ -90,6 +92,11 @@ export const lower = (
     const { virtual } = model.extent;
     const source = sourceOf(plan.source_len, length, model);
     const dims = dimsOf(plan.micro_batch_size, length, source);
+    const observation = planObservation(plan, base.root, adapters, context, (observed) => {
+      const slots = lengthOf(plan.sequence_len, observed);
+      return dimsOf(plan.micro_batch_size, slots, sourceOf(plan.source_len, slots, observed));
+    });
+    observations.set(plan.adapter, observation);
     const step = `train.${i}.step`;
     const saving = savings.get(plan.adapter) ?? { recompute: 0, paged: false };
     const paged = saving.paged || plan.paged;
@@ -147,6 +154,7 @@ export const lower = (
       ...(source && { source: source.u }),
       ...(plan.packing && { packing: true }),
       ...(graph.inputs.includes("ends") && { ends: true }),
+      ...(observation && { observe: observation.told }),
       seed: plan.seed,
       shuffle: plan.shuffle,
       ...(plan.checkpoint && { checkpoint: plan.checkpoint }),
@@ -230,10 +238,11 @@ export const lower = (
 
   const inits = new Map<string, InitPlan>();
   for (const adapter of adapters.values()) {
-    const init = planInit(adapter.name, base.root, adapters, context);
+    const observation = observations.get(adapter.name);
+    const init = planInit(adapter.name, base.root, adapters, context, observation?.passes);
     if (!init) continue;
     inits.set(adapter.name, init);
-    for (const [program, graph] of init.programs) programs.set(program, { graph, dims: {} });
+    for (const [program, graph] of init.programs) programs.set(program, { graph, dims: observation?.dims ?? {} });
   }
 
   // ---- memory -------------------------------------------------------------------------------------------------------
@@ -272,7 +281,7 @@ export const lower = (
     );
   const batchTypes = new Map<string, TensorType>();
   const isBatch = (name: string): boolean =>
-    ["ids", "positions", "ends", "slots", "starts", "pixels", "rows", "targets", "scale", "keep", "which"].includes(name) ||
+    ["ids", "positions", "ends", "slots", "starts", "pixels", "labelled", "rows", "targets", "scale", "keep", "which"].includes(name) ||
     name.endsWith(".scalars") ||
     name.endsWith(".factors") ||
     name.startsWith("source.") ||
@@ -423,30 +432,6 @@ const movedBy = (name: string, adapters: ReadonlyMap<string, AdapterPlan>): read
   const made = adapters.get(name)?.made;
   return made?.kind === "mix" ? [name, ...made.of] : [name];
 };
-
-/** Where a checkpoint holds a parameter of the base. */
-const storedAs = ({ tensor, transposed, parts }: ParamSpec) => ({
-  tensor,
-  transposed,
-  ...(parts && { parts: { names: parts.names, shape: parts.shape.map(Number) } }),
-});
-
-const adapterParameter = (param: AdapterParam): Parameter => ({
-  name: param.name,
-  shape: param.shape.map(Number),
-  dtype: param.dtype,
-  trained: param.trained,
-  source:
-    "copyOf" in param.source
-      ? { kind: "copy", of: param.source.copyOf }
-      : "stackOf" in param.source
-        ? { kind: "stack", of: param.source.stackOf }
-        : "init" in param.source
-          ? { kind: "init" }
-          : "values" in param.source
-            ? { kind: "values", values: param.source.values }
-            : { kind: "draw", ...param.source },
-});
 
 const mergeTensors = (
   adapter: AdapterPlan,

@@ -113,6 +113,16 @@ export const memoryPlan = (
         (arenas[`${train.adapter}.gradients`] ?? 0) +
         (arenas[`${train.adapter}.accumulated`] ?? 0),
     );
+    if (train.observe) {
+      const passes = Object.entries(programs).flatMap(([name, program]) =>
+        name.startsWith(`observe(${train.adapter}).`) ? [program] : [],
+      );
+      const held = plan[`${train.adapter}.optimizer`]! + (arenas[`${train.adapter}.gradients`] ?? 0);
+      plan[`train ${train.adapter}`] = Math.max(plan[`train ${train.adapter}`]!, ...passes.map(({ peak }) => peak + held));
+      // On the host, in double precision and then in single.
+      const sumsOf = ({ outputs, values }: Program): number => outputs.reduce((sum, name) => sum + 3 * bytesOf(values[name]!, sizes), 0);
+      plan[`observed ${train.adapter}`] = Math.max(0, ...passes.map(sumsOf));
+    }
     if (train.keep_best) plan[`${train.adapter}.best`] = arenas[`${train.adapter}.parameters`] ?? 0;
   }
   for (const { subject, program, generator } of evaluates) {

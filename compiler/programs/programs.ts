@@ -34,7 +34,7 @@ export interface ProgramOptions {
 }
 
 /** One stage after association, with the names of everything it reads. */
-interface Prepared {
+export interface Prepared {
   readonly stage: Stage;
   readonly graph: Graph;
   /** What later stages use, rewritten; for the last stage the loss or the logits. */
@@ -51,7 +51,7 @@ const valueName = (from: StageInput, prepared: readonly Prepared[]): string =>
 
 const isTrained = (from: StageInput): boolean => from.kind === "adapter" && from.param.trained;
 
-const prepare = (
+export const prepare = (
   model: Model,
   training: boolean,
   { sizes }: ProgramOptions,
@@ -119,7 +119,7 @@ const lossOver = ({ graph }: Prepared, chosen: Node, input: (name: string, type:
 };
 
 /** Collects steps and the types of the values they touch. */
-const recorder = (prepared: readonly Prepared[]) => {
+export const recorder = (prepared: readonly Prepared[]) => {
   const steps: Step[] = [];
   const values = new Map<string, TensorType>();
   const cuts = new Map<string, SegmentGraph>();
@@ -169,18 +169,19 @@ export const evaluationProgram = (model: Model, options: ProgramOptions): Progra
     "evaluate",
   );
 
+/** A stage run forward: its results by their own names, or by those given. */
+export const forwardOf = (record: ReturnType<typeof recorder>, p: Prepared, verb: string, results?: readonly string[]): void =>
+  record.add(
+    p.graph,
+    `${kindOf(p.stage)}.${verb}`,
+    record.endsOf(p),
+    p.outputs.map((node, k) => ({ name: results?.[k] ?? `y${k}`, value: results?.[k] ?? `${p.stage.name}/${k}`, node })),
+  );
+
 const forwardProgram = (prepared: readonly Prepared[], results: readonly string[], verb: string): ProgramGraph => {
   const record = recorder(prepared);
-  for (const [i, p] of prepared.entries()) {
-    const last = i === prepared.length - 1;
-    if (p.outputs.length === 0) continue;
-    record.add(
-      p.graph,
-      `${kindOf(p.stage)}.${verb}`,
-      record.endsOf(p),
-      p.outputs.map((node, k) => ({ name: last ? results[k]! : `y${k}`, value: last ? results[k]! : `${p.stage.name}/${k}`, node })),
-    );
-  }
+  for (const [i, p] of prepared.entries())
+    if (p.outputs.length > 0) forwardOf(record, p, verb, i === prepared.length - 1 ? results : undefined);
   return record.finish(results);
 };
 

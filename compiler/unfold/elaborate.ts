@@ -12,6 +12,7 @@ import { adaptersIn, type Choice, type Layer } from "../adapters/layers.ts";
 import { stacked } from "../adapters/stacked-changes.ts";
 import { reboundName } from "../adapters/training-bindings.ts";
 import { weightedChange } from "../adapters/weighted-change.ts";
+import { checkCall } from "../check/check-call.ts";
 import { checkShape } from "../check/check-shapes.ts";
 import { differentiate } from "../graph/differentiate.ts";
 import { createGraph, type Dim, type Node, type TensorType } from "../graph/graph.ts";
@@ -21,16 +22,17 @@ import { type Instance, modulesOf, type ParamSpec } from "../model/instantiate.t
 import { checkPoint, pointsOf } from "../model/interfaces.ts";
 import { tiedAmendments } from "../model/ties.ts";
 import { add } from "../values/dims.ts";
-import { apply, type Context, evaluate, reportThrough } from "../values/expressions.ts";
+import { type Context, evaluate, reportThrough } from "../values/expressions.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "../values/method-scope.ts";
 import { describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "../values/values.ts";
 import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
 import { recall, withMemory } from "./memory.ts";
+import { type Observation, observationsAt, observedAgain } from "./observations.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
 import { perToken, pictureOf, sequenceRecord } from "./sequence.ts";
 import { forAll, routed, type Stacking } from "./stacked.ts";
 import type { Stage, StageInput } from "./stage.ts";
-import { type Extent, shiftOf } from "./virtual.ts";
+import { type Extent, knownShift, prependRows } from "./virtual.ts";
 
 export interface Model {
   readonly stages: readonly Stage[];
@@ -38,6 +40,8 @@ export interface Model {
   readonly result: Node;
   /** Slots for virtual tokens, and the shift of positions. */
   readonly extent: Extent;
+  /** What the chosen adapter observes of the pass, in the order of the stages. */
+  readonly observations: readonly Observation[];
   /** Of a goal with several values: each by its name. */
   readonly results?: ReadonlyMap<string, Node>;
 }
@@ -165,25 +169,16 @@ export const elaborate = (
   for (const module of modulesOf(root))
     for (const child of module.children.values())
       for (const one of Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]) parents.set(one.path, module);
-  // prepend(x, rows): virtual tokens behind those that are there, in front of the real ones.
   const prepend = (call: tree.Call, scope: Scope, inner: Context): Value => {
-    const [x, rows, more] = call.args.map((argument) => evaluate(argument.value, scope, inner));
-    if (x?.kind === "unknown" || rows?.kind === "unknown") return unknown;
-    if (x?.kind !== "tensor" || rows?.kind !== "tensor" || more)
-      return reportThrough(inner, call.at, (at, details) => diagnostics.bad_prepend(at, details), {
-        help: "write `prepend(base.embedded, rows)`: what the first layer reads, and rows [tokens, hidden] that stand in front of it",
-      });
-    const positions = addInput("positions", perToken, { kind: "batch", name: "positions" });
-    const made = apply("prepend", [use(x), use(rows), positions], { from: virtual }, call.at, inner);
-    if (made.kind === "tensor") virtual = add(virtual, rows.node.type.shape[0]!);
+    const { made, tokens } = prependRows(call, scope, inner, use, virtual, () =>
+      addInput("positions", perToken, { kind: "batch", name: "positions" }),
+    );
+    virtual = add(virtual, tokens);
     return made;
   };
 
-  /** Positions are moved by a number that is known, so that no table of them is read beyond its end. */
   const checkPositions = (moved: Value, at: tree.Span, inner: Context): void => {
-    const shift = moved.kind === "tensor" ? shiftOf(moved.node) : undefined;
-    if (shift !== undefined && shift >= 0) ahead = Math.max(ahead, shift);
-    else if (moved.kind === "tensor") reportThrough(inner, at, (place, details) => diagnostics.positions_not_moved(place, details));
+    ahead = Math.max(ahead, knownShift(moved, at, inner));
   };
 
   /** A named value of a module after everything that is switched on, the first layer first. */
@@ -256,13 +251,28 @@ export const elaborate = (
         return node ? tensorOf(node) : unknown;
       },
     }),
-    ...(alone && { first: { values: initial, base: (instance, name) => paramOf(instance, name) } }),
+    ...(alone && {
+      first: {
+        values: initial,
+        base: (instance, name) => paramOf(instance, name),
+        observed: (observed) => tensorOf(addInput(observed.local, { dtype: "f32", shape: observed.shape }, { kind: "observed", observed })),
+      },
+    }),
   };
 
   const weightWith = (instance: Instance, layers: readonly Layer[]): Node | undefined => {
     const plain: Value = plainParam(instance, "weight") ?? none;
     const value = layers.reduce((result, layer) => after(layer, instance, "weight", result, noFrame()), plain);
     return value.kind === "tensor" ? use(value) : undefined;
+  };
+
+  const observations: Observation[] = [];
+  const observe = (instance: Instance, frame: Pick<Frame, "locals">): void => {
+    if (choice.observes === undefined) return;
+    const { contextOf } = tools;
+    observations.push(
+      ...observationsAt(instance, choice.observes, frame, { stage: stages.length - 1, contextOf, use, tensorOf, addInput }),
+    );
   };
 
   const plainParam = (instance: Instance, name: string): Value | undefined => {
@@ -361,33 +371,9 @@ export const elaborate = (
         return unfolded;
       });
     }
-    const forward = instance.definition.members.find((member) => member.kind === "forward");
     const inner = contextFor(through);
-    if (instance.stack !== undefined && !single)
-      return reportThrough(
-        inner,
-        at,
-        (place, details) => diagnostics.cannot_stack(place, { problem: "its modules are called together" }, details),
-        { help: "write `routed(experts, x, gates)`, with a gate for each of them" },
-      );
-    if (forward?.kind !== "forward")
-      return reportThrough(inner, at, (place, details) =>
-        diagnostics.no_forward(place, { module: instance.definition.name.text }, details),
-      );
-    if (args.length !== forward.inputs.length)
-      return reportThrough(
-        inner,
-        at,
-        (place, details) =>
-          diagnostics.wrong_argument_count(
-            place,
-            { module: instance.definition.name.text, wanted: forward.inputs.length, given: args.length },
-            details,
-          ),
-        {
-          notes: [{ message: "its forward is declared here", at: forward.at }],
-        },
-      );
+    const forward = checkCall(instance, args.length, instance.stack !== undefined && !single, at, inner);
+    if (!forward) return unknown;
     const frame = noFrame();
     const { locals } = frame;
     const scope = forwardScope(instance, locals);
@@ -413,6 +399,7 @@ export const elaborate = (
         );
       return unknown;
     }
+    observe(instance, { locals: new Map(locals).set("out", result) });
     if (forward.output) checkShape(use(result), { shape: forward.output, at: forward.at }, scope, forward.at, inner);
     return result;
   };
@@ -422,9 +409,10 @@ export const elaborate = (
     let previous: { readonly instance: Instance; readonly signature: string; readonly entered: Value } | undefined;
     for (const instance of instances) {
       // A layer equal to the one before it shares that one's graph: only what its inputs are bound to differs.
-      const signature = signatureOf(instance, switchedOn);
+      const signature = signatureOf(instance, choice.observes === undefined ? switchedOn : [...switchedOn, choice.observes]);
       if (previous?.signature === signature && previous.entered.kind === "tensor" && carried.kind === "tensor") {
-        const entered = previous.entered;
+        const { entered } = previous;
+        observations.push(...observedAgain(observations, previous.instance, instance, stages.length));
         previous = { instance, signature, entered: carried };
         if (!current().outputs.includes(carried.node)) current().outputs.push(carried.node);
         stages.push(rebind(current(), instance, entered, carried, choice, switchedOn));
@@ -461,6 +449,7 @@ export const elaborate = (
       name,
       shape ? given(name, shapedType(shape, sizes, contextFor(context.through))) : unknown,
     ]);
+    observe(instance, { locals: new Map(points) });
     // A method may read any point when it rebinds one: whether it is known by then follows from the module.
     for (const [name, value] of points) frame.locals.set(name, value);
     for (const [name, value] of points) frame.locals.set(name, amended(instance, name, value, frame));
@@ -485,7 +474,7 @@ export const elaborate = (
       atModule: (compute) => atModule(module, inner.through, compute),
     });
     const [result] = results?.values() ?? [];
-    return failed || !result ? undefined : { stages, result, results: results!, extent: { virtual: 0, ahead: 0 } };
+    return failed || !result ? undefined : { stages, result, results: results!, extent: { virtual: 0, ahead: 0 }, observations };
   }
   const result =
     goal === "forward"
@@ -496,5 +485,5 @@ export const elaborate = (
           : callModule(goal.forwardOf, declared(goal.forwardOf), goal.forwardOf.definition.at, context.through)
         : mergedParam(goal.module, goal.param);
   if (failed || result.kind !== "tensor") return undefined;
-  return { stages, result: use(result), extent: { virtual: Number(virtual), ahead } };
+  return { stages, result: use(result), extent: { virtual: Number(virtual), ahead }, observations };
 };

@@ -1,6 +1,6 @@
 // A stage: the part of an amended graph that one segment will run, with what it reads and what later stages use of it.
 
-import type { AdapterParam, AdapterState } from "../adapters/amend.ts";
+import type { AdapterObserved, AdapterParam, AdapterState } from "../adapters/amend.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import type { ParamSpec } from "../model/instantiate.ts";
 
@@ -13,6 +13,8 @@ export type StageInput =
   | { readonly kind: "gradient"; readonly param: AdapterParam }
   /** What a method keeps from step to step. */
   | { readonly kind: "state"; readonly param: AdapterState }
+  /** What is summed over the data before first values. */
+  | { readonly kind: "observed"; readonly observed: AdapterObserved }
   | { readonly kind: "value"; readonly stage: number; readonly node: Node }
   /** Given with each batch: ids, positions, rows, targets, scale, seed. */
   | { readonly kind: "batch"; readonly name: string };
@@ -31,6 +33,8 @@ export const boundTo = (from: StageInput, earlier: (stage: number, node: Node) =
     case "adapter":
     case "state":
       return from.param.name;
+    case "observed":
+      return from.observed.name;
     case "gradient":
       return gradientOf(from.param.name);
     case "batch":

@@ -3,7 +3,7 @@
 
 import type * as tree from "../../grammar/tree.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { AdapterParam, Amendment } from "../adapters/amend.ts";
+import type { AdapterObserved, AdapterParam, Amendment } from "../adapters/amend.ts";
 import type { Instance } from "../model/instantiate.ts";
 import { namesOf } from "../model/interfaces.ts";
 import { open as unresolved } from "../ops/shape.ts";
@@ -33,7 +33,11 @@ export interface Tools {
   /** While first values are computed: what the adapters that are combined change of the module's weight [members, out, in], and their weights. */
   readonly changes?: (instance: Instance, of: "deltas" | "weights") => Value;
   /** While first values are computed: those there are, and the base's parameters as the lines before leave them. */
-  readonly first?: { readonly values: ReadonlyMap<string, Value>; readonly base: (instance: Instance, name: string) => Value | undefined };
+  readonly first?: {
+    readonly values: ReadonlyMap<string, Value>;
+    readonly base: (instance: Instance, name: string) => Value | undefined;
+    readonly observed: (observed: AdapterObserved) => Value;
+  };
 }
 
 /** What a method's expressions may name where it amends one module; `rebinding` is the binding they stand in. */
@@ -65,6 +69,9 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
       const param = amendment.params.get(name);
       if (param) return tools.first?.values.get(name) ?? tools.adapterParam(param);
       if (amendment.absent.has(name)) return none;
+      const observed = amendment.observed.get(name);
+      if (observed && tools.first) return tools.first.observed(observed);
+      if (observed) return reportThrough(inner(), at, (place, details) => diagnostics.observed_too_late(place, { name }, details));
       const member = amendment.members.find((m) => m.kind === "let" && m.name.text === name);
       if (member?.kind === "let") {
         if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, inner()));
@@ -74,7 +81,13 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
       return point ?? amendment.settings.get(name) ?? amendment.face?.sizes.get(name) ?? above?.find(name, at);
     },
     names: () => [
-      ...["base", ...amendment.params.keys(), ...amendment.settings.keys(), ...(amendment.face?.sizes.keys() ?? [])],
+      ...[
+        "base",
+        ...amendment.params.keys(),
+        ...amendment.observed.keys(),
+        ...amendment.settings.keys(),
+        ...(amendment.face?.sizes.keys() ?? []),
+      ],
       ...(above?.names() ?? []),
     ],
     callee: (name) => childOf(instance, name),

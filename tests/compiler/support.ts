@@ -10,6 +10,7 @@ import { interpretSegment } from "../../compiler/graph/interpret.ts";
 import type { Tensor } from "../../compiler/graph/op.ts";
 import type { CompileHost } from "../../compiler/host.ts";
 import { lower } from "../../compiler/programs/lower.ts";
+import type { Examples } from "../../runtime/data/examples.ts";
 import type { Data, Device } from "../../runtime/devices/device.ts";
 import { shapeAt } from "../../runtime/devices/sizes.ts";
 import { draw, drawWhole } from "../../runtime/draw.ts";
@@ -194,4 +195,14 @@ export const randomBatch = (b: number, t: number, vocabulary: number, seed = 1) 
         targets.push(ids[row * t + i + 1]!);
       }
   return { b, t, n: rows.length, ids, positions, rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
+};
+
+/** Five rows of 3 to 7 tokens, whose last two are labels. */
+export const someExamples = (vocabulary: number): Examples => {
+  const lengths = [5, 3, 7, 4, 6];
+  const starts = [0];
+  for (const length of lengths) starts.push(starts.at(-1)! + length);
+  const { ids } = randomBatch(1, starts.at(-1)!, vocabulary, 9);
+  const labels = Uint8Array.from(lengths.flatMap((length) => Array.from({ length }, (_, i) => (i >= length - 2 ? 1 : 0))));
+  return { count: lengths.length, ids, labels, starts: Int32Array.from(starts), rows: Int32Array.from(lengths, (_, i) => i + 1) };
 };

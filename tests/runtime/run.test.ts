@@ -141,6 +141,24 @@ group("run", (test) => {
     assert.equal(await weights(paged.host), await weights(whole.host), "paged");
   });
 
+  test("what is observed is not observed again: stopped and gone on with, the same bits; loaded, it is evaluated as it was", async () => {
+    const text = pipeline("1e-2", "").replace("lora(r: 2, alpha: 4, dropout: 0.1)", "eva(r: 2, alpha: 4, dropout: 0.1)");
+    const built = await build(text.replace("seed: 5", "seed: 5  observe: 5 rows"), config);
+    const whole = await run(built, await fresh());
+    const told = whole.events.filter(
+      (event) => event.kind === "progress" && event.title.startsWith("observe 5 rows of rows.train for some"),
+    );
+    assert.is(told.length, 3, "batches of 2, 2 and 1 rows, in one pass");
+    const host = await fresh();
+    await run(built, host, 3);
+    const gone = await run(built, host);
+    assert.is(gone.events.filter((event) => event.kind === "progress" && event.title.startsWith("observe")).length, 0);
+    assert.equal(await weights(host), await weights(whole.host), "stopped and gone on with");
+    const again = await run(built, whole.host, undefined, ["evaluate"]);
+    const loss = ({ result }: Ran): unknown => result.evaluate.find(({ subject }) => subject === "some")!.metrics.loss;
+    assert.equal(loss(again), loss(whole), "read back");
+  });
+
   test("training learns, the adapter alone differs from the base, and the merged folder is the adapter's model", async () => {
     const built = await build(pipeline("1e-2"), config);
     const { host, result } = await run(built, await fresh());

@@ -20,8 +20,13 @@ export interface MethodCase {
   readonly noise?: number;
   /** An optimizer of PEFT's own in AdamW's place: its name there, how it is written here, and the adapter that goes with it. */
   readonly optimizer?: { readonly theirs: string; readonly ours: string; readonly adapter: string };
-  /** "own": our first values are compared, not loaded; what is stored has another form there, so losses alone are compared. */
-  readonly begins?: "own";
+  /**
+   * "own": our first values are compared, not loaded; what is stored has another form there, so losses alone are compared. "observed": both
+   * sides compute first values from the first batches, and nothing is added to them.
+   */
+  readonly begins?: "own" | "observed";
+  /** How many batches are observed before. */
+  readonly observe?: number;
   /** Definitions of a project file that the adapter uses. */
   readonly definitions?: string;
 }

@@ -87,6 +87,14 @@ export const cases: Readonly<Record<string, MethodCase>> = {
     begins: "own",
     noise: 0,
   },
+  "eva (one rank)": {
+    base: "llama",
+    adapter: `eva(r: 8, alpha: 16) ${qv}`,
+    config: { peft_type: "LORA", r: 8, lora_alpha: 16, init_lora_weights: "eva", eva_config: { rho: 1 }, target_modules },
+    begins: "observed",
+    observe: 1,
+    noise: 0,
+  },
   olora: {
     base: "llama",
     adapter: `olora(r: 3, alpha: 6) ${qv}`,

@@ -16,6 +16,7 @@ import type { Examples } from "../../../runtime/data/examples.ts";
 import type { Device, Session } from "../../../runtime/devices/device.ts";
 import { initAdapter } from "../../../runtime/init.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
+import { observerOf } from "../../../runtime/observe.ts";
 import { curvesOf, trainAdapter } from "../../../runtime/train.ts";
 import type { Adapter, Job } from "../../../spec/job.ts";
 import { slopesAt } from "../../compiler/sessions.ts";
@@ -27,6 +28,8 @@ import { distances, readTensors, type Tensors, worst } from "./tensors.ts";
 export interface Apart {
   /** Losses alone are comparable. */
   readonly lossesOnly: boolean;
+  /** Largest relative distance of a first tensor, where both sides compute them, and whose. */
+  readonly first: { readonly name: string; readonly far: number };
   /** Largest relative distance of a tensor's first gradient, and whose. */
   readonly gradient: { readonly name: string; readonly far: number };
   /** Largest relative difference of a step's loss. */
@@ -71,16 +74,20 @@ export const openWorkshop = async (device: Device): Promise<Workshop> => {
 /** A block stands without `=`. */
 export const block = (adapter: string): string => (adapter.startsWith("{") ? adapter : `= ${adapter}`);
 
-const pipeline = ({ base, adapter, definitions = "", sgd = usual.sgd, adamw = usual.adamw, optimizer }: MethodCase): string => `peft 1
+const pipeline = (one: MethodCase): string => {
+  const { base, adapter, definitions = "", sgd = usual.sgd, adamw = usual.adamw, optimizer, observe } = one;
+  const common = `steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false${observe ? `  observe: ${3 * observe} rows` : ""}`;
+  return `peft 1
 ${definitions}
 base model = checkpoint("${base}/")
 adapter sgd ${block(adapter)}
 adapter adamw ${block(optimizer?.adapter ?? adapter)}
 data rows { train = text("rows.txt")  answer = "{text}" }
-train sgd on rows { optimizer: sgd(learning_rate: ${sgd})  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
-train adamw on rows { optimizer: ${optimizer?.ours ?? `adamw(learning_rate: ${adamw}, weight_decay: 0.01)`}  steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false }
+train sgd on rows { optimizer: sgd(learning_rate: ${sgd})  ${common} }
+train adamw on rows { optimizer: ${optimizer?.ours ?? `adamw(learning_rate: ${adamw}, weight_decay: 0.01)`}  ${common} }
 evaluate sgd on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 1)  micro_batch_size: 16  sequence_len: 16 }
 `;
+};
 
 const examples: Examples = (() => {
   const rows = batches.flatMap(({ ids, labels }) => ids.map((row, i) => ({ row, labels: labels[i]! })));
@@ -122,8 +129,14 @@ export const compare = async (
       job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
     );
     await checkpoint.close();
-    for (const own of ["sgd", "adamw"]) await initAdapter(job, adapterOf(own), session);
-    for (const own of one.begins === "own" ? [] : ["sgd", "adamw"])
+    for (const train of job.train)
+      await initAdapter(
+        job,
+        adapterOf(train.adapter),
+        session,
+        observerOf(job, train, examples, session, () => {}),
+      );
+    for (const own of one.begins ? [] : ["sgd", "adamw"])
       await loadAdapter(nodeHost, `${place}/first`, adapterOf(own), job.parameters, (parameter, values) =>
         session.write(parameter, values),
       );
@@ -136,6 +149,7 @@ export const compare = async (
 
   const interpreter = await referenceDevice(lowered.segments).open(job, async () => new Uint8Array());
   await begin(interpreter);
+  const firstOwn = await stored("sgd", "begun", async (parameter) => (await interpreter.read(parameter)) as Float32Array);
   const descent = job.train.find(({ adapter }) => adapter === "sgd")!;
   const [first] = planEpoch(examples, { size: 3, order: "file", seed: 0, epoch: 0 });
   await slopesAt(interpreter, descent, fillBatch(examples, first!, 16, descent.virtual));
@@ -166,6 +180,7 @@ export const compare = async (
     Math.max(...theirs.map((loss, i) => Math.abs(loss - ours[i]!) / Math.abs(loss)));
   return {
     lossesOnly: one.begins === "own",
+    first: worst(one.begins === "observed" ? distances(firstOwn, reference.first) : new Map()),
     // Positions have none.
     gradient: worst(distances(gradients, new Map([...reference.gradients].filter(([name]) => !reference.first.get(name)?.whole)))),
     sgdLoss: lossApart(sgd.losses, reference.sgd.losses),

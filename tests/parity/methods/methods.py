@@ -2,7 +2,7 @@
 
 {"do": "versions"}                  -> {"peft", "torch", "transformers"}
 {"do": "train", "base": folder, "out": folder, "config": {"peft_type", ...}, "noise": float, "seed": int,
- "batches": [{"ids", "labels"}], labels -100 for no loss, "sgd": rate, "adamw": rate, "optimizer": one of PEFT's in AdamW's place}
+ "batches": [{"ids", "labels"}], labels -100 for no loss, "observe": how many of them first values are computed from, "sgd": rate, "adamw": rate, "optimizer": one of PEFT's in AdamW's place}
     writes out/first (PEFT's own first tensors, with noise on what is trained, so that no gradient is zero by accident),
     out/gradients.safetensors (of the first batch, computed in double precision, under the adapter's keys),
     out/sgd, out/adamw (the adapter after every batch was one step, in single precision)
@@ -81,7 +81,12 @@ def wrap(job):
     kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(config.pop("peft_type"))]
     if isinstance(config.get("init_lora_weights"), str) and config["init_lora_weights"] in ("true", "false"):
         config["init_lora_weights"] = config["init_lora_weights"] == "true"
+    if "eva_config" in config:
+        config["eva_config"] = peft.EvaConfig(**config["eva_config"])
     model = peft.get_peft_model(base, kind(task_type="CAUSAL_LM", **config))
+    if "observe" in job:
+        seen = [inputs_of(batch) for batch in job["batches"][: job["observe"]]]
+        peft.initialize_lora_eva_weights(model, seen, show_progress_bar=False)
     for name, p in model.named_parameters():
         if any(part in name for part in frozen):
             p.requires_grad_(False)
@@ -99,10 +104,13 @@ def trained(model):
     return [p for p in model.parameters() if p.requires_grad]
 
 
-def loss_of(model, batch):
+def inputs_of(batch):
     ids = torch.tensor(batch["ids"])
-    labels = torch.tensor(batch["labels"])
-    return model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": torch.tensor(batch["labels"])}
+
+
+def loss_of(model, batch):
+    return model(**inputs_of(batch)).loss
 
 
 def gradients(model, job, path):

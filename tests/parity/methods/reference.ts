@@ -28,7 +28,11 @@ export interface Trained {
 export const askPeft = async (ask: Ask, base: string, one: MethodCase, out: string): Promise<Reference> => {
   mkdirSync(out, { recursive: true });
   const { sgd = usual.sgd, adamw = usual.adamw, noise = usual.noise, config } = one;
-  const job = { do: "train", base, out, config, noise, seed: usual.seed, batches, sgd, adamw, optimizer: one.optimizer?.theirs };
+  const job = {
+    ...{ do: "train", base, out, config, noise, seed: usual.seed, batches, sgd, adamw },
+    ...(one.optimizer && { optimizer: one.optimizer.theirs }),
+    ...(one.observe && { observe: one.observe }),
+  };
   const { losses, trainable } = (await ask(job)) as { losses: { sgd: number[]; adamw: number[] }; trainable: number };
   const file = (part: string): string => `${out}/${part}/adapter_model.safetensors`;
   const said = `${out}/first/adapter_config.json`;

@@ -80,7 +80,7 @@ const shared = {
   minify: true,
   sourcemap: "linked",
   legalComments: "none",
-  external: ["webgpu", "onnxruntime-node", "ts-morph"],
+  external: ["webgpu", "onnxruntime-node", "ts-morph", "@huggingface/hub"],
   plugins: [embed((file) => `new URL("../${file}", import.meta.url)`)], // from dist/chunks/
   logLevel: "warning",
   // CommonJS packages inside an ES module ask for Node's own modules by `require`.

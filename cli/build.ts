@@ -6,6 +6,7 @@ import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job } from "../spec/job.ts";
 import { type ExitCode, type Invocation, lastValue } from "./command.ts";
+import { isHubPlace } from "./hub/place.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { bytes } from "./render/table.ts";
 import { report } from "./report.ts";
@@ -70,7 +71,7 @@ const emit = async (level: string, call: Invocation): Promise<ExitCode> => {
 /** Everything a bundle holds, by path inside it. The same file gives the same bytes. */
 export const bundleFiles = async ({ job, files }: Prepared): Promise<ReadonlyMap<string, string | Uint8Array>> => {
   if (!job || !files) throw new Error("a bundle needs a file that was compiled to the end");
-  const [{ emitJavaScript, emitTypeScript }, { packages, runtimeFile, runtimeTypes }] = await Promise.all([
+  const [{ emitJavaScript, emitTypeScript }, { hubPackages, packages, runtimeFile, runtimeTypes }] = await Promise.all([
     import("../compiler/emit/typescript.ts"),
     import("./embedded/runtime.ts"),
   ]);
@@ -81,7 +82,7 @@ export const bundleFiles = async ({ job, files }: Prepared): Promise<ReadonlyMap
     ["job.js", emitJavaScript(program)],
     ["runtime.js", readFileSync(runtimeFile)],
     ["runtime.d.ts", runtimeTypes],
-    ["package.json", `${JSON.stringify(manifest(job, packages), undefined, 2)}\n`],
+    ["package.json", `${JSON.stringify(manifest(job, { ...(isHubPlace(job.base.path) && hubPackages), ...packages }), undefined, 2)}\n`],
   ]);
 };
 

@@ -24,7 +24,8 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
   const adapters = givenAdapters(call, call.values.get("adapter") ?? []);
   const most = numberOf(call, "max-new-tokens");
   const context = numberOf(call, "context");
-  const prepared = await prepare(call, "build", false, {
+  const prepared = await prepare(call, "build", {
+    weights: true,
     asked: {
       adapters,
       to: "answer",

@@ -1,10 +1,10 @@
 // A pipeline compiled with its data at hand: compiled to the plan, its rows tokenized, and compiled again where a budget asks for them.
 
 import { requireRows } from "../compiler/check/require.ts";
-import type { Compiled, CompileOptions } from "../compiler/compile.ts";
+import type { CompileOptions } from "../compiler/compile.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Invocation } from "./command.ts";
-import { compileFile } from "./compile-file.ts";
+import { type CompiledFile, compileFile } from "./compile-file.ts";
 import type { Source } from "./sources.ts";
 import { surveyData } from "./survey.ts";
 
@@ -13,7 +13,7 @@ export const compileWithData = async (
   source: Source,
   call: Invocation,
   goal: Exclude<CompileOptions["goal"], "check"> = "plan",
-): Promise<{ readonly compiled: Compiled; readonly found: readonly Diagnostic[] }> => {
+): Promise<{ readonly compiled: CompiledFile; readonly found: readonly Diagnostic[] }> => {
   // `check` says which files are not there; the plan needs none of them.
   const first = goal === "plan" ? await compileFile(source, call, "check") : undefined;
   if (first?.diagnostics.some(({ severity }) => severity === "error")) return { compiled: first, found: [] };

@@ -12,16 +12,25 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
   const { sources, diagnostics: unread } = readSources(call.arguments, call.io);
   const texts = new Map(sources.map(({ file, text }) => [file, text]));
   const found: Diagnostic[] = [...unread];
+  const said = new Set<string>();
   const diagnose = async (source: Source): Promise<readonly Diagnostic[]> => {
     const { compiled, found: inData } = call.flags.has("data")
       ? await (await import("./check-data.ts")).compileWithData(source, call)
       : { compiled: await compileFile(source, call, "check"), found: [] };
     for (const [file, text] of compiled.texts) texts.set(file, text);
+    for (const line of compiled.places.size ? (await import("./hub/base.ts")).readFrom(compiled.places.keys(), process.env) : [])
+      said.add(line);
     return [...compiled.diagnostics, ...inData];
   };
   for (const source of sources)
     found.push(...(call.flags.has("fix") ? await fixed(source, call, texts, diagnose) : await diagnose(source)));
-  return report(call, { found: distinct(found), files: sources.map(({ file }) => file), text: (file) => texts.get(file), product: true });
+  return report(call, {
+    found: distinct(found),
+    files: sources.map(({ file }) => file),
+    text: (file) => texts.get(file),
+    product: true,
+    said: [...said],
+  });
 };
 
 /** What is left of a file's mistakes once its fixes are applied and it is written back. */

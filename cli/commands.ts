@@ -192,6 +192,20 @@ export const commands: readonly Command[] = [
     load: () => import("./merge.ts"),
   },
   {
+    name: "fetch",
+    says: "get the models of the hub that a file names into this machine's cache",
+    takes: "FILE|hf://ORG/NAME[@REVISION] …",
+    count: [1, Number.POSITIVE_INFINITY],
+    options: {
+      set,
+      update: { type: "flag", says: "what a branch is now, and not what FILE.lock says it was" },
+      format,
+      deny,
+    },
+    examples: ["peft fetch menu.peft", "peft fetch hf://ORG/NAME@main"],
+    load: () => import("./fetch.ts"),
+  },
+  {
     name: "fmt",
     says: "write files the one way they are written",
     takes: "FILE|FOLDER|GLOB|- …",

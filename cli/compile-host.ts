@@ -11,6 +11,8 @@ import { classes, definitions } from "./embedded/declared.ts";
 import { metricSignatures } from "./embedded/metrics.ts";
 import { std } from "./embedded/std.ts";
 import { trees } from "./embedded/trees.ts";
+import { folderOf, hubCopy } from "./hub/base.ts";
+import { isHubPlace } from "./hub/place.ts";
 import { readingHost } from "./reading-host.ts";
 
 /** The dtypes of a checkpoint that a job computes with. */
@@ -82,9 +84,15 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
     const host = readingHost(cwd);
     return (await host.kind(path)) === "file" ? sampleOf(host, path) : undefined;
   },
+  hub: (place, weights) => hubCopy(place, weights, process.env),
   // A `from` that ends with a slash is the folder itself.
-  resolve: (from, relative) => (posix.isAbsolute(relative) ? relative : posix.join(from.slice(0, from.lastIndexOf("/") + 1), relative)),
-  here: (path) => resolve(cwd, path).replaceAll("\\", "/"),
+  resolve: (from, relative) =>
+    isHubPlace(relative)
+      ? folderOf(relative, process.env)
+      : posix.isAbsolute(relative)
+        ? relative
+        : posix.join(from.slice(0, from.lastIndexOf("/") + 1), relative),
+  here: (path) => (isHubPlace(path) ? path : resolve(cwd, path).replaceAll("\\", "/")),
   sha256,
 });
 

@@ -11,6 +11,8 @@ import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import type { Result } from "../spec/result.ts";
 import type { ExitCode } from "./command.ts";
+import { baseName, withHub } from "./hub/base.ts";
+import { bringBase } from "./hub/bring.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
 import { loggingTo } from "./logs/node-logs.ts";
@@ -79,10 +81,13 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
 /** Without showing anything. Throws a DiagnosticError. */
 export const perform = async (performance: Performance, listen: Listener, signal: AbortSignal): Promise<Result> => {
   const { job, read, folder, output, device, verbs, inputs, cwd } = performance;
+  await bringBase(job.base, process.env, listen);
   const choice = await chooseDevice(device);
+  const base = baseName(job.base.path);
   const result = await runJob(job, {
-    host: nodeHost,
+    host: withHub(nodeHost, process.env),
     choice,
+    ...(base && { baseName: base }),
     read,
     folder: resolve(cwd, folder),
     out: resolve(cwd, output),

@@ -23,7 +23,8 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
   const members = named.filter((one) => !isFolder(one));
   const subject = call.arguments[1] ?? given[0]?.name;
   const most = numberOf(call, "max-new-tokens");
-  const prepared = await prepare(call, "build", false, {
+  const prepared = await prepare(call, "build", {
+    weights: true,
     asked: {
       adapters: given,
       to: "answer",

@@ -12,6 +12,7 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Data, Split } from "../spec/job-data.ts";
 import type { Lock, LockedRows } from "../spec/lock.ts";
 import type { RowColumns } from "../spec/row-columns.ts";
+import { readPlace, writePlace } from "./hub/place.ts";
 import { expandTensors } from "./lock-tensors.ts";
 import { lockProblem } from "./validate-lock.ts";
 
@@ -36,7 +37,8 @@ export const readLock = (file: string, cwd: string): Lock | Diagnostic => {
 
 /** The host with the lock behind it. `found` gets what differs from it. */
 export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: Diagnostic[]): CompileHost => {
-  const folder = host.resolve(file, lock.base.path);
+  const place = pinnedPlace(lock);
+  const folder = host.resolve(file, place);
   const config = host.resolve(`${folder.replace(/\/$/, "")}/`, "config.json");
   const tokenizer = host.resolve(`${folder.replace(/\/$/, "")}/`, "tokenizer.json");
   const said = new Set<string>();
@@ -48,6 +50,10 @@ export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: D
   const base = { block: "base" };
   return {
     ...host,
+    // What the lock knows needs no copy; the commit is the one that it was written from.
+    hub: (path, weights) =>
+      path === lock.base.path && place !== path ? { exact: host.hub!(place, weights).exact ?? place } : host.hub!(path, weights),
+    resolve: (from, path) => host.resolve(from, path === lock.base.path ? place : path),
     read: (path) => {
       const text = host.read(path);
       if (path !== config) return text;
@@ -69,6 +75,12 @@ export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: D
     },
     ...(host.rows && { rows: (path, split, columns) => lockedRows(path, split, columns, host, lock, file) }),
   };
+};
+
+/** The base as the lock has it: of a place of the hub, the commit. */
+export const pinnedPlace = ({ base }: Lock): string => {
+  const place = base.revision === undefined ? undefined : readPlace(base.path);
+  return typeof place === "object" ? writePlace({ ...place, revision: base.revision! }) : base.path;
 };
 
 const lockedRows = async (

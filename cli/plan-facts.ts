@@ -17,6 +17,8 @@ export interface PlanFacts {
     readonly name: string;
     readonly architecture: string;
     readonly weights: "checkpoint" | "drawn";
+    /** Where it is: a folder, or the exact commit of a place of the hub. */
+    readonly path: string;
     readonly parameters: number;
   };
   /** How the base's weights lie in memory, where it is not as f32. */
@@ -99,6 +101,7 @@ export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
       name: job.base.name,
       architecture: checked.base.architecture.name.text,
       weights: job.base.weights,
+      path: job.base.path,
       parameters: job.base.parameters,
     },
     stored: storedFacts(checked.base.root),

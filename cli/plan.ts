@@ -7,7 +7,7 @@ import { renderPlan } from "./render/plan.ts";
 import { report } from "./report.ts";
 
 export const run = async (call: Invocation): Promise<ExitCode> => {
-  const prepared = await prepare(call, "build", call.flags.has("lock"));
+  const prepared = await prepare(call, "build", { rows: call.flags.has("lock") });
   if (typeof prepared === "number") return prepared;
   const facts = planFacts(prepared);
   const { out } = call.io;

@@ -11,25 +11,34 @@ export interface Report {
   readonly text: (file: string) => string | undefined;
   /** The diagnostics are what the command is for: print them on standard output, and a summary even when there are none. */
   readonly product: boolean;
+  /** What else a person should know, above the summary. */
+  readonly said?: readonly string[];
 }
 
-export const report = async (call: Invocation, { found, files, text, product }: Report): Promise<ExitCode> => {
+export const report = async (call: Invocation, { found, files, text, product, said = [] }: Report): Promise<ExitCode> => {
   const format = call.flags.has("json") && product ? "json" : (lastValue(call, "format") ?? "text");
   const stream = product ? call.io.out : call.io.err;
   const sorted = inOrder(found);
   if (format === "text") {
-    if (found.length || product) await writeText(stream, sorted, files.length, text);
+    if (found.length || product) await writeText(stream, sorted, files.length, text, said);
   } else if (found.length || product) stream.write(await machineText(format, sorted, files, text));
   const denied = lastValue(call, "deny") === "warnings";
   return found.some(({ severity }) => severity === "error" || denied) ? 1 : 0;
 };
 
-const writeText = async (stream: Stream, found: readonly Diagnostic[], files: number, text: Report["text"]): Promise<void> => {
+const writeText = async (
+  stream: Stream,
+  found: readonly Diagnostic[],
+  files: number,
+  text: Report["text"],
+  said: readonly string[],
+): Promise<void> => {
   const { colour, columns } = stream;
   if (found.length) {
     const { renderText } = await import("./render/text.ts");
     stream.write(`${renderText(found, { text, colour, columns: columns() })}${files ? "\n" : ""}`);
   }
+  for (const line of said) stream.write(`${line}\n`);
   if (!files) return;
   const { renderSummary } = await import("./render/summary.ts");
   stream.write(renderSummary(found, files, colour));

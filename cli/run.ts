@@ -25,7 +25,7 @@ export const runVerbs = async (
   /** `points`: sweeps and comparisons too. */
   { points = false, asked }: { readonly points?: boolean; readonly asked?: Asked } = {},
 ): Promise<ExitCode> => {
-  const prepared = await prepare(call, "build", true, asked && { asked });
+  const prepared = await prepare(call, "build", { rows: true, weights: true, ...(asked && { asked }) });
   if (typeof prepared === "number") return prepared;
   const located = locate(prepared);
   const complain = (found: readonly Diagnostic[]): Promise<ExitCode> =>

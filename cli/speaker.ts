@@ -14,6 +14,7 @@ import { nodeHost } from "../runtime/node-host.ts";
 import { readyAdapters } from "../runtime/ready.ts";
 import { openTokenizer } from "../runtime/tokenizer.ts";
 import type { Evaluate, Generation, Job } from "../spec/job.ts";
+import { folderOf } from "./hub/base.ts";
 
 export interface SpeakerOptions {
   readonly job: Job;
@@ -58,7 +59,7 @@ export interface Speaker {
 
 /** Throws a DiagnosticError. */
 export const openSpeaker = async ({ job, read, choice, folder, output }: SpeakerOptions): Promise<Speaker> => {
-  const base = await nodeHost.resolve(folder, job.base.path);
+  const base = await nodeHost.resolve(folder, folderOf(job.base.path, process.env));
   const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(nodeHost, base) : undefined;
   const tokenizer = await openTokenizer(nodeHost, base);
   const session = await choice.device.open(job, read);

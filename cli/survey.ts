@@ -22,6 +22,8 @@ import type { Job } from "../spec/job.ts";
 import type { Data, Overlong, Split } from "../spec/job-data.ts";
 import { rowColumns } from "../spec/row-columns.ts";
 import { seenFrom } from "./compile-host.ts";
+import { folderOf } from "./hub/base.ts";
+import { isHubPlace } from "./hub/place.ts";
 import type { Prepared } from "./prepare.ts";
 import { standardInput } from "./sources.ts";
 
@@ -69,7 +71,7 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
   const about = { block: `base ${job.base.name}` };
   // As a person would write it from `cwd`; the host sees it from there.
   const seen = (path: string): string => (/^([/\\]|[A-Za-z]:)/.test(path) ? path : joinPath(folder, path));
-  const base = seen(job.base.path);
+  const base = isHubPlace(job.base.path) ? folderOf(job.base.path, process.env) : seen(job.base.path);
   const { picture } = job.base;
   if (picture) {
     const processor = await attempt(() => blaming(about, () => readProcessor(host, base, picture)));

@@ -10,7 +10,7 @@ import { runPoints } from "./run-points.ts";
 export const run = (call: Invocation): Promise<ExitCode> => runSets(call, "sweep");
 
 export const runSets = async (call: Invocation, kind: "sweep" | "compare"): Promise<ExitCode> => {
-  const prepared = await prepare(call, "check");
+  const prepared = await prepare(call, "check", { weights: true });
   if (typeof prepared === "number") return prepared;
   const sets = (prepared.points ?? []).filter((set) => set.kind === kind);
   const names = call.arguments.slice(1);

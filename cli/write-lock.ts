@@ -6,6 +6,7 @@ import { nodeHost } from "../runtime/node-host.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Lock, LockedRows, LockedSplit } from "../spec/lock.ts";
 import { compileHost, seenFrom } from "./compile-host.ts";
+import { isHubPlace, readPlace } from "./hub/place.ts";
 import { blockKeys, lockOf } from "./lock.ts";
 import { foldTensors } from "./lock-tensors.ts";
 import type { Prepared } from "./prepare.ts";
@@ -25,7 +26,8 @@ export const writeLock = async (prepared: Prepared, survey: Survey, cwd: string)
 const makeLock = async ({ source, checked }: Prepared, survey: Survey, cwd: string): Promise<Lock> => {
   if (!checked) throw new Error("a lock needs a checked pipeline");
   const host = compileHost(new Map(), cwd);
-  const { path, configHash, headerHash } = checked.base;
+  const { place, path, configHash, headerHash } = checked.base;
+  const copy = isHubPlace(path) ? readPlace(path) : undefined;
   const folder = host.resolve(source.file, path).replace(/\/$/, "");
   const header = headerHash === undefined ? undefined : await host.headers(folder);
   const tokenizer = host.read(`${folder}/tokenizer.json`);
@@ -49,7 +51,8 @@ const makeLock = async ({ source, checked }: Prepared, survey: Survey, cwd: stri
   return {
     format: "peft-lock/1",
     base: {
-      path,
+      path: place,
+      ...(typeof copy === "object" && { revision: copy.revision }),
       config: host.read(`${folder}/config.json`)!.split("\n"),
       config_sha256: configHash(),
       ...(headerHash !== undefined && { header_sha256: headerHash() }),

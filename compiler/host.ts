@@ -15,6 +15,14 @@ export interface StoredTensor {
   readonly raw?: string;
 }
 
+/** What lies on this machine of a base that is named elsewhere. */
+export interface HubCopy {
+  /** Its name with the exact version that the copy is of. */
+  readonly exact?: string;
+  /** Why there is nothing to read. */
+  readonly problem?: Diagnostic;
+}
+
 export interface CompileHost {
   /** The standard library: path inside stdlib/ → text. */
   readonly std: ReadonlyMap<string, string>;
@@ -50,7 +58,9 @@ export interface CompileHost {
   readonly chat?: (folder: string, template: string | undefined) => Promise<readonly Diagnostic[]>;
   /** Size and digest of the beginning of a data file; undefined when there is none. */
   readonly sample?: (path: string) => Promise<{ readonly bytes: number; readonly sample_sha256: string } | undefined>;
-  /** `relative` as seen from the folder of `from`. */
+  /** The cached copy of a place of the hub (`hf://…`), with its weights or without. A host without it knows folders alone. */
+  readonly hub?: (place: string, weights: boolean) => HubCopy;
+  /** `relative` as seen from the folder of `from`; of a place of the hub, the folder of its copy. */
   readonly resolve: (from: string, relative: string) => string;
   /** A path given on the command line, as seen from the working folder. */
   readonly here: (path: string) => string;

@@ -10,6 +10,7 @@ import { DiagnosticError } from "./diagnostic-error.ts";
 import { joinPath, missing, type ReadingHost, readNamed } from "./host.ts";
 import { duplicateKeys, isRecord, parseJson } from "./json.ts";
 import { type Header, readHeader, type TensorEntry } from "./safetensors.ts";
+import { indexFile, weightsFile } from "./weight-files.ts";
 
 export interface StoredTensor extends TensorEntry {
   /** Path of the file that holds it. */
@@ -22,9 +23,6 @@ export interface Headers {
   readonly files: readonly Header[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
-
-export const weightsFile = "model.safetensors";
-export const indexFile = "model.safetensors.index.json";
 
 /** Reads the headers of a checkpoint folder. Throws a DiagnosticError. */
 export const readHeaders = async (host: ReadingHost, folder: string): Promise<Headers> => {

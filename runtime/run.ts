@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly folder: string;
   readonly out: string;
   readonly verbs: ReadonlySet<"train" | "evaluate" | "merge">;
+  /** What an adapter's configuration says of its base, by its keys; without it, the base's folder. */
+  readonly baseName?: Readonly<Record<string, string>>;
   readonly inputs: Readonly<Record<string, string>>;
   /** Also measures what a token costs each subject that is evaluated on text. */
   readonly measure?: boolean;
@@ -459,7 +461,7 @@ const prepare = async (
         adapter,
         job.parameters,
         read,
-        adapter.files.library === "peft" ? { base_model_name_or_path: baseFolder } : {},
+        adapter.files.library === "peft" ? (options.baseName ?? { base_model_name_or_path: baseFolder }) : {},
       );
       listen({ kind: "saved", what: `adapter ${name}`, path, bytes });
       return { path, bytes };

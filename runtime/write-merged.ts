@@ -8,11 +8,12 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { adapterSeeds, draw } from "./draw.ts";
 import { type FloatDType, fromBytes, isFloat, type StoredDType, toBytes, toStored, transpose } from "./dtype.ts";
-import { indexFile, summed, weightsFile } from "./headers.ts";
+import { summed } from "./headers.ts";
 import { fileError, type Host, joinPath, nameOf, parentOf, writeWhole } from "./host.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { partOf } from "./parts.ts";
 import { bytesOf, type Chunks, writeSafetensors } from "./safetensors.ts";
+import { indexFile, weightsFile } from "./weight-files.ts";
 
 /** A tensor of the base, as stored. */
 export interface BaseTensor {

@@ -382,10 +382,28 @@ export const diagnostics = {
   picture_config: (at: Span | undefined, { key, file, found, problem }: { readonly key: string | number; readonly file: string | number; readonly found: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0585", "error", `\`${key}\` in ${file} is ${found}: ${problem}`, at, details),
   /** {count} of {total} rows of {path} name no picture */
   no_picture: (at: Span | undefined, { count, total, path }: { readonly count: string | number; readonly total: string | number; readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0586", "error", `${count} of ${total} rows of ${path} name no picture`, at, details),
+  /** `{place}` is not in this machine's cache */
+  hub_absent: (at: Span | undefined, { place }: { readonly place: string | number }, details: Details = {}): Diagnostic => make("PEFT0587", "error", `\`${place}\` is not in this machine's cache`, at, details),
+  /** `{place}` names no model of the hub: {problem} */
+  hub_name: (at: Span | undefined, { place, problem }: { readonly place: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0588", "error", `\`${place}\` names no model of the hub: ${problem}`, at, details),
+  /** {endpoint} does not answer: {reason} */
+  hub_unreachable: (at: Span | undefined, { endpoint, reason }: { readonly endpoint: string | number; readonly reason: string | number }, details: Details = {}): Diagnostic => make("PEFT0589", "error", `${endpoint} does not answer: ${reason}`, at, details),
   /** the training checkpoint `{folder}` is passed over: {problem} */
   state_incomplete: (at: Span | undefined, { folder, problem }: { readonly folder: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0590", "warning", `the training checkpoint \`${folder}\` is passed over: ${problem}`, at, details),
   /** the training checkpoint `{folder}` belongs to another run: {problem} */
   state_mismatch: (at: Span | undefined, { folder, problem }: { readonly folder: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0591", "error", `the training checkpoint \`${folder}\` belongs to another run: ${problem}`, at, details),
+  /** HF_HUB_OFFLINE is set, and `{place}` is not whole in the cache */
+  hub_offline: (at: Span | undefined, { place }: { readonly place: string | number }, details: Details = {}): Diagnostic => make("PEFT0592", "error", `HF_HUB_OFFLINE is set, and \`${place}\` is not whole in the cache`, at, details),
+  /** on the hub, {what} */
+  hub_not_found: (at: Span | undefined, { what }: { readonly what: string | number }, details: Details = {}): Diagnostic => make("PEFT0593", "error", `on the hub, ${what}`, at, details),
+  /** `{place}` is gated: it is given to accounts that accepted its terms */
+  hub_gated: (at: Span | undefined, { place }: { readonly place: string | number }, details: Details = {}): Diagnostic => make("PEFT0594", "error", `\`${place}\` is gated: it is given to accounts that accepted its terms`, at, details),
+  /** {file} did not arrive as the hub has it: its checksum is another */
+  hub_damaged: (at: Span | undefined, { file }: { readonly file: string | number }, details: Details = {}): Diagnostic => make("PEFT0595", "error", `${file} did not arrive as the hub has it: its checksum is another`, at, details),
+  /** {endpoint} answered with status {status} */
+  hub_refused: (at: Span | undefined, { endpoint, status }: { readonly endpoint: string | number; readonly status: string | number }, details: Details = {}): Diagnostic => make("PEFT0596", "error", `${endpoint} answered with status ${status}`, at, details),
+  /** the token for the hub is none of the hub's: they begin with `hf_` */
+  hub_token: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0597", "error", `the token for the hub is none of the hub's: they begin with \`hf_\``, at, details),
   /** merging makes values that {dtype} cannot hold: the largest of `{tensor}` is {value} */
   merged_overflow: (at: Span | undefined, { dtype, tensor, value }: { readonly dtype: string | number; readonly tensor: string | number; readonly value: string | number }, details: Details = {}): Diagnostic => make("PEFT0600", "error", `merging makes values that ${dtype} cannot hold: the largest of \`${tensor}\` is ${value}`, at, details),
   /** merging makes values that are not numbers in `{tensor}` */

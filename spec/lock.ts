@@ -13,6 +13,8 @@ export interface Lock {
 export interface LockedBase {
   /** As written in the file, after its inputs. */
   readonly path: string;
+  /** The commit that the base was read at, where it is a place of the hub. */
+  readonly revision?: string;
   /** The lines of config.json. */
   readonly config: readonly string[];
   readonly config_sha256: string;

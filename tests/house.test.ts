@@ -68,7 +68,7 @@ const mayLoad: Readonly<Record<Room, readonly Room[]>> = {
 /** Files that may touch Node: the command line, what is named for it, and scripts that `npm run generate` runs. */
 const nodeEdge = (path: string): boolean =>
   /^cli\//.test(path) || /(^|\/)node-[\w-]+\.ts$/.test(path) || /^spec\/(generate|schema)\.ts$/.test(path);
-const heavy = /^(webgpu|onnxruntime-node|ts-morph)$/;
+const heavy = /^(webgpu|onnxruntime-node|ts-morph|@huggingface\/hub)$/;
 
 interface Import {
   readonly from: string;

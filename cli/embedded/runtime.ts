@@ -31,7 +31,11 @@ export const runtimeTypes: string = `${read("spec/result.ts")}${declarations}`;
 
 const manifest: { readonly dependencies: Readonly<Record<string, string>> } = JSON.parse(read("package.json"));
 
+const versions = (...names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.map((name) => [name, manifest.dependencies[name]!]));
+
 /** What the runtime loads from outside, with the versions it was built against. */
-export const packages: Readonly<Record<string, string>> = Object.fromEntries(
-  ["onnxruntime-node", "webgpu"].map((name) => [name, manifest.dependencies[name]!]),
-);
+export const packages: Readonly<Record<string, string>> = versions("onnxruntime-node", "webgpu");
+
+/** What it loads where the base is a place of the hub. */
+export const hubPackages: Readonly<Record<string, string>> = versions("@huggingface/hub");

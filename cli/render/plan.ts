@@ -1,5 +1,6 @@
 // The facts of a plan -> a page. One block per adapter and per training; what a path covers is shown by its first few places.
 
+import { isHubPlace } from "../hub/place.ts";
 import type { AdapterFacts, DividedFacts, PlanFacts, TrainFacts } from "../plan-facts.ts";
 import { widthOf } from "./columns.ts";
 import { type Paint, paintFor } from "./paint.ts";
@@ -8,7 +9,7 @@ import { bytes, grouped, metric, renderTable } from "./table.ts";
 export const renderPlan = (plan: PlanFacts, colour: boolean, columns: number): string => {
   const paint = paintFor(colour);
   const { base } = plan;
-  const origin = base.weights === "drawn" ? "drawn at random" : "from its checkpoint";
+  const origin = base.weights === "drawn" ? "drawn at random" : `from ${isHubPlace(base.path) ? base.path : "its checkpoint"}`;
   return [
     `${paint.strong(`base ${base.name}`)}: ${base.architecture}, ${grouped(base.parameters)} parameters, ${origin}\n`,
     ...(plan.stored.length ? [storedBlock(plan)] : []),

@@ -23,6 +23,8 @@ export interface BasePlan {
   readonly stores: readonly Stored[];
   readonly architecture: tree.ArchitectureDef;
   /** As written. */
+  readonly place: string;
+  /** The same; of a place of the hub, with the commit that was read. */
   readonly path: string;
   readonly weights: "checkpoint" | "drawn";
   readonly seed: number;
@@ -77,6 +79,11 @@ export const readBase = async (
   const seed = args.get("seed");
   if (path?.kind !== "text") return undefined;
   const at = call.args[0]?.value.at ?? call.at;
+  const hub = path.value.startsWith(hubScheme) ? host.hub?.(path.value, kind === "checkpoint") : undefined;
+  if (hub?.problem) {
+    report({ ...hub.problem, at });
+    return undefined;
+  }
   const folder = host.resolve(file, path.value);
   const text = host.read(host.resolve(`${folder}/`, "config.json"));
   if (text === undefined) {
@@ -91,7 +98,7 @@ export const readBase = async (
               help: "a base is a Hugging Face folder: config.json, *.safetensors, tokenizer.json",
             },
           )
-        : diagnostics.missing_folder(at, { folder: path.value }, { help: "the path is taken from the folder of this file" }),
+        : diagnostics.missing_folder(at, { folder: path.value }, { help: orOnHub(path.value) }),
     );
     return undefined;
   }
@@ -134,7 +141,8 @@ export const readBase = async (
     ...(root.sizes.get("vocabulary")?.kind === "number" && { vocabulary: (root.sizes.get("vocabulary") as { value: number }).value }),
     ...(root.sizes.get("start")?.kind === "number" && { start: (root.sizes.get("start") as { value: number }).value }),
     ...(pictureOf(root.sizes) && { picture: pictureOf(root.sizes)! }),
-    path: path.value,
+    place: path.value,
+    path: hub?.exact ?? path.value,
     seed: seed?.kind === "number" ? seed.value : 0,
     context: longest.value,
     parameters,
@@ -149,6 +157,14 @@ export const readBase = async (
   if (!checkHeader(root, header.tensors, at, path.value, library, context, classes?.kind === "number" && classes.value > 0))
     return undefined;
   return { ...plan, weights: "checkpoint", headerHash: header.sha256 };
+};
+
+const hubScheme = "hf://";
+
+/** What to do about a folder that is not there, which may be meant as a model's name. */
+const orOnHub = (path: string): string => {
+  const help = "the path is taken from the folder of this file";
+  return /^\w[\w.-]*\/\w[\w.-]*$/.test(path) ? `${help}; a model of the hub is named \`${hubScheme}${path}\`` : help;
 };
 
 const parseConfig = (text: string, at: tree.Span, folder: string, { report }: Context): Record<string, unknown> | undefined => {

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { metricSignatures } from "../../cli/embedded/metrics.ts";
 import { std } from "../../cli/embedded/std.ts";
+import { hubCopy } from "../../cli/hub/base.ts";
 import { type Compiled, compile } from "../../compiler/compile.ts";
 import type { SegmentGraph } from "../../compiler/graph/graph.ts";
 import { interpretSegment } from "../../compiler/graph/interpret.ts";
@@ -50,6 +51,7 @@ export const memoryHost = (files: Readonly<Record<string, string>>, library: Rea
     return names.length > 0 ? names : undefined;
   },
   headers: async () => ({ diagnostics: [] }),
+  hub: (place, weights) => hubCopy(place, weights, { HF_HOME: "no/such/cache" }),
   resolve: (from, relative) => {
     const folder = from.endsWith("/") ? from.slice(0, -1) : from.split("/").slice(0, -1).join("/");
     return [folder, relative.replace(/\/$/, "")].filter(Boolean).join("/");

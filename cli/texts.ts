@@ -1,15 +1,22 @@
-// Many texts in one file, read when the first of them is asked for: what the built command carries of the library, its trees and
-// the diagnostic pages (build.ts). A script that held them itself would be read, hashed and compiled with them on every start.
+// Many texts in one file, each read when it is asked for: what the built command carries of the library, its trees and the diagnostic
+// pages (build.ts). A script that held them itself would be read, hashed and compiled with them on every start.
 
-import { readFileSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 
 /** Texts by name. `places` says where each lies in the file: its first byte and the byte behind it. */
 export const textsIn = (file: string | URL, places: ReadonlyMap<string, readonly [number, number]>): ReadonlyMap<string, string> => {
-  let bytes: Buffer | undefined;
+  let opened: number | undefined;
+  const known = new Map<string, string>();
   const read = (name: string, [from, to]: readonly [number, number]): string => {
-    bytes ??= readFileSync(file);
-    if (to > bytes.length) throw new Error(`${file} ends before ${name}: it is not of this build`);
-    return bytes.toString("utf8", from, to);
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    opened ??= openSync(file, "r");
+    const bytes = Buffer.allocUnsafe(to - from);
+    if (readSync(opened, bytes, 0, bytes.length, from) < bytes.length)
+      throw new Error(`${file} ends before ${name}: it is not of this build`);
+    const text = bytes.toString("utf8");
+    known.set(name, text);
+    return text;
   };
   const get = (name: string): string | undefined => {
     const place = places.get(name);

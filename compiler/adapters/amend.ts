@@ -111,11 +111,40 @@ export const amend = (applied: Applied, modules: readonly Instance[], context: C
     if (member.kind === "param" && member.modifiers.includes("shared") && holds(member.when, everywhere, context))
       for (const name of member.names)
         shared.set(name.text, declared(member, name.text, `${adapter}:${name.text}`, first, everywhere, context));
+  // Of modules that differ in their place alone, one is amended and the rest follow (model/alike.ts).
+  const known = new Map<Instance["sizes"], Amendment>();
+  let quiet = true;
+  const watched: Context = {
+    ...context,
+    report: (diagnostic) => {
+      quiet = false;
+      context.report(diagnostic);
+    },
+  };
   const amendments = modules.flatMap((module) => {
-    const whole = amendOne(applied, method.members, method.amends!.text, module, shared, undefined, context);
+    const alike = known.get(module.sizes);
+    const whole = alike
+      ? amendedAlike(alike, module, method.amends!.text)
+      : amendOne(applied, method.members, method.amends!.text, module, shared, undefined, watched);
+    if (quiet) known.set(module.sizes, whole);
     return [whole, ...method.members.flatMap((member) => (member.kind === "each" ? amendBelow(applied, member, whole, context) : []))];
   });
   return [...shared.values(), ...amendments.flatMap(({ params }) => [...params.values()].filter((param) => !param.shared))];
+};
+
+/** What was found out of one module, at another that is alike. */
+const amendedAlike = (of: Amendment, module: Instance, wanted: string): Amendment => {
+  const at = (local: string): string => `${of.adapter}:${[module.path, local].filter(Boolean).join(".")}`;
+  const made: Amendment = {
+    ...of,
+    module,
+    face: faceOf(module, wanted),
+    params: new Map([...of.params].map(([local, param]) => [local, param.shared ? param : { ...param, name: at(local), module }])),
+    states: new Map([...of.states].map(([local, state]) => [local, { ...state, name: `state(${at(local)})` }])),
+    observed: new Map([...of.observed].map(([local, sum]) => [local, { ...sum, name: `observed(${at(local)})` }])),
+  };
+  module.amendments.push(made);
+  return made;
 };
 
 /** What an `each` does to every such module below the amended one. */

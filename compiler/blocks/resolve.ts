@@ -204,8 +204,9 @@ const createLibrary = (
 
 /** `import { NAME } from std.methods`: names are checked though std is in scope anyway. */
 const checkStdImports = (imports: readonly tree.Import[], library: Library, report: (diagnostic: Diagnostic) => void): void => {
-  const known = ([...definitionKinds] as DefinitionKind[]).flatMap((kind) => library.names(kind));
-  for (const name of imports.flatMap((item) => item.names ?? [])) {
+  const named = imports.flatMap((item) => item.names ?? []);
+  const known = named.length ? ([...definitionKinds] as DefinitionKind[]).flatMap((kind) => library.names(kind)) : [];
+  for (const name of named) {
     if (known.includes(name.text)) continue;
     const near = nearest(name.text, known);
     report(diagnostics.unknown_std_name(name.at, { name: name.text }, instead(name.at, near)));

@@ -166,23 +166,27 @@ export const check = async (
   }
 
   const extents = new Map<string, Extent>();
-  // Shapes of the model and of every method in it: the same unfolding that training will do.
-  if (wrong.size === 0)
-    for (const name of [base.name, ...adapters.keys()]) {
-      const packing = trains.find((plan) => plan.adapter === name && plan.packing);
-      const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
-      const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
-      if (model) extents.set(name, model.extent);
-      const adapter = adapters.get(name);
-      if (model && packing) checkPacking(model, packing, context);
-      const added = checkStep(name, base.root, adapters, context);
-      if (model && adapter && !adapter.made) {
-        checkEffects(adapter, model, base.root, added, context);
-        checkReached(adapter, model, added, context);
-      }
-      if (model && name === base.name)
-        checkClasses(model.result.type.shape, [...trains, ...evaluates], data, base.picture !== undefined, report);
-    }
+  // Shapes of the model and of every method in it: the same unfolding that training will do. The base by itself is in each of them.
+  let result: readonly Dim[] | undefined;
+  const unfold = (name: string): void => {
+    const packing = trains.find((plan) => plan.adapter === name && plan.packing);
+    const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
+    const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
+    const added = checkStep(name, base.root, adapters, context);
+    if (!model) return;
+    result ??= model.result.type.shape;
+    extents.set(name, model.extent);
+    if (packing) checkPacking(model, packing, context);
+    const adapter = adapters.get(name);
+    if (!adapter || adapter.made) return;
+    checkEffects(adapter, model, base.root, added, context);
+    checkReached(adapter, model, added, context);
+  };
+  if (wrong.size === 0) {
+    for (const name of adapters.keys()) unfold(name);
+    if (!result) unfold(base.name);
+    if (result) checkClasses(result, [...trains, ...evaluates], data, base.picture !== undefined, report);
+  }
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkObservations(adapters, trains, base.root, context);
   checkLengths([...trains, ...evaluates], base.context, extents, report);

@@ -9,7 +9,8 @@ import { bindArguments } from "../blocks/arguments.ts";
 import type { Library } from "../blocks/resolve.ts";
 import type { Dim } from "../values/dims.ts";
 import { asked, type Context, evaluate, reportThrough } from "../values/expressions.ts";
-import { asDim, describe, dimOf, number, type Scope, scopeOf, type Value } from "../values/values.ts";
+import { asDim, describe, dimOf, number, type Scope, sameValues, scopeOf, type Value } from "../values/values.ts";
+import { moved } from "./alike.ts";
 import type { FormatPlan } from "./format.ts";
 import { type Face, readFaces } from "./interfaces.ts";
 
@@ -254,6 +255,7 @@ const buildChild = (
     });
     return undefined;
   }
+  let before: { readonly place: Place; readonly sizes: ReadonlyMap<string, Value>; readonly made: Instance } | undefined;
   const one = (index?: number): Instance => {
     const indexed = index === undefined ? scope : scopeOf(new Map([[member.repeat!.index.text, number(index)]]), scope);
     const sizes = bindArguments(
@@ -274,7 +276,12 @@ const buildChild = (
       ...(member.named?.kind === "parameter" && { parameter: true }),
       ...(stack ? { stack } : place.stack && { stack: place.stack }),
     };
-    return tie(member, build(definition, sizes, own, library, context), indexed, siblings, context);
+    // Only the place tells it from the one before: its own names, since ties and parts reach beyond it.
+    if (before && member.ties.length === 0 && own.stored.length === 1 && sameValues(before.sizes, sizes))
+      return moved(before.made, before.place, own);
+    const made = tie(member, build(definition, sizes, own, library, context), indexed, siblings, context);
+    before = { place: own, sizes, made };
+    return made;
   };
   let stack: Place["stack"];
   if (!member.repeat) return one();

@@ -25,7 +25,7 @@ import { add } from "../values/dims.ts";
 import { type Context, evaluate, reportThrough } from "../values/expressions.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "../values/method-scope.ts";
 import { describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "../values/values.ts";
-import { findHolder, held, portOf, rebind, signatureOf } from "./equal-layers.ts";
+import { alike, findHolder, held, portOf, rebind } from "./equal-layers.ts";
 import { recall, withMemory } from "./memory.ts";
 import { type Observation, observationsAt, observedAgain } from "./observations.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
@@ -406,20 +406,20 @@ export const elaborate = (
 
   const callRepeat = (instances: readonly Instance[], args: readonly Value[], at: tree.Span, through: Context["through"]): Value => {
     let carried = args[0]!;
-    let previous: { readonly instance: Instance; readonly signature: string; readonly entered: Value } | undefined;
+    let previous: { readonly instance: Instance; readonly entered: Value } | undefined;
     for (const instance of instances) {
       // A layer equal to the one before it shares that one's graph: only what its inputs are bound to differs.
-      const signature = signatureOf(instance, choice.observes === undefined ? switchedOn : [...switchedOn, choice.observes]);
-      if (previous?.signature === signature && previous.entered.kind === "tensor" && carried.kind === "tensor") {
+      const reads = choice.observes === undefined ? switchedOn : [...switchedOn, choice.observes];
+      if (previous?.entered.kind === "tensor" && carried.kind === "tensor" && alike(previous.instance, instance, reads)) {
         const { entered } = previous;
         observations.push(...observedAgain(observations, previous.instance, instance, stages.length));
-        previous = { instance, signature, entered: carried };
+        previous = { instance, entered: carried };
         if (!current().outputs.includes(carried.node)) current().outputs.push(carried.node);
         stages.push(rebind(current(), instance, entered, carried, choice, switchedOn));
         carried = tensorOf(carried.node);
         continue;
       }
-      previous = { instance, signature, entered: carried };
+      previous = { instance, entered: carried };
       open(instance.path);
       const forward = instance.definition.members.find((member) => member.kind === "forward");
       const names = forward?.kind === "forward" ? forward.inputs.map((input) => input.name.text) : [];

@@ -1,33 +1,52 @@
 // Equal layers share one graph (spec/decisions/0002): what tells that two are equal, and how the graph of one is bound to the
 // next. Only names local to the layer occur in the graph, so that binding is all there is to do.
 
-import type { AdapterParam } from "../adapters/amend.ts";
+import type { AdapterParam, Amendment } from "../adapters/amend.ts";
 import type { Choice } from "../adapters/layers.ts";
 import { type Instance, isOwn, modulesOf, type ParamSpec } from "../model/instantiate.ts";
-import { describe, type TensorValue, type Value } from "../values/values.ts";
+import type { Dim } from "../values/dims.ts";
+import { sameValues, type TensorValue } from "../values/values.ts";
 import type { Stage } from "./stage.ts";
 
-const shown = (value: Value): string => (value.kind === "list" ? `[${value.items.map(shown).join()}]` : describe(value));
-
-/** Everything about a module that its graph depends on. */
-export const signatureOf = (instance: Instance, adapters: readonly string[]): string => {
-  const sizes = [...instance.sizes].map(([name, value]) => `${name}=${describe(value)}`);
-  const params = [...instance.params].map(
-    ([name, param]) =>
-      `${name}:${param ? `${param.shape.join("x")}${param.tiedTo ? `=${param.tiedTo.path}` : param.view ? "*" : ""}${(param.tiedTo ?? param).format?.label ?? ""}` : "-"}`,
-  );
-  const amendments = instance.amendments
-    .filter((amendment) => adapters.includes(amendment.adapter))
-    .map(
-      (amendment) =>
-        `${amendment.adapter} ${amendment.method.name.text} ${[...amendment.settings.values()].map(shown).join()} ${[...amendment.params].map(([name, param]) => `${name}:${param.shape.join("x")}:${param.trained}`).join()}`,
-    );
-  const children = [...instance.children].map(
-    ([name, child]) =>
-      `${name}(${(Array.isArray(child) ? (child as readonly Instance[]) : [child as Instance]).map((one) => signatureOf(one, adapters)).join(";")})`,
-  );
-  return `${instance.definition.name.text}[${sizes.join()}|${params.join()}|${amendments.join("/")}|${children.join()}]`;
+/** Whether two modules have one graph: everything that it depends on is equal. */
+export const alike = (a: Instance, b: Instance, adapters: readonly string[]): boolean => {
+  if (a.definition !== b.definition || !sameValues(a.sizes, b.sizes) || a.params.size !== b.params.size) return false;
+  for (const [name, param] of a.params) if (!sameParam(param, b.params.get(name))) return false;
+  const [mine, other] = [a, b].map(({ amendments }) => amendments.filter(({ adapter }) => adapters.includes(adapter))) as [
+    Amendment[],
+    Amendment[],
+  ];
+  if (mine.length !== other.length || !mine.every((one, i) => sameAmendment(one, other[i]!))) return false;
+  if (a.children.size !== b.children.size) return false;
+  for (const [name, child] of a.children) {
+    const [these, those] = [child, b.children.get(name)].map(
+      (one) => (one === undefined || Array.isArray(one) ? (one ?? []) : [one]) as readonly Instance[],
+    ) as [readonly Instance[], readonly Instance[]];
+    if (these.length !== those.length || !these.every((one, i) => alike(one, those[i]!, adapters))) return false;
+  }
+  return true;
 };
+
+const sameShape = (a: readonly Dim[], b: readonly Dim[]): boolean =>
+  a === b || (a.length === b.length && a.every((dim, i) => dim === b[i]));
+
+const sameParam = (a: ParamSpec | undefined, b: ParamSpec | undefined): boolean => {
+  if (!a || !b) return a === b;
+  const [mine, other] = [a.tiedTo ?? a, b.tiedTo ?? b];
+  return (
+    sameShape(a.shape, b.shape) && a.tiedTo?.path === b.tiedTo?.path && !a.view === !b.view && mine.format?.label === other.format?.label
+  );
+};
+
+const sameAmendment = (a: Amendment, b: Amendment): boolean =>
+  a.adapter === b.adapter &&
+  a.method === b.method &&
+  sameValues(a.settings, b.settings) &&
+  a.params.size === b.params.size &&
+  [...a.params].every(([name, one]) => {
+    const other = b.params.get(name);
+    return other !== undefined && sameShape(one.shape, other.shape) && one.trained === other.trained;
+  });
 
 /**
  * What an adapter's parameter is called inside a stage. Its place among the adapters that are on, and not the adapter's own name: so

@@ -76,6 +76,25 @@ export const describe = (value: Value): string => {
   }
 };
 
+/** Whether two settings or sizes are one. What is made anew each time, and what is not known, is not. */
+export const sameValue = (a: Value, b: Value): boolean => {
+  if (a === b) return true;
+  if (a.kind === "list" && b.kind === "list")
+    return a.items.length === b.items.length && a.items.every((item, i) => sameValue(item, b.items[i]!));
+  if (a.kind === "op" && b.kind === "op") return a.op === b.op && JSON.stringify(a.attrs) === JSON.stringify(b.attrs);
+  return a.kind === b.kind && ["number", "size", "open", "text", "bool", "none"].includes(a.kind) && describe(a) === describe(b);
+};
+
+export const sameValues = (a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, Value>): boolean => {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  for (const [name, value] of a) {
+    const other = b.get(name);
+    if (!other || !sameValue(value, other)) return false;
+  }
+  return true;
+};
+
 /** A whole number as a size; undefined when it is none. */
 export const asDim = (value: Value): Dim | undefined =>
   value.kind === "size" ? value.dim : value.kind === "number" && Number.isInteger(value.value) && !value.unit ? value.value : undefined;

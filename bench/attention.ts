@@ -45,7 +45,7 @@ const whole = (segment: SegmentGraph): Emitted => {
 
 const open = async (segment: SegmentGraph, emitted: Emitted): Promise<() => Promise<void>> => {
   const files = new Map(emitted.files);
-  const session = await openParts(segment, emitted, { b, t }, threads, async (path) => files.get(path)!);
+  const session = await openParts(segment, emitted, { b, t }, { threads, shared: true }, async (path) => files.get(path)!);
   for (const { name, node } of segment.inputs) {
     const count = node.type.shape.reduce<number>((n, dim) => n * (dim === "b" ? b : dim === "t" ? t : Number(dim)), 1);
     const value = (i: number): number => (name === "sees" ? i % t : Math.sin(i * 1.7));
@@ -63,7 +63,10 @@ for (const d of values.widths.split(",").map(Number)) {
   const torch = spawnSync("python3", ["bench/peers/attention_torch.py", [b, t, h, g, d, rounds].join()], { encoding: "utf8" });
   const peers = torch.status === 0 ? (JSON.parse(torch.stdout) as number[]) : [];
   for (const [i, segment] of segmentsOf(d).entries()) {
-    const runs = [await open(segment, emitParts(segment, "s", { b, t }, 1024)), await open(segment, whole(segment))];
+    const runs = [
+      await open(segment, emitParts(segment, "s", { sizes: { b, t }, shared: true, widest: 1024 })),
+      await open(segment, whole(segment)),
+    ];
     const times: number[][] = [[], []];
     for (let round = -5; round < rounds; round++)
       for (const [k, run] of runs.entries()) {

@@ -8,11 +8,11 @@ import { rowColumns } from "../spec/row-columns.ts";
 import { placeOf } from "./bank.ts";
 import type { ChatTemplate } from "./chat/chat-template.ts";
 import { lastQuestion } from "./chat/last-question.ts";
-import { fillBatch, planEpoch } from "./data/batches.ts";
+import { planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import { readRows } from "./data/read.ts";
+import { runBatch } from "./data/run-batch.ts";
 import { fillTemplate, parseTemplate } from "./data/template.ts";
-import { writeBatch } from "./data/write-batch.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
 import { answerPrompts } from "./generation/answers.ts";
@@ -45,17 +45,17 @@ export const sumTokens = async (
   await session.write("scale", Float32Array.of(1));
   for (const [i, planned] of plan.entries()) {
     if (planned.labels > 0) {
-      const filled = fillBatch(examples, planned, evaluate.sequence_len, evaluate.virtual);
-      const dims = await writeBatch(session, filled, evaluate.ends === true);
-      if (places)
-        await session.write(
-          "which",
-          planned.examples.map((example) => places[example]!),
-        );
-      await session.run(evaluate.program, dims);
+      await runBatch(session, evaluate.program, planned, {
+        examples,
+        limit: evaluate.sequence_len,
+        virtual: evaluate.virtual,
+        ends: evaluate.ends === true,
+        places,
+        sums: ["loss", "right"],
+      });
       loss += ((await session.read("loss", evaluate.program)) as Float32Array)[0]!;
       right += ((await session.read("right", evaluate.program)) as Float32Array)[0]!;
-      tokens += filled.n;
+      tokens += planned.labels;
     }
     listen({ kind: "progress", title, done: i + 1, total: plan.length });
   }

@@ -5,9 +5,9 @@
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job, ScalarExpr, Train } from "../spec/job.ts";
 import { evaluateScalar } from "../spec/scalar.ts";
-import { fillBatch, type PlannedBatch, planEpoch } from "./data/batches.ts";
+import { type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
-import { writeBatch } from "./data/write-batch.ts";
+import { runBatch } from "./data/run-batch.ts";
 import type { Session } from "./devices/device.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { stream } from "./draw.ts";
@@ -123,23 +123,22 @@ export const trainAdapter = async (
     let begun = false;
     for (const [micro, planned] of group.entries()) {
       if (planned.labels === 0) continue;
-      const filled = fillBatch(examples, planned, train.sequence_len, train.virtual);
-      const dims = await writeBatch(session, filled, train.ends === true);
       await session.write("scale", Float32Array.of(1 / labels));
-      if (options.places)
-        await session.write(
-          "which",
-          planned.examples.map((i) => options.places![i]!),
-        );
-      if (train.seeds > 0) await session.write("seeds", seedsOf(train, step, micro));
-      await session.run(train.step, dims);
+      tokens += await runBatch(session, train.step, planned, {
+        examples,
+        limit: train.sequence_len,
+        virtual: train.virtual,
+        ends: train.ends === true,
+        places: options.places,
+        ...(train.seeds > 0 && { own: (share: number) => [["seeds", seedsOf(train, step, micro, share)]] }),
+        sums: ["loss", `${train.adapter}.gradients`],
+      });
       loss += ((await session.read("loss", train.step)) as Float32Array)[0]!;
       if (train.accumulate) {
         await session.write("keep", Float32Array.of(begun ? 1 : 0));
         await session.run(train.accumulate, {});
       }
       begun = true;
-      tokens += filled.tokens;
     }
     const names = { step, total };
     const tell = async (value: string, scalars: readonly ScalarExpr[]): Promise<void> => {
@@ -213,10 +212,10 @@ const isDue = (train: Train, step: number, epochEnds: boolean, epoch: number): b
   return checkpoint.unit === "steps" ? step % checkpoint.every === 0 : epochEnds && (epoch + 1) % checkpoint.every === 0;
 };
 
-/** One i32 per gated stage, 64 apart, from (seed, step, micro-batch) alone. */
-const seedsOf = (train: Train, step: number, micro: number): Int32Array => {
+/** One i32 per gated stage, 64 apart, from (seed, step, micro-batch, share) alone: the rows of each share are counted from 0. */
+const seedsOf = (train: Train, step: number, micro: number, share: number): Int32Array => {
   const seeds = new Int32Array(64 * train.seeds);
-  const block = stream(train.seed, `gates of step ${step}, micro-batch ${micro}`);
+  const block = stream(train.seed, `gates of step ${step}, micro-batch ${micro}${share > 0 ? `, share ${share}` : ""}`);
   const words = new Uint32Array(4);
   for (let i = 0; i < train.seeds; i++) {
     if (i % 4 === 0) block(i / 4, words);

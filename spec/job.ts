@@ -71,8 +71,9 @@ export interface OnnxPart {
 
 export interface WasmPart {
   /**
-   * Path inside the bundle of a WebAssembly module over an imported shared memory `kernel.memory`. Every thread calls its `run` with
-   * the addresses of a counter that starts at 0 and of a scratch of its own, the sizes, then the address of each end.
+   * Path inside the bundle of a WebAssembly module over an imported memory `kernel.memory`, shared unless the job has lanes. Every thread
+   * that works on it calls its `run` with the addresses of a counter that starts at 0 and of a scratch of its own, the sizes, then the
+   * address of each end.
    */
   readonly wasm: string;
   /** Bytes of one thread's scratch. */
@@ -431,6 +432,8 @@ export interface Job {
   readonly merge: readonly Merge[];
   readonly arenas: Readonly<Record<string, number>>;
   readonly values: Readonly<Record<string, Value>>;
+  /** How many threads of the cpu device may each hold a copy of everything, to compute shares of a batch side by side. Absent: none but the first. */
+  readonly lanes?: number;
   readonly segments: Readonly<Record<string, Segment>>;
   readonly programs: Readonly<Record<string, Program>>;
   /** What `plan` prints, kept so that a run can compare. Bytes unless said. */

@@ -58,11 +58,19 @@ const segmentOf = ({ heads: [h, g, d], sees, attrs = {}, wants = [0, 1, 2] }: Ca
 
 const kinds = (emitted: Emitted): string => emitted.parts.map((part) => ("wasm" in part ? "kernel" : "graph")).join(" ");
 
+/** Several threads on one kernel, or each on its own. */
+interface Machine {
+  readonly threads: number;
+  readonly shared: boolean;
+}
+
+const twoThreads: Machine = { threads: 2, shared: true };
+
 /** Kernels and reference on the same numbers, which are about 1: the largest difference of any output, relative to its largest element. */
-const difference = async (segment: SegmentGraph, one: Case, threads: number, tamper = (_path: string, bytes: Uint8Array) => bytes) => {
-  const emitted = emitParts(segment, "s", largest);
+const difference = async (segment: SegmentGraph, one: Case, machine: Machine, tamper = (_path: string, bytes: Uint8Array) => bytes) => {
+  const emitted = emitParts(segment, "s", { sizes: largest, shared: machine.shared });
   const files = new Map(emitted.files.map(([path, bytes]) => [path, tamper(path, bytes)]));
-  const session = await openParts(segment, emitted, largest, threads, async (path) => files.get(path)!);
+  const session = await openParts(segment, emitted, largest, machine, async (path) => files.get(path)!);
   let worst = 0;
   for (const dims of [{ b: 2, t: 33 }, { b: 3, t: 16 }, { b: 1, t: 1 }, largest]) {
     const inputs: Record<string, Tensor> = {};
@@ -108,30 +116,32 @@ group("parts", (test) => {
   for (const one of cases)
     test(`attention as a kernel is its meaning: ${one.what}`, async () => {
       const segment = segmentOf(one);
-      assert.is(kinds(emitParts(segment, "s", largest)), "graph kernel graph kernel graph");
-      for (const threads of [1, 2]) {
-        const worst = await difference(segment, one, threads);
-        assert.ok(worst < 2e-5, `${threads} threads: off by ${worst}`);
+      assert.is(kinds(emitParts(segment, "s", { sizes: largest, shared: true })), "graph kernel graph kernel graph");
+      for (const machine of [{ threads: 1, shared: true }, twoThreads, { threads: 1, shared: false }]) {
+        const worst = await difference(segment, one, machine);
+        assert.ok(worst < 2e-5, `${JSON.stringify(machine)}: off by ${worst}`);
       }
     });
 
   test("a kernel whose scale is wrong is seen", async () => {
     const wrong = { ...cases[0]!, attrs: { scale: 0.3 } };
-    const other = new Map(emitParts(segmentOf(wrong), "s", largest).files);
-    assert.ok((await difference(segmentOf(cases[0]!), cases[0]!, 2, (path) => other.get(path)!)) > 1e-2);
+    const other = new Map(emitParts(segmentOf(wrong), "s", { sizes: largest, shared: true }).files);
+    assert.ok((await difference(segmentOf(cases[0]!), cases[0]!, twoThreads, (path) => other.get(path)!)) > 1e-2);
   });
 
   test("wide heads, bounded scores and known lengths stay one graph", () => {
     for (const one of [{ heads: [2, 1, 64] }, { heads: [2, 1, 8], attrs: { softcap: 2 } }] as const)
-      assert.is(kinds(emitParts(segmentOf({ what: "", ...one }), "s", largest)), "graph");
+      assert.is(kinds(emitParts(segmentOf({ what: "", ...one }), "s", { sizes: largest, shared: true })), "graph");
   });
 
   test("a kernel that stops is told, and does not hang", async () => {
-    const stops = createKernel(10).module([0]);
+    const stops = createKernel(10, true).module([0]);
     let told = "";
-    await difference(segmentOf(cases[0]!), cases[0]!, 2, (path, bytes) => (path.endsWith(".wasm") ? stops : bytes)).catch((error) => {
-      told = String(error);
-    });
+    await difference(segmentOf(cases[0]!), cases[0]!, twoThreads, (path, bytes) => (path.endsWith(".wasm") ? stops : bytes)).catch(
+      (error) => {
+        told = String(error);
+      },
+    );
     assert.match(told, "unreachable");
   });
 });

@@ -12,7 +12,7 @@ export const openParts = async (
   segment: SegmentGraph,
   { parts, between, bytes }: Emitted,
   largest: Readonly<Record<string, number>>,
-  threads: number,
+  { threads, shared }: { readonly threads: number; readonly shared: boolean },
   read: (path: string) => Promise<Uint8Array>,
 ): Promise<Session> => {
   let offset = 0;
@@ -27,6 +27,7 @@ export const openParts = async (
   const job = emptyJob({
     dims: largest,
     arenas: { a: offset, parts: bytes },
+    ...(!shared && { lanes: 2 }),
     segments: { s: { ...ports, parts, between, wgsl: "", kernels: [], scratch: {}, flops: 0 } },
     programs: { p: { values, calls: [{ segment: "s", ...names }], ...names, dims: largest, peak: offset, flops: 0 } },
   });

@@ -13,15 +13,19 @@ export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu:
   const sessions = segments.flatMap(({ parts: all }) => all.filter((part): part is OnnxPart => "onnx" in part));
   const kept = sessions.reduce((sum, { engine, keeps }) => sum + (keeps ? engine : 0), 0);
   const engine = kept + Math.max(0, ...sessions.map((one) => (one.keeps ? 0 : one.engine)));
+  // Every other lane holds again what programs read and do not make.
+  const read = Object.entries(arenas).reduce((sum, [name, bytes]) => sum + (/^batch$|\.parameters$/.test(name) ? bytes : 0), own);
+  const copies = ((job.lanes ?? 1) - 1) * read;
   const kernels = Math.max(
     0,
     ...segments.flatMap(({ parts: all, inputs, outputs, between }) => {
       const typeOf = (name: string): TensorType => between[name] ?? [...inputs, ...outputs].find((port) => port.name === name)!;
-      return all.map((part) => ("wasm" in part ? operandBytes(part, typeOf, job.dims) : 0));
+      // Lanes' kernels work on operands in their place.
+      return all.map((part) => ("wasm" in part && job.lanes === undefined ? operandBytes(part, typeOf, job.dims) : 0));
     }),
   );
   const observed = Math.max(0, ...Object.entries(job.plan).flatMap(([what, bytes]) => (what.startsWith("observed ") ? [bytes] : [])));
-  return { cpu: values + parts + engine + kernels + besideBytes(job) + observed, webgpu: values + scratch };
+  return { cpu: values + parts + copies + engine + kernels + besideBytes(job) + observed, webgpu: values + scratch };
 };
 
 const operandBytes = (part: SegmentPart, typeOf: (name: string) => TensorType, sizes: Readonly<Record<string, number>>): number =>

@@ -46,8 +46,17 @@ const engineOf = (segment: SegmentGraph, sizes: Readonly<Record<string, number>>
   return { engine, keeps: engine <= keptBytes };
 };
 
-/** The parts of one segment and their files. Sizes are the largest of every symbol; wider heads than `widest` have no kernel. */
-export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Record<string, number>>, widest = widestHead): Emitted => {
+export interface PartsOptions {
+  /** The largest of every symbol. */
+  readonly sizes: Readonly<Record<string, number>>;
+  /** Whether all threads work on a kernel at once. */
+  readonly shared: boolean;
+  /** Wider heads have no kernel. */
+  readonly widest?: number;
+}
+
+/** The parts of one segment and their files. */
+export const emitParts = (segment: SegmentGraph, id: string, { sizes, shared, widest = widestHead }: PartsOptions): Emitted => {
   const order = reachable(segment.outputs.map(({ node }) => node));
   const kernels = new Set(order.filter((node) => isNarrow(node, widest)));
   if (kernels.size === 0) {
@@ -118,7 +127,11 @@ export const emitParts = (segment: SegmentGraph, id: string, sizes: Readonly<Rec
           inputs: sources.map((source) => nameOf(keyOf(source), source.type)),
           outputs: (node.types ?? [node.type]).map((type, index) => nameOf(`${node.id}:${index}`, type)),
         };
-        add({ wasm: path, scratch: attentionScratch(d, sizes[t]!), sizes: [b, t], ...ends }, path, emitAttention(node, sizes[t]!));
+        add(
+          { wasm: path, scratch: attentionScratch(d, sizes[t]!), sizes: [b, t], ...ends },
+          path,
+          emitAttention(node, { most: sizes[t]!, shared }),
+        );
       }
       continue;
     }

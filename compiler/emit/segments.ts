@@ -7,6 +7,7 @@ import { printKernels } from "../kernels/kernels.ts";
 import type { Lowered } from "../programs/lower.ts";
 import { aligned, bytesOf, type Life, pack } from "../programs/place.ts";
 import { deviceMemory } from "./device-memory.ts";
+import { lanesOf } from "./lanes.ts";
 import { emitParts } from "./parts.ts";
 import { profiles } from "./profile.ts";
 import { emitWgsl } from "./wgsl.ts";
@@ -17,6 +18,7 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
   const specs: Record<string, Segment> = {};
   const prints: string[] = [];
   const profile = profiles[job.profile]!;
+  const lanes = lanesOf(job);
   let scratch = 0;
   let mostBetween = 0;
   for (const [id, graph] of segments) {
@@ -26,14 +28,14 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
     prints.push(`segment ${id}\n${printKernels(fused)}`);
     const laid = layScratch(kernels, inside, job.dims);
     scratch = Math.max(scratch, laid.bytes);
-    const { parts, between, bytes, files: written } = emitParts(graph, id, job.dims);
+    const { parts, between, bytes, files: written } = emitParts(graph, id, { sizes: job.dims, shared: lanes === undefined });
     mostBetween = Math.max(mostBetween, bytes);
     specs[id] = { ...spec, kernels, scratch: laid.values, parts, between };
     files.set(spec.wgsl, wgsl);
     for (const [path, content] of written) files.set(path, content);
   }
   const arenas = { ...job.arenas, ...(scratch > 0 && { scratch }), ...(mostBetween > 0 && { parts: mostBetween }) };
-  const emitted = { ...job, segments: specs, arenas };
+  const emitted = { ...job, segments: specs, arenas, ...(lanes !== undefined && { lanes }) };
   return {
     job: { ...emitted, plan: { ...job.plan, ...deviceMemory(emitted) } },
     files,

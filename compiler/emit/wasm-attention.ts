@@ -21,23 +21,31 @@ const together = 4;
 
 type Kernel = ReturnType<typeof createKernel>;
 
+export interface AttentionOptions {
+  /** Tokens of the longest row. */
+  readonly most: number;
+  /** Whether several threads work on it, in a memory that they share. */
+  readonly shared: boolean;
+}
+
 /**
  * e^x to 1e-7 relative, and exactly 0 below -80, as products with what is almost 0 are subnormal, which costs far
  * more: 2^n by adding n to the exponent, n read off the mantissa of x·log2(e) + 1.5·2^23.
  */
 const exponential = (kernel: Kernel): ((x: Code) => Code) => {
   const [x, n, r] = [kernel.f32x4(), kernel.f32x4(), kernel.f32x4()];
-  const { of, add, sub, mul, and, greater } = f32x4;
+  const { add, sub, mul, madd, and, greater } = f32x4;
+  const of = kernel.constant;
   const round = of(12582912);
   // Least squares on [-ln 2 / 2, ln 2 / 2], as in Cephes' expf.
   const terms = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
-  const horner = terms.slice(1).reduce((sum, term) => add(mul(sum, r.get), of(term)), of(terms[0]!));
+  const horner = terms.slice(1).reduce((sum, term) => madd(sum, r.get, of(term)), of(terms[0]!));
   return (value) => [
     ...set(x, value),
-    ...set(n, add(mul(x.get, of(Math.LOG2E)), round)),
+    ...set(n, madd(x.get, of(Math.LOG2E), round)),
     ...set(r, sub(n.get, round)),
-    ...set(r, sub(sub(x.get, mul(r.get, of(0.693359375))), mul(r.get, of(-2.1219444e-4)))),
-    ...and(greater(x.get, of(-80)), f32x4.addInt(add(add(mul(horner, mul(r.get, r.get)), r.get), of(1)), f32x4.shl(n.get, i32.of(23)))),
+    ...set(r, madd(r.get, of(2.1219444e-4), madd(r.get, of(-0.693359375), x.get))),
+    ...and(greater(x.get, of(-80)), f32x4.addInt(add(madd(horner, mul(r.get, r.get), r.get), of(1)), f32x4.shl(n.get, i32.of(23)))),
   ];
 };
 
@@ -77,8 +85,8 @@ const lineFloats = (most: number): number => 16 * (Math.ceil(most / 16) | 1);
 export const attentionScratch = (d: number, most: number): number => 4 * ((4 * d + 2 * together) * lineFloats(most) + 2 * together * d);
 
 /** What forward and gradient share: the walk over units, the turned keys and values, and the interval that a query sees. */
-const setUp = (node: Node, most: number, pointers: number) => {
-  const kernel = createKernel(4 + pointers);
+const setUp = (node: Node, { most, shared }: AttentionOptions, pointers: number) => {
+  const kernel = createKernel(4 + pointers, shared);
   const [counter, scratch, b, t, ...places] = kernel.parameters as [Local, Local, Local, Local, ...Local[]];
   const { h, g, d } = sizesOf(node);
   const [unit, row, group, units] = [kernel.i32(), kernel.i32(), kernel.i32(), kernel.i32()];
@@ -163,11 +171,11 @@ const setUp = (node: Node, most: number, pointers: number) => {
 };
 
 /** sum += a · b, of four floats. */
-const addProduct = (sum: Local, a: Code, b: Code): Code => set(sum, f32x4.add(sum.get, f32x4.mul(a, b)));
+const addProduct = (sum: Local, a: Code, b: Code): Code => set(sum, f32x4.madd(a, b, sum.get));
 
 /** `attention`: query, key, value, sees -> out, lse. */
-const forward = (node: Node, most: number): Uint8Array => {
-  const tools = setUp(node, most, 6);
+const forward = (node: Node, options: AttentionOptions): Uint8Array => {
+  const tools = setUp(node, options, 6);
   const { kernel, t, h, d, i, from, to, start, end, here, turned, slots, components, at } = tools;
   const [query, key, value, sees, out, lse] = tools.places as [Local, Local, Local, Local, Local, Local];
   const [head, q, o] = [kernel.i32(), kernel.i32(), kernel.i32()];
@@ -243,9 +251,9 @@ const eights = (components: readonly number[]): readonly (readonly number[])[] =
   Array.from({ length: Math.ceil(components.length / 8) }, (_, n) => components.slice(8 * n, 8 * n + 8));
 
 /** `attention_gradient`: query, key, value, sees, out, lse, dout -> the wanted of dquery, dkey, dvalue. */
-const gradient = (node: Node, most: number): Uint8Array => {
+const gradient = (node: Node, options: AttentionOptions): Uint8Array => {
   const wants = wantedOf(node.attrs);
-  const tools = setUp(node, most, 7 + wants.length);
+  const tools = setUp(node, options, 7 + wants.length);
   const { kernel, t, h, d, i, from, to, start, end, here, scratch, turned, slots, components, at, kept } = tools;
   const [query, key, value, sees, out, lse, along] = tools.places as [Local, Local, Local, Local, Local, Local, Local];
   const placeOf = (name: string): Local => tools.places[7 + wants.indexOf(name)]!;
@@ -366,5 +374,6 @@ const gradient = (node: Node, most: number): Uint8Array => {
   );
 };
 
-/** The kernel of an attention or its gradient, for rows of at most so many tokens. */
-export const emitAttention = (node: Node, most: number): Uint8Array => (node.op === "attention" ? forward : gradient)(node, most);
+/** The kernel of an attention or its gradient. */
+export const emitAttention = (node: Node, options: AttentionOptions): Uint8Array =>
+  (node.op === "attention" ? forward : gradient)(node, options);

@@ -1,4 +1,4 @@
-// WebAssembly by hand: one function over a shared memory, written as nested calls whose arguments are code. A kernel is unrolled
+// WebAssembly by hand: one function over a memory, written as nested calls whose arguments are code. A kernel is unrolled
 // here, in TypeScript, as far as its sizes are known. Encoding: WebAssembly Core 2.0, §5, with the threads proposal's shared
 // memory and atomics. Trap: `f32x4.max` keeps NaN apart in four instructions; `pmax` is the processor's own, in one.
 
@@ -89,6 +89,8 @@ export const f32x4 = {
   sub: vector(0xe5),
   mul: vector(0xe6),
   pmax: vector(0xeb),
+  /** a·b + c with one rounding, where the processor has it. */
+  madd: (a: Code, b: Code, c: Code): Code => [...a, ...b, ...c, 0xfd, ...unsigned(0x105)],
   /** All bits of a lane set where a > b. */
   greater: vector(0x44),
   and: vector(0x4e),
@@ -124,9 +126,10 @@ export const when = (condition: Code, ...body: readonly Code[]): Code => [...con
 
 const types = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const;
 
-/** A function of i32 parameters without a result, exported as `run`, over an imported shared memory `kernel.memory`. */
-export const createKernel = (parameters: number) => {
+/** A function of i32 parameters without a result, exported as `run`, over an imported memory `kernel.memory`. */
+export const createKernel = (parameters: number, shared: boolean) => {
   const locals: number[] = [];
+  const constants = new Map<number, Local>();
   const local = (type: keyof typeof types): Local => {
     const index = parameters + locals.push(types[type]) - 1;
     return { index, get: [0x20, ...unsigned(index)] };
@@ -136,14 +139,21 @@ export const createKernel = (parameters: number) => {
     i32: () => local("i32"),
     f32: () => local("f32"),
     f32x4: () => local("v128"),
+    /** A number four times, made once: written inside a loop it would be made on every pass. */
+    constant: (value: number): Code => {
+      const known = constants.get(value) ?? local("v128");
+      constants.set(value, known);
+      return known.get;
+    },
     module: (...body: readonly Code[]): Uint8Array => {
       const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
       const name = (text: string): number[] => [...unsigned(text.length), ...Buffer.from(text)];
-      const code = [...unsigned(locals.length), ...locals.flatMap((type) => [1, type]), ...body.flat(), 0x0b];
+      const first = [...constants].flatMap(([value, constant]) => set(constant, f32x4.of(value)));
+      const code = [...unsigned(locals.length), ...locals.flatMap((type) => [1, type]), ...first, ...body.flat(), 0x0b];
       return Uint8Array.from([
         ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
         ...section(1, [1, 0x60, ...unsigned(parameters), ...Array.from({ length: parameters }, () => types.i32), 0]),
-        ...section(2, [1, ...name("kernel"), ...name("memory"), 2, 3, 1, ...unsigned(65536)]),
+        ...section(2, [1, ...name("kernel"), ...name("memory"), 2, ...(shared ? [3, 1, ...unsigned(65536)] : [0, 1])]),
         ...section(3, [1, 0]),
         ...section(7, [1, ...name("run"), 0, 0]),
         ...section(10, [1, ...unsigned(code.length), ...code]),

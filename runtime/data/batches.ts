@@ -84,7 +84,8 @@ export const planEpoch = (examples: Examples, options: EpochOptions): readonly P
   return batches.map((chosen) => ({ examples: chosen, labels: labelsOf(examples, chosen) }));
 };
 
-const labelsOf = ({ starts, labels, classes }: Examples, chosen: Int32Array): number => {
+/** How many labels examples have together. */
+export const labelsOf = ({ starts, labels, classes }: Examples, chosen: Int32Array): number => {
   let count = 0;
   if (classes) return chosen.length;
   for (const i of chosen) for (let k = starts[i]!; k < starts[i + 1]!; k++) count += labels[k]!;

@@ -15,7 +15,7 @@ export const encodeSource = (tokenizer: Tokenizer, prompt: string, limit: number
 };
 
 /** Puts sources into the batch, [b, u], padded on the right. */
-export const writeSource = async (session: Session, sources: readonly (readonly number[])[], u: number): Promise<void> => {
+export const writeSource = async (session: Pick<Session, "write">, sources: readonly (readonly number[])[], u: number): Promise<void> => {
   const ids = new Int32Array(sources.length * u);
   const ends = new Int32Array(sources.length * u);
   for (const [row, source] of sources.entries()) {

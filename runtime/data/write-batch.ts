@@ -5,7 +5,11 @@ import type { Batch } from "./batches.ts";
 import { writeSource } from "./sources.ts";
 
 /** `ends` where the program reads it. What stands for pictures has no tokens. */
-export const writeBatch = async (session: Session, filled: Batch, ends: boolean): Promise<Readonly<Record<string, number>>> => {
+export const writeBatch = async (
+  session: Pick<Session, "write">,
+  filled: Batch,
+  ends: boolean,
+): Promise<Readonly<Record<string, number>>> => {
   const { b, t, n, source, pixels } = filled;
   if (pixels) await session.write("pixels", pixels);
   else {

@@ -14,7 +14,24 @@ export interface Device {
   readonly open: (job: Job, read: (path: string) => Promise<Uint8Array>) => Promise<Session>;
 }
 
+/** A part of a batch: the sizes of its rows, and the job's values that are its own. */
+export interface Share {
+  readonly dims: Readonly<Record<string, number>>;
+  readonly values: readonly (readonly [name: string, data: Data])[];
+}
+
+export interface Lanes {
+  readonly count: number;
+  /**
+   * Runs a program for each share, at most `count` of them, side by side. Afterwards the values `sums` (f32, of fixed size) hold their
+   * sums over the shares, added in order.
+   */
+  readonly run: (program: string, shares: readonly Share[], sums: readonly string[]) => Promise<void>;
+}
+
 export interface Session {
+  /** Where the device computes shares of a batch at once. */
+  readonly lanes?: Lanes;
   /**
    * Writes a value from its start; less than the whole is fine (fewer rows than the largest batch). A name is looked up in
    * `program` first, then in the job. Memory that is a value's own may be this very array afterwards: do not change it.
@@ -38,8 +55,6 @@ export interface Session {
     dims: Readonly<Record<string, number>>,
     slots: number,
   ) => void | Promise<void>;
-  /** Makes what a program needs (sessions, pipelines) ahead of its first run. */
-  readonly prepare: (program: string) => Promise<void>;
   /** Bytes allocated for values and scratch. */
   readonly bytes: () => number;
   readonly close: () => Promise<void>;

@@ -4,7 +4,9 @@
 //
 // Memory: [control: 64 bytes][arguments][each thread's scratch][operands], all at multiples of 64, one kernel at a time.
 
+import { setFlagsFromString } from "node:v8";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import type { CpuMemory } from "./cpu-memory.ts";
 import type { Data } from "./device.ts";
 
 export interface WasmKernel {
@@ -19,12 +21,23 @@ export interface WasmKernel {
 }
 
 export interface WasmKernels {
-  /** Binds a module to its operands; what is given back runs it. */
-  readonly bind: (kernel: WasmKernel) => () => void;
-  /** Bytes of the shared memory. */
+  /** Binds a module to its operands. */
+  readonly bind: (kernel: WasmKernel) => {
+    readonly run: () => void;
+    /** What `run` of the module is called with. */
+    readonly args: readonly number[];
+  };
+  /** Bytes of memory that only kernels use. */
   readonly bytes: () => number;
   readonly close: () => Promise<void>;
 }
+
+// Kernels use fused multiply-add, of the relaxed SIMD proposal: part of WebAssembly 3.0 and of Node from 22 on, behind V8's flag in Node 20.
+// The smallest module with it: one function, f32x4.relaxed_madd of three zeros.
+const zero = [0xfd, 0x0c, ...new Array<number>(16).fill(0)];
+const body = [0, ...zero, ...zero, ...zero, 0xfd, 0x85, 0x02, 0x1a, 0x0b];
+const probe = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, body.length + 2, 1, body.length, ...body];
+if (!WebAssembly.validate(Uint8Array.from(probe))) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
 /** Places of the control words: units drawn, number of the run, workers that are done, the kernel, and whether a worker failed. */
 const word = { units: 0, run: 1, done: 2, kernel: 3, failed: 4, count: 16, scratch: 17, arguments: 18 } as const;
@@ -99,7 +112,7 @@ export const createWasmKernels = (threads: number): WasmKernels => {
       const taken = inputs.map((data, i) => [place(data, i), data] as const);
       const given = outputs.map((data, i) => [data, place(data, inputs.length + i)] as const);
       const list = [head, ...sizes, ...addresses];
-      return () => {
+      const start = (): void => {
         for (const [to, from] of taken) to.set(from);
         words[word.units] = 0;
         words[word.done] = 0;
@@ -115,10 +128,33 @@ export const createWasmKernels = (threads: number): WasmKernels => {
         if (Atomics.load(words, word.failed)) throw new Error(`a thread failed in ${path}`);
         for (const [to, from] of given) to.set(from);
       };
+      return { run: start, args: [0, ...list] };
     },
     bytes: () => memory.buffer.byteLength,
     close: async () => {
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
+  };
+};
+
+/** On this thread alone, in a memory that holds the operands: nothing is copied. `bytes`: the most that a kernel's scratch takes, and 128. */
+export const localKernels = (memory: CpuMemory, bytes: number): WasmKernels => {
+  const { offset } = memory.allocate(bytes);
+  const counter = new Int32Array(memory.whole!.buffer, offset, 1);
+  const kernels = new Map<string, (...args: number[]) => void>();
+  return {
+    bind: ({ path, bytes, sizes, inputs, outputs }) => {
+      const run =
+        kernels.get(path) ?? new WebAssembly.Instance(new WebAssembly.Module(bytes), { kernel: { memory: memory.whole! } }).exports.run!;
+      kernels.set(path, run);
+      const args = [offset, offset + 64, ...sizes, ...[...inputs, ...outputs].map(({ byteOffset }) => byteOffset)];
+      const start = (): void => {
+        counter[0] = 0;
+        run(...args);
+      };
+      return { run: start, args };
+    },
+    bytes: () => 0,
+    close: async () => undefined,
   };
 };

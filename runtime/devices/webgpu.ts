@@ -361,10 +361,6 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
       }
       device.queue.submit([encoder.finish()]);
     },
-    prepare: async (program) => {
-      check();
-      await planOf(program, programOf(program).dims);
-    },
     bytes: () => allocated,
     close: async () => {
       if (closed) return;

@@ -57,13 +57,14 @@ const run = async (
   host: Host,
   stopAt?: number,
   verbs: readonly ("train" | "evaluate" | "merge")[] = ["train", "evaluate", "merge"],
+  { lanes, threads = 1 }: { readonly lanes?: number; readonly threads?: number } = {},
 ): Promise<Ran> => {
-  const { job, read } = bundle(built);
+  const { job, read } = bundle(built, lanes);
   const events: RunEvent[] = [];
   const stop = new AbortController();
   const result = await runJob(job, {
     host,
-    choice: { device: await cpuDevice({ threads: 1 }), why: "a test" },
+    choice: { device: await cpuDevice({ threads }), why: "a test" },
     read,
     folder: "/work",
     out: "/work/out",
@@ -108,6 +109,25 @@ group("run", (test) => {
     assert.equal(third.result.train[0]!.losses, whole.result.train[0]!.losses, "the whole curve, as if never stopped");
     assert.equal(await weights(host), await weights(whole.host), "and the same bits");
     assert.is(await host.kind("/work/out/state/some-0"), undefined, "state is gone once the adapter is saved");
+  });
+
+  test("in two lanes: what one gives, but for the order of sums; the same bits again, and when stopped and gone on with", async () => {
+    const built = await build(pipeline("1e-2").replace(", dropout: 0.1", ""), config);
+    const alone = await run(built, await fresh());
+    const together = async (host: Host, stopAt?: number) => run(built, host, stopAt, undefined, { lanes: 2, threads: 2 });
+    const whole = await together(await fresh());
+    const { losses } = whole.result.train[0]!;
+    losses.forEach((loss, i) => {
+      assert.ok(Math.abs(loss / alone.result.train[0]!.losses[i]! - 1) < 1e-5, `step ${i}: ${loss}`);
+    });
+    whole.result.evaluate.forEach(({ metrics }, i) => {
+      assert.ok(Math.abs(metrics.loss! / alone.result.evaluate[i]!.metrics.loss! - 1) < 1e-5);
+    });
+    const host = await fresh();
+    assert.is((await together(host, 3)).result.outcome, "interrupted");
+    const again = await together(host);
+    assert.equal(again.result.train[0]!.losses, losses);
+    assert.equal(await weights(host), await weights(whole.host));
   });
 
   test("what a method binds of a step: the same bits when stopped and when its state is paged, told in the result, and no mean of batches", async () => {

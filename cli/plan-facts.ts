@@ -31,6 +31,8 @@ export interface PlanFacts {
   readonly inference: readonly { readonly what: string; readonly bytes: number }[];
   /** What a run of the whole file holds on each device. */
   readonly run: { readonly cpu: number; readonly webgpu: number };
+  /** Threads of the cpu that may each hold a copy of what programs read; counted in `run.cpu`. */
+  readonly lanes: number;
   /** Distinct segments and their kernels: what is compiled once, whatever the number of layers. */
   readonly segments: number;
   readonly kernels: number;
@@ -110,6 +112,7 @@ export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
     train: job.train.map((train) => trainFacts(train, job)),
     inference: Object.entries(job.plan).flatMap(([what, bytes]) => (/^(evaluate|generate) /.test(what) ? [{ what, bytes }] : [])),
     run: { cpu: job.plan.cpu ?? 0, webgpu: job.plan.webgpu ?? 0 },
+    lanes: job.lanes ?? 1,
     segments: Object.keys(job.segments).length,
     kernels: Object.values(job.segments).reduce((sum, { kernels }) => sum + kernels.length, 0),
   };

@@ -17,7 +17,7 @@ export const renderPlan = (plan: PlanFacts, colour: boolean, columns: number): s
     ...(plan.divided.length ? [plan.divided.map(dividedLine).join("")] : []),
     ...plan.train.map((train) => trainBlock(train, paint)),
     ...(plan.inference.length ? [inferenceBlock(plan)] : []),
-    `a run of the whole file holds ${bytes(plan.run.cpu)} on the cpu, ${bytes(plan.run.webgpu)} on webgpu`,
+    `a run of the whole file holds ${bytes(plan.run.cpu)} on the cpu${plan.lanes > 1 ? ` in ${plan.lanes} lanes` : ""}, ${bytes(plan.run.webgpu)} on webgpu`,
     `${plan.segments} distinct segments, ${plan.kernels} kernels\n`,
   ].join("\n");
 };

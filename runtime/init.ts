@@ -5,12 +5,18 @@ import type { Adapter, Job } from "../spec/job.ts";
 import type { Data, Session } from "./devices/device.ts";
 import { hostOps } from "./host-ops/index.ts";
 import type { Observer } from "./observe.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
 /**
  * Computes and writes them. Programs run on the session's device, decompositions here, in double precision. `observe` runs a pass over
- * the data of the adapter's training.
+ * the data of the adapter's training; `tokens` opens the base's tokenizer, where text is read.
  */
-export const initAdapter = async (job: Job, adapter: Adapter, session: Session, observe?: Observer): Promise<void> => {
+export const initAdapter = async (
+  job: Job,
+  adapter: Adapter,
+  session: Session,
+  { observe, tokens }: { readonly observe?: Observer | undefined; readonly tokens?: (() => Promise<Tokenizer>) | undefined } = {},
+): Promise<void> => {
   const values = new Map<string, Data>();
   const seed = job.train.find((train) => train.adapter === adapter.name)?.seed ?? job.base.seed;
   const read = async (value: string): Promise<Data> => values.get(value) ?? (await session.read(value));
@@ -31,6 +37,11 @@ export const initAdapter = async (job: Job, adapter: Adapter, session: Session, 
     if (!op) throw new Error(`this runtime has no host operation ${step.op}`);
     const inputs: { shape: readonly number[]; data: Float32Array | Int32Array }[] = [];
     for (const { value, shape } of step.inputs) inputs.push({ shape, data: (await read(value)) as Float32Array | Int32Array });
-    for (const [i, data] of op(inputs, step.attrs, { seed, place: step.outputs[0]! }).entries()) values.set(step.outputs[i]!, data);
+    for (const [i, data] of op(inputs, step.attrs, {
+      seed,
+      place: step.outputs[0]!,
+      tokenizer: step.op === "tokenize" ? await tokens?.() : undefined,
+    }).entries())
+      values.set(step.outputs[i]!, data);
   }
 };

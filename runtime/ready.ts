@@ -8,6 +8,7 @@ import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
 import { type Host, joinPath } from "./host.ts";
 import { initAdapter } from "./init.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
 export interface ReadyOptions {
   readonly host: Host;
@@ -17,6 +18,8 @@ export interface ReadyOptions {
   /** Folder of the run: its adapters are in adapters/NAME. */
   readonly out: string;
   readonly listen: Listener;
+  /** Opens the base's tokenizer. */
+  readonly tokens?: (() => Promise<Tokenizer>) | undefined;
 }
 
 export interface Ready {
@@ -42,7 +45,7 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
     const from = given === undefined ? joinPath(joinPath(out, "adapters"), adapter.name) : await host.resolve(folder, given);
     listen({ kind: "phase", title: `load adapter ${adapter.name}` });
     // What follows from settings alone is computed and not stored.
-    if (!storesAll(adapter)) await initAdapter(job, adapter, session);
+    if (!storesAll(adapter)) await initAdapter(job, adapter, session, options);
     await loadAdapter(host, from, adapter, job.parameters, (parameter, values) => session.write(parameter, values));
   };
   const find = (name: string): Adapter => job.adapters.find((candidate) => candidate.name === name)!;
@@ -57,7 +60,7 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
     }
     // An adapter that the file neither trains nor reads is as it was at first.
     else if (adapter.trainedBy.length > 0 || adapter.from !== undefined) await load(adapter);
-    else await initAdapter(job, adapter, session);
+    else await initAdapter(job, adapter, session, options);
   };
   return {
     begin: async (name) => {
@@ -70,7 +73,7 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
       }
       for (const member of adapter.bank) {
         if (find(member).trainedBy.includes(member) || find(member).from !== undefined) await one(member);
-        else await initAdapter(job, find(member), session);
+        else await initAdapter(job, find(member), session, options);
         present.add(member);
       }
       await fillBank(job, adapter, session);

@@ -18,6 +18,7 @@ import type { Session } from "./devices/device.ts";
 import { blaming } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { fateOf, readParameter, storeParameter, storePieces } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
@@ -250,7 +251,7 @@ const prepare = async (
     const bank = job.adapters.find(({ name, bank: members }) => name === subject && members);
     return bank && placesIn(bank, examples, data);
   };
-  const ready = readyAdapters(job, { host, session, folder: options.folder, out, listen });
+  const ready = readyAdapters(job, { host, session, folder: options.folder, out, listen, tokens });
   const watching = async (train: Train, total: number): Promise<Watch | undefined> => {
     if (!train.evaluate) return undefined;
     const { program, split, ends } = train.evaluate;
@@ -312,7 +313,11 @@ const prepare = async (
         return array ? array.set(values, from / 4) : paged.session.writePart(name, from / 4, values);
       });
       for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
-      if (!restored) await initAdapter(job, adapterOf(job, train.adapter), session, observerOf(job, train, examples, session, listen));
+      if (!restored)
+        await initAdapter(job, adapterOf(job, train.adapter), session, {
+          tokens,
+          observe: observerOf(job, train, examples, session, listen),
+        });
       host.collect?.();
       listen({ kind: "phase", title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}` });
       const outcome = await trainAdapter(job, train, examples, paged.session, {
@@ -490,10 +495,3 @@ const mergedValue = async (
 const adapterOf = (job: Job, name: string) => job.adapters.find((adapter) => adapter.name === name)!;
 const dataOf = (job: Job, name: string) => job.data.find((data) => data.name === name)!;
 const splitOf = (job: Job, data: string, name: string) => dataOf(job, data).splits.find((split) => split.name === name)!;
-
-/** Names what decides a run's numbers: everything in the job but where it was written down. */
-const fingerprint = async (job: Job): Promise<string> => {
-  const { name: _, source: __, ...rest } = job;
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(rest)));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-};

@@ -172,6 +172,8 @@ export const diagnostics = {
   observed_too_late: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0370", "error", `\`${name}\` is observed before training: only first values can read it`, at, details),
   /** {problem} */
   nothing_observed: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0371", "error", `${problem}`, at, details),
+  /** the tokenizer makes no token of `{text}` */
+  text_without_tokens: (at: Span | undefined, { text }: { readonly text: string | number }, details: Details = {}): Diagnostic => make("PEFT0372", "error", `the tokenizer makes no token of \`${text}\``, at, details),
   /** `{name}` is not known here */
   unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
   /** there is no op or module `{name}` */

@@ -28,12 +28,9 @@ ${unmergeable ? "" : 'merge some into "merged/"'}
 /** First values as a run has them. */
 const start = async ({ job }: Built, session: Session): Promise<void> => {
   await drawAll(job, (name, values) => session.write(name, values));
-  await initAdapter(
-    job,
-    job.adapters[0]!,
-    session,
-    observerOf(job, job.train[0]!, someExamples(job.base.vocab_size), session, () => {}),
-  );
+  await initAdapter(job, job.adapters[0]!, session, {
+    observe: observerOf(job, job.train[0]!, someExamples(job.base.vocab_size), session, () => {}),
+  });
 };
 
 /** Moves every trained parameter a little, so that nothing is zero by accident. Returns the values. */

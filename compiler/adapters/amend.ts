@@ -208,9 +208,14 @@ export const amendOne = (
     if (member.kind === "param" && !member.modifiers.includes("shared"))
       for (const name of member.names) {
         if (!holds(member.when, { scope, context }, context)) {
-          absent.add(name.text);
+          if (!params.has(name.text)) absent.add(name.text);
           continue;
         }
+        if (params.has(name.text))
+          reportThrough(context, name.at, (at, details) => diagnostics.duplicate_name(at, { name: name.text }, details), {
+            help: "two declarations of one parameter are two choices: let their conditions exclude each other",
+          });
+        absent.delete(name.text);
         const path = [module.path, name.text].filter(Boolean).join(".");
         params.set(name.text, declared(member, name.text, `${applied.adapter}:${path}`, module, { scope, context }, context));
       }

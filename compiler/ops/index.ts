@@ -90,6 +90,7 @@ import { svd } from "./svd.ts";
 import { take_rows } from "./take_rows.ts";
 import { tanh } from "./tanh.ts";
 import { tile } from "./tile.ts";
+import { tokenize } from "./tokenize.ts";
 import { uniform } from "./uniform.ts";
 
 const all: readonly Op[] = [
@@ -189,6 +190,7 @@ const all: readonly Op[] = [
   svd,
   qr,
   largest_positions,
+  tokenize,
   uniform,
   permutation,
   ascending,

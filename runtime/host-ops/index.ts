@@ -6,6 +6,7 @@ import type { HostOp } from "./matrix.ts";
 import { permutation } from "./permutation.ts";
 import { qr } from "./qr.ts";
 import { svd } from "./svd.ts";
+import { tokenize } from "./tokenize.ts";
 import { uniform } from "./uniform.ts";
 
-export const hostOps: Readonly<Record<string, HostOp>> = { svd, qr, largest_positions, uniform, permutation, ascending };
+export const hostOps: Readonly<Record<string, HostOp>> = { svd, qr, largest_positions, uniform, permutation, ascending, tokenize };

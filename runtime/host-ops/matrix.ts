@@ -1,6 +1,8 @@
 // What host operations take and give: row-major arrays with shapes. Their arithmetic is in double precision, their results are
 // rounded once to what the job stores.
 
+import type { Tokenizer } from "../tokenizer.ts";
+
 export interface HostTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array | Int32Array;
@@ -8,8 +10,10 @@ export interface HostTensor {
 
 export type HostAttrs = Readonly<Record<string, number | string | boolean | readonly number[]>>;
 
-/** What random numbers follow from. */
+/** What random numbers follow from, and what reads text. */
 export interface HostContext {
+  /** The base's; for operations on text. */
+  readonly tokenizer?: Tokenizer | undefined;
   readonly seed: number;
   /** Name of the value. */
   readonly place: string;

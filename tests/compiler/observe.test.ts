@@ -37,12 +37,9 @@ const every = "tiny.layers.*.attn.{q, v}, tiny.layers.*.mlp.down";
 const begin = async ({ job }: Built, session: Session): Promise<Session> => {
   await drawAll(job, (name, values) => session.write(name, values), { nonzero: true });
   const adapter = job.adapters.find(({ name }) => name === "some")!;
-  await initAdapter(
-    job,
-    adapter,
-    session,
-    observerOf(job, job.train[0]!, someExamples(job.base.vocab_size), session, () => {}),
-  );
+  await initAdapter(job, adapter, session, {
+    observe: observerOf(job, job.train[0]!, someExamples(job.base.vocab_size), session, () => {}),
+  });
   return session;
 };
 

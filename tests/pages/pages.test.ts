@@ -19,6 +19,7 @@ const notHere: Readonly<Record<string, string>> = {
   PEFT0361: "is about the inside of an architecture",
   PEFT0366: "is about a method of one's own that changes its loss",
   PEFT0369: "needs a mixture of experts",
+  PEFT0372: "needs a tokenizer that makes no token of white space",
   PEFT0405: "is about the inside of a module",
   PEFT0412: "is about the inside of an architecture",
   PEFT0456: "needs an adapter's folder",

@@ -130,12 +130,7 @@ export const compare = async (
     );
     await checkpoint.close();
     for (const train of job.train)
-      await initAdapter(
-        job,
-        adapterOf(train.adapter),
-        session,
-        observerOf(job, train, examples, session, () => {}),
-      );
+      await initAdapter(job, adapterOf(train.adapter), session, { observe: observerOf(job, train, examples, session, () => {}) });
     for (const own of one.begins ? [] : ["sgd", "adamw"])
       await loadAdapter(nodeHost, `${place}/first`, adapterOf(own), job.parameters, (parameter, values) =>
         session.write(parameter, values),

@@ -7,6 +7,7 @@
     out/gradients.safetensors (of the first batch, computed in double precision, under the adapter's keys),
     out/sgd, out/adamw (the adapter after every batch was one step, in single precision)
     -> {"trainable": parameters, "losses": {"sgd": [...], "adamw": [...]}}
+{"do": "first", "base", "config", "seed", "out"} -> {}; the adapter as PEFT begins it is saved to out
 {"do": "combined", "base": folder, "adapters": [folders], "weights": [...], "ways": {title: add_weighted_adapter's options, or
  null for both on}, "ids": [[int]]} -> {title: logits of the last token}
 {"do": "logits", "base": folder, "adapter": folder, "ids": [[int]]} -> {"logits": [[[float]]]}
@@ -163,6 +164,11 @@ def train(job):
     return {"trainable": sum(p.numel() for p in trained(model)), "losses": losses}
 
 
+def first(job):
+    wrap(job).save_pretrained(job["out"])
+    return {}
+
+
 def logits(job):
     model = peft.PeftModel.from_pretrained(base_of(job["base"]), job["adapter"]).eval()
     with torch.no_grad():
@@ -196,7 +202,7 @@ def versions(_):
     return {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
 
 
-verbs = {"versions": versions, "train": train, "logits": logits, "combined": combined}
+verbs = {"versions": versions, "train": train, "first": first, "logits": logits, "combined": combined}
 for line in sys.stdin:
     job = json.loads(line)
     try:

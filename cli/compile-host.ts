@@ -49,9 +49,10 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
       import("../runtime/diagnostic-error.ts"),
     ]);
     try {
-      const { config, tensors } = await readAdapterHeader(readingHost(cwd), folder);
+      const { config, tensors, beside } = await readAdapterHeader(readingHost(cwd), folder);
       return {
         config,
+        beside,
         tensors: new Map(tensors.map(({ name, dtype, shape }) => [name, { dtype: dtypes[dtype] ?? "f32", shape, raw: dtype }])),
       };
     } catch (error) {

@@ -46,10 +46,13 @@ export interface CompileHost {
     | { readonly diagnostics: readonly Diagnostic[] }
   >;
   /** An adapter's folder: its configuration, and its tensors from the header alone; what is wrong with it otherwise. A host without it loads none. */
-  readonly adapter?: (
-    folder: string,
-  ) => Promise<
-    | { readonly config: Readonly<Record<string, unknown>>; readonly tensors: ReadonlyMap<string, StoredTensor> }
+  readonly adapter?: (folder: string) => Promise<
+    | {
+        readonly config: Readonly<Record<string, unknown>>;
+        readonly tensors: ReadonlyMap<string, StoredTensor>;
+        /** Files of parts that are no adapter, and are not read. */
+        readonly beside?: readonly string[];
+      }
     | { readonly diagnostics: readonly Diagnostic[] }
   >;
   /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */

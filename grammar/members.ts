@@ -100,7 +100,7 @@ export abstract class MemberParser extends ExpressionParser {
     const belongs: Partial<Record<Member["kind"], string>> = {
       forward: "a module or an architecture",
       state: "a method, an optimizer or a format",
-      interop: "a method or a format",
+      interop: "a method, an architecture or a format",
       point: "an interface",
       each: "a method",
       observe: "a method",

@@ -1,12 +1,13 @@
-// An adapter on disk: adapter_config.json (keys sorted, as Hugging Face PEFT writes it) and adapter_model.safetensors; what torch.save
-// wrote (adapter_model.bin) is read too.
+// An adapter on disk: adapter_config.json (keys sorted, as Python's libraries write it) and a safetensors file; what torch.save wrote is
+// read too.
 // Which parameter goes under which key, turned or not, is the job's table. Loading is strict: every tensor must be there, none
 // may be left over, every shape must fit, and what the configuration says about the computation must be what the job says.
 
+import { adapterMetadata } from "../spec/adapter-header.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { foldedShape, refold } from "../spec/folded.ts";
 import type { Adapter, Fold, Parameter } from "../spec/job.ts";
-import { adapterConfigFile, adapterWeightsFile } from "./adapter-names.ts";
+import { adapterConfigFile, weightsFiles } from "./adapter-names.ts";
 import { openAdapterWeights } from "./adapter-weights.ts";
 import { readJsonObject } from "./checkpoint.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
@@ -117,14 +118,16 @@ export const saveAdapter = async (
   // The configuration gets its name last but its bytes first: a disk that fills leaves both files of an older adapter.
   const config = await host.create(joinPath(folder, adapterConfigFile));
   try {
-    await config.write(new TextEncoder().encode(pythonJson({ ...adapter.files.config, ...extra })));
-    const bytes = await writeSafetensors(host, joinPath(folder, adapterWeightsFile), plans, async (plan) => {
+    await config.write(new TextEncoder().encode(pythonJson({ ...adapter.files.config, ...extra }, adapter.files.decimals)));
+    const { library } = adapter.files;
+    const write = async (plan: (typeof plans)[number]): Promise<Uint8Array> => {
       const values: Values[] = [];
       for (const { parameter } of plan.parts) values.push(await read(parameter.name));
       const one = join(plan, values);
       if (one instanceof Int32Array) return new Uint8Array(one.buffer, one.byteOffset, one.byteLength);
       return toBytes(plan.transposed ? turn(one, plan.parts[0]!.parameter.shape) : one, "F32");
-    });
+    };
+    const bytes = await writeSafetensors(host, joinPath(folder, weightsFiles[library]), plans, write, adapterMetadata(library));
     await config.commit();
     return bytes;
   } finally {
@@ -193,7 +196,7 @@ const wholeNumbers = (bytes: Uint8Array, size: 4 | 8): Int32Array => {
 };
 
 /** Settings that say how to train or how to run, not what is computed. */
-const harmless = (key: string): boolean => key === "inference_mode" || key.includes("dropout");
+const harmless = (key: string): boolean => key === "inference_mode" || key === "version" || key.includes("dropout");
 
 /**
  * Where a stored configuration says that something else is computed: a number, text or switch that differs, a switch `use_…` that is on
@@ -202,6 +205,10 @@ const harmless = (key: string): boolean => key === "inference_mode" || key.inclu
 const contradiction = (ours: Readonly<Record<string, unknown>>, theirs: Readonly<Record<string, unknown>>): string | undefined => {
   for (const [key, value] of Object.entries(ours)) {
     const other = theirs[key];
+    if (isRecord(value) && isRecord(other) && !key.endsWith("_pattern")) {
+      const within = contradiction(value, other);
+      if (within) return within;
+    }
     if (other === undefined || other === null || value === null || typeof value === "object" || harmless(key)) continue;
     if (key === "task_type") continue; // which wrapper class loads it, nothing of the computation
     if (other !== value) return `it says ${key}: ${JSON.stringify(other)}, the job says ${JSON.stringify(value)}`;
@@ -214,9 +221,17 @@ const contradiction = (ours: Readonly<Record<string, unknown>>, theirs: Readonly
   return undefined;
 };
 
-/** JSON as Python's `json.dumps(value, indent=2, sort_keys=True)` prints it, but for whole floats (`16` where Python has `16.0`). */
-export const pythonJson = (value: unknown): string =>
-  JSON.stringify(sorted(value), null, 2).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/**
+ * JSON as Python's `json.dumps(value, indent=2, sort_keys=True)` prints it, but for whole floats: `16` where Python has `16.0`, unless
+ * `decimals` lists the key.
+ */
+export const pythonJson = (value: unknown, decimals: readonly string[] = []): string => {
+  const [open, close] = ["\u0001<", ">\u0001"];
+  const pointed = (key: string, one: unknown): unknown =>
+    decimals.includes(key) && Number.isInteger(one) ? `${open}${String(one)}.0${close}` : one;
+  const text = JSON.stringify(sorted(value), pointed, 2).replaceAll(/"\\u0001<(-?\d+\.0)>\\u0001"/g, "$1");
+  return text.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+};
 
 const sorted = (value: unknown): unknown =>
   Array.isArray(value)

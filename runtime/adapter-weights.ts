@@ -2,7 +2,7 @@
 // checking a pipeline can use it without the rest of the runtime.
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import { adapterPickleFile, adapterWeightsFile } from "./adapter-names.ts";
+import { pickleFiles, weightsFiles } from "./adapter-names.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { joinPath, missing, type ReadableFile, type ReadingHost } from "./host.ts";
 import { readHeader, type TensorEntry } from "./safetensors.ts";
@@ -14,12 +14,13 @@ export interface AdapterWeights {
   readonly tensors: readonly TensorEntry[];
 }
 
-/** Of both files in a folder the safetensors counts. Throws a DiagnosticError that says what the folder has instead of an adapter. */
+/** Of several files in a folder the safetensors counts. Throws a DiagnosticError that says what the folder has instead of an adapter. */
 export const openAdapterWeights = async (host: ReadingHost, folder: string): Promise<AdapterWeights> => {
+  const fromSafetensors = async (file: ReadableFile, path: string) => (await readHeader(file, path)).tensors;
   for (const [name, read] of [
-    [adapterWeightsFile, async (file: ReadableFile, path: string) => (await readHeader(file, path)).tensors],
-    [adapterPickleFile, readTorchHeader],
-  ] as const) {
+    ...[...new Set(Object.values(weightsFiles))].map((name) => [name, fromSafetensors] as const),
+    ...pickleFiles.map((name) => [name, readTorchHeader] as const),
+  ]) {
     const path = joinPath(folder, name);
     if ((await host.kind(path)) !== "file") continue;
     const file = await host.open(path);

@@ -8,6 +8,7 @@ import type { Evaluate, Job, Merge, Train } from "../spec/job.ts";
 import type { Data } from "../spec/job-data.ts";
 import type { EvaluateResult, InferenceResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
 import { saveAdapter } from "./adapter-files.ts";
+import { aboutBase } from "./adapter-names.ts";
 import { placesIn } from "./bank.ts";
 import type { ChatTemplate } from "./chat/chat-template.ts";
 import { openChatOf } from "./chat/open-chat.ts";
@@ -460,14 +461,8 @@ const prepare = async (
     save: async (name) => {
       const adapter = adapterOf(job, name);
       const path = adapterFolder(name);
-      const bytes = await saveAdapter(
-        host,
-        path,
-        adapter,
-        job.parameters,
-        read,
-        adapter.files.library === "peft" ? (options.baseName ?? { base_model_name_or_path: baseFolder }) : {},
-      );
+      const extra = aboutBase(adapter.files.library, options.baseName ?? { base_model_name_or_path: baseFolder });
+      const bytes = await saveAdapter(host, path, adapter, job.parameters, read, extra);
       listen({ kind: "saved", what: `adapter ${name}`, path, bytes });
       return { path, bytes };
     },

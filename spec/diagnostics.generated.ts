@@ -214,6 +214,14 @@ export const diagnostics = {
   bad_interop: (at: Span | undefined, { key }: { readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0424", "error", `the tensor "${key}" is no parameter that could be read back`, at, details),
   /** `{name}` learns at no multiple of the rate */
   bad_rate: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0425", "error", `\`${name}\` learns at no multiple of the rate`, at, details),
+  /** `{library}` is no library whose adapters' files are known */
+  unknown_layout: (at: Span | undefined, { library }: { readonly library: string | number }, details: Details = {}): Diagnostic => make("PEFT0426", "error", `\`${library}\` is no library whose adapters' files are known`, at, details),
+  /** what an architecture is called in another library is a text */
+  bad_place_word: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0427", "error", `what an architecture is called in another library is a text`, at, details),
+  /** no architecture has a word for `{word}` in "{key}" */
+  unknown_place_word: (at: Span | undefined, { word, key }: { readonly word: string | number; readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0428", "error", `no architecture has a word for \`${word}\` in "${key}"`, at, details),
+  /** `{file}` in `{folder}` is no part of an adapter and is not read */
+  left_beside: (at: Span | undefined, { file, folder }: { readonly file: string | number; readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0429", "warning", `\`${file}\` in \`${folder}\` is no part of an adapter and is not read`, at, details),
   /** `{adapter}` goes into both `{first}` and `{second}` */
   two_models: (at: Span | undefined, { adapter, first, second }: { readonly adapter: string | number; readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0450", "error", `\`${adapter}\` goes into both \`${first}\` and \`${second}\``, at, details),
   /** `{maker}` {problem} */

@@ -174,7 +174,7 @@ export interface Parameter {
 /** How the tensors of a stack lie in one of as many axes as each has: see folded.ts. */
 export type Fold = "stacked" | "woven";
 
-/** A tensor of adapter_model.safetensors: one parameter, or several one after another along an axis, each times its sign (1 or -1). */
+/** A tensor of an adapter's file: one parameter, or several one after another along an axis, each times its sign (1 or -1). */
 export interface StoredTensor {
   readonly key: string;
   /** The parameter, or the first of several. */
@@ -186,9 +186,12 @@ export interface StoredTensor {
 
 /** How an adapter is written to and read from disk. */
 export interface AdapterFiles {
-  readonly library: "peft" | "none";
+  /** Whose layout it is in; "none" is this project's own. */
+  readonly library: "peft" | "adapters" | "none";
   /** adapter_config.json, without what depends on the run (paths, versions). */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Keys of it, at any depth, whose whole numbers are written with a decimal point. */
+  readonly decimals?: readonly string[];
   readonly tensors: readonly StoredTensor[];
 }
 

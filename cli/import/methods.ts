@@ -1,6 +1,7 @@
 // A PEFT configuration -> a method of the library and its settings. No method is known here by name: each says in its `interop`
 // block which configuration it is, and that block is read backwards.
 
+import { beginningsOf } from "../../compiler/adapters/match-interop.ts";
 import type { Library } from "../../compiler/blocks/resolve.ts";
 import { type Context, evaluate } from "../../compiler/values/expressions.ts";
 import { number, type Scope, scopeOf, type Value } from "../../compiler/values/values.ts";
@@ -40,7 +41,9 @@ export const methodFor = (
     const interop = method && interopOf(method, type);
     return method && interop ? [{ method, interop, ...demandsOf(interop.config, config) }] : [];
   });
-  const fitting = candidates.filter(({ unmet }) => unmet.length === 0).sort((a, b) => b.met - a.met);
+  const fitting = candidates
+    .filter(({ unmet }) => unmet.length === 0)
+    .sort((a, b) => b.met - a.met || beginningsOf(a.method) - beginningsOf(b.method));
   const [best] = fitting;
   return best ? read(best.method, best.interop, config, explicit) : { demands: [...new Set(candidates.flatMap(({ unmet }) => unmet))] };
 };

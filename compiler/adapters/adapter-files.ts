@@ -6,29 +6,19 @@ import type * as tree from "../../grammar/tree.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { AdapterFiles, Fold } from "../../spec/job.ts";
 import { type Instance, modulesOf } from "../model/instantiate.ts";
-import { faceOf } from "../model/interfaces.ts";
-import { type Context, evaluate, reportThrough } from "../values/expressions.ts";
-import { scopeOf, type Value } from "../values/values.ts";
+import { type Context, reportThrough } from "../values/expressions.ts";
 import { type AdapterPlan, hasViews, type InjectionPlan } from "./inject.ts";
+import { type Config, fillKey, hubConfig, isLayout, type LibraryName, layouts, type Words, wordsOf } from "./layouts.ts";
+import { configOf, entryCall, lastName, plain, shortNames } from "./stored-config.ts";
 
-type Interop = Extract<tree.Member, { kind: "interop" }>;
-
-const plain = (value: Value): unknown =>
-  value.kind === "number" || value.kind === "text" || value.kind === "bool"
-    ? value.value
-    : value.kind === "list"
-      ? value.items.map(plain)
-      : value.kind === "op"
-        ? value.op.name
-        : null;
+type Interop = tree.InteropMember;
 
 export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Context): AdapterFiles => {
   if (adapter.made) return { library: "none", config: {}, tensors: [] };
   const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
-  const interop = first.method.members.find((member): member is Interop => member.kind === "interop");
-  const one = others.every(({ method }) => method === first.method);
+  const blocks = first.method.members.filter((member): member is Interop => member.kind === "interop");
   // The other library has no name for a part of a fused projection.
-  const part = interop && adapter.targets.find(hasViews);
+  const part = blocks.length > 0 && adapter.targets.find(hasViews);
   if (part)
     context.report(
       diagnostics.parts_stay_here(
@@ -37,9 +27,23 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
         { help: "name the whole projection instead to save it as that library does" },
       ),
     );
-  const config = interop && one && !part && holdsAll(interop, adapter) ? configOf(interop, adapter, root, context) : undefined;
-  const stack = config && adapter.targets.find(({ stack: count }) => count !== undefined);
-  const problem = stack && unfitForStack(interop!, config);
+  if (part || others.some(({ method }) => method !== first.method)) return own(adapter);
+  for (const block of blocks) {
+    const files = filesBy(block, adapter, root, context);
+    if (files) return files;
+  }
+  return own(adapter);
+};
+
+/** As a library stores it; undefined where it cannot hold the adapter. */
+const filesBy = (interop: Interop, adapter: AdapterPlan, root: Instance, context: Context): AdapterFiles | undefined => {
+  const library = interop.library.text;
+  if (!isLayout(library) || !holdsAll(interop, adapter)) return undefined;
+  const words = wordsOf(root, library);
+  const entries = layouts[library].named && !words ? undefined : configOf(interop, adapter, root, context);
+  if (!entries) return undefined;
+  const stack = adapter.targets.find(({ stack: count }) => count !== undefined);
+  const problem = stack && unfitForStack(interop, entries);
   if (problem)
     context.report(
       diagnostics.stack_stays_here(
@@ -48,7 +52,31 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
         { help: "leave the stack out, or the setting, to save it as that library does" },
       ),
     );
-  return interop && config && !problem ? { library: "peft", config, tensors: tensorsOf(interop, adapter, context) } : own(adapter);
+  const tensors = problem ? undefined : tensorsOf(interop, library, words, adapter, context);
+  if (!tensors) return undefined;
+  if (library === "peft") return { library, config: peftConfig(interop, entries, adapter, root), tensors };
+  const decimals = decimalsOf(interop, adapter.injections[0]!.method);
+  return { library, config: hubConfig(entries, adapter.storedAs ?? adapter.name, words!), tensors, decimals };
+};
+
+/** Entries whose number has a decimal point even where it is whole: a library may tell 1 from 1.0. */
+const decimalsOf = (interop: Interop, { parameters }: tree.MethodDef): string[] =>
+  interop.config.flatMap(({ key, value }) =>
+    value.kind === "ref" && parameters.some(({ name, type }) => name.text === value.name && type?.text === "float") ? [key.text] : [],
+  );
+
+const peftConfig = (interop: Interop, entries: Config, adapter: AdapterPlan, root: Instance): Config => {
+  const config = { peft_type: interop.type.text, task_type: "CAUSAL_LM", bias: "none", inference_mode: true, ...entries };
+  // What goes into the whole model names no module.
+  if (adapter.targets.some((target) => target.checkpoint === "")) return config;
+  if (interop.config.some(({ value }) => entryCall(value, "topmost"))) return { ...config, target_modules: lastName(adapter.targets[0]!) };
+  const parameters = adapter.targets.filter(({ parameter }) => parameter);
+  return {
+    ...config,
+    target_modules: shortNames(new Set(adapter.targets.filter(({ parameter }) => !parameter)), modulesOf(root)),
+    ...(parameters.length > 0 && { target_parameters: shortNames(new Set(parameters), modulesOf(root)) }),
+    fan_in_fan_out: adapter.targets.some((target) => [...target.params.values()].some((param) => param?.transposed)),
+  };
 };
 
 /** Why the other library cannot hold such an adapter of a stack: there it is a parameter, and not a module that is called. */
@@ -94,17 +122,29 @@ const own = ({ injections, params }: AdapterPlan): AdapterFiles => {
   };
 };
 
-const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: Context): AdapterFiles["tensors"] => {
+const tensorsOf = (
+  interop: Interop,
+  library: LibraryName,
+  words: Words | undefined,
+  adapter: AdapterPlan,
+  context: Context,
+): AdapterFiles["tensors"] | undefined => {
+  const { params, targets } = adapter;
+  const { head, sharedHead } = layouts[library];
   const places = wrappedPlaces(targets);
-  return interop.tensors
-    .flatMap(({ key, value }) => {
+  let named = true;
+  const tensors = interop.tensors
+    .flatMap(({ key: written, value }) => {
+      const key = fillKey(written, adapter.storedAs ?? adapter.name, words);
+      named &&= key !== undefined;
       const [first, ...others] = partsOf(value) ?? [];
       if (!first) {
-        reportThrough(context, value.at, (at, details) => diagnostics.bad_interop(at, { key }, details), {
+        reportThrough(context, value.at, (at, details) => diagnostics.bad_interop(at, { key: written }, details), {
           help: "write a parameter, or `concat(a, -b, axis: 0)` of parameters",
         });
         return [];
       }
+      if (key === undefined) return [];
       const axis = value.kind === "call" ? axisOf(value) : 0;
       const partsIn = (module: Instance) =>
         [first, ...others].map(({ name, sign }) => ({
@@ -122,12 +162,12 @@ const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: 
         // `*.NAME`: what all targets share is stored again with each of them.
         if (key.startsWith("*."))
           return targets.map((module) => ({
-            key: `base_model.model.${module.checkpoint}.${key.slice(2)}`,
+            key: `${head}${module.checkpoint}.${key.slice(2)}`,
             parameter: param.name,
             transposed: false,
           }));
         const place = places.get(param.module) ?? param.module.checkpoint;
-        const name = place === "" ? key : param.shared ? `base_model.${key}` : `base_model.model.${place}.${key}`;
+        const name = place === "" ? key : param.shared ? `${sharedHead}${key}` : `${head}${place}.${key}`;
         const fold = param.stack === undefined ? undefined : first.fold;
         if (others.length === 0 && first.sign === 1)
           return [{ key: name, parameter: param.name, transposed: false, ...(fold && { fold }) }];
@@ -135,6 +175,7 @@ const tensorsOf = (interop: Interop, { params, targets }: AdapterPlan, context: 
       });
     })
     .sort((a, b) => (a.key < b.key ? -1 : 1));
+  return named ? tensors : undefined;
 };
 
 /**
@@ -178,70 +219,4 @@ const partsOf = (value: tree.Expr): Part[] | undefined => {
 const axisOf = (call: tree.Call): 0 | 1 => {
   const axis = call.args.find((argument) => argument.name?.text === "axis")?.value;
   return axis?.kind === "number" && axis.value === 0 ? 0 : 1;
-};
-
-/** Undefined when lines differ in something that has no pattern of exceptions. */
-const configOf = (interop: Interop, adapter: AdapterPlan, root: Instance, context: Context): Record<string, unknown> | undefined => {
-  const config: Record<string, unknown> = { peft_type: interop.type.text, task_type: "CAUSAL_LM", bias: "none", inference_mode: true };
-  const covered = new Set<string>();
-  const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
-  const at = (expr: tree.Expr, { method, settings, targets }: InjectionPlan): unknown => {
-    const face = method.amends && targets[0] ? faceOf(targets[0], method.amends.text) : undefined;
-    return plain(evaluate(expr, scopeOf(settings, scopeOf(face?.sizes ?? new Map())), context));
-  };
-  for (const { key, value } of interop.config) {
-    if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "pattern") {
-      const of = value.args[0]!.value;
-      if (of.kind === "ref") covered.add(of.name);
-      config[key.text] = exceptions(adapter, at(of, first), (injection) => at(of, injection));
-    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "targets") {
-      const of = value.args[0]!.value;
-      if (of.kind === "ref") covered.add(of.name);
-      const chosen = adapter.injections.filter((injection) => at(of, injection) === true).flatMap((injection) => injection.targets);
-      config[key.text] = names(new Set(chosen), modulesOf(root));
-    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost") {
-      // The other library counts layers from the top: what is elsewhere has no words there.
-      const alike = modulesOf(root).filter((module) => faceOf(module, first.method.amends!.text));
-      const top = alike.slice(alike.length - adapter.targets.length);
-      if (!adapter.targets.every((target) => top.includes(target))) return undefined;
-      config[key.text] = adapter.targets.length;
-    } else config[key.text] = at(value, first);
-  }
-  for (const injection of others)
-    for (const { value } of interop.config)
-      if (value.kind === "ref" && !covered.has(value.name) && JSON.stringify(at(value, injection)) !== JSON.stringify(at(value, first)))
-        return undefined;
-  // What goes into the whole model names no module.
-  if (adapter.targets.some((target) => target.checkpoint === "")) return config;
-  const parameters = adapter.targets.filter(({ parameter }) => parameter);
-  config.target_modules = names(new Set(adapter.targets.filter(({ parameter }) => !parameter)), modulesOf(root));
-  if (parameters.length > 0) config.target_parameters = names(new Set(parameters), modulesOf(root));
-  if (interop.config.some(({ value }) => value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost"))
-    return { ...config, target_modules: last(adapter.targets[0]!) };
-  config.fan_in_fan_out = adapter.targets.some((target) => [...target.params.values()].some((param) => param?.transposed));
-  return config;
-};
-
-/** `{"q_proj": 16}`: the value of each target that differs from the first line's. */
-const exceptions = (adapter: AdapterPlan, usual: unknown, of: (injection: InjectionPlan) => unknown): Record<string, unknown> => {
-  const byValue = new Map<unknown, Set<Instance>>();
-  for (const injection of adapter.injections) {
-    const value = of(injection);
-    if (value === usual) continue;
-    byValue.set(value, new Set([...(byValue.get(value) ?? []), ...injection.targets]));
-  }
-  return Object.fromEntries([...byValue].flatMap(([value, targets]) => names(targets, adapter.targets).map((name) => [name, value])));
-};
-
-const last = ({ checkpoint, parameter }: Instance): string =>
-  checkpoint
-    .split(".")
-    .slice(parameter ? -2 : -1)
-    .join(".");
-
-/** The shortest names that select exactly these modules: last parts where no other module ends the same way, else whole names. */
-const names = (targets: ReadonlySet<Instance>, among: Iterable<Instance>): string[] => {
-  const clean = new Set([...targets].map(last));
-  for (const module of among) if (module.checkpoint !== "" && !targets.has(module)) clean.delete(last(module));
-  return [...new Set([...targets].map((target) => (clean.has(last(target)) ? last(target) : target.checkpoint)))].sort();
 };

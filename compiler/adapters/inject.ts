@@ -47,6 +47,8 @@ export interface AdapterPlan {
   readonly under?: string;
   /** The folder it is read from, as written. */
   readonly from?: string;
+  /** What it is called in the folder that it is read from, where tensors' names hold that. */
+  readonly storedAs?: string;
   /** Adapters that its first values are computed from. */
   readonly of?: readonly string[];
   /** Of what it is made, where it is made of other adapters. */

@@ -16,7 +16,8 @@ import { type Scope, scopeOf, unknown, type Value } from "../values/values.ts";
 import { adapterFiles, wrappedPlaces } from "./adapter-files.ts";
 import { type Applied, amend, take } from "./amend.ts";
 import type { AdapterPlan, InjectionPlan } from "./inject.ts";
-import { type Line, layerCounts, methodFor, ownMethods, suffixesOf } from "./match-interop.ts";
+import { settingsIn } from "./layouts.ts";
+import { type Line, layerKeys, methodFor, ownMethods, suffixesOf } from "./match-interop.ts";
 
 /** What an adapter's folder holds, as far as its plan needs it. */
 export interface AdapterFolder {
@@ -24,6 +25,7 @@ export interface AdapterFolder {
   readonly path: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly beside?: readonly string[];
 }
 
 /** The call of `load`, if the item is one. */
@@ -88,10 +90,10 @@ export const planLoaded = (
   const checkpoints = new Map(named.map((module) => [wrapped.get(module) ?? module.checkpoint, module]));
   const strangers: string[] = [];
   const places = new Set<Instance>();
-  const suffixes = suffixesOf(found);
+  const suffixes = suffixesOf(found, model.root);
   for (const key of folder.tensors.keys()) {
     // What stands in front of every text has no module in its name: it is the model's.
-    if (suffixes.some(({ tail }) => tail === key)) places.add(model.root);
+    if (suffixes.some(({ tail, shared }) => tail === key && !shared)) places.add(model.root);
     const place = suffixes.map(({ head, tail }) => moduleName(key, head, tail)).find((part) => part !== undefined);
     const module = place === undefined ? undefined : checkpoints.get(place);
     if (module) places.add(module);
@@ -129,7 +131,16 @@ export const planLoaded = (
     coverage: injections.flatMap((one) => one.coverage),
     trainable: params.filter((param) => param.trained).reduce((sum, param) => sum + Number(product(param.shape)), 0),
     from: folder.path,
+    ...("storedAs" in found && { storedAs: found.storedAs }),
   };
+  for (const file of folder.beside ?? [])
+    context.report(
+      diagnostics.left_beside(
+        call.at,
+        { folder: folder.path, file },
+        { help: "the adapter is loaded without it; train a head with `tune()`" },
+      ),
+    );
   if (plan.injections.length === 0)
     return wrong("none of its tensors belongs to a place of the base", "check that it was made for this base");
   return fits(plan, folder, model.root, call, context) ? plan : undefined;
@@ -186,9 +197,10 @@ const fits = (plan: AdapterPlan, folder: AdapterFolder, root: Instance, call: tr
   }
   for (const [key, { shape }] of folder.tensors)
     if (!wanted.has(key)) lines.push(`${key}: [${shape.join(", ")}] is not part of the adapter`);
-  for (const key of plan.injections.flatMap(({ method }) => layerCounts(method)))
-    if (folder.config[key] !== config[key])
-      lines.push(`${key}: it says ${JSON.stringify(folder.config[key])}, the tensors are of ${JSON.stringify(config[key])} layers`);
+  const [said, found] = [settingsIn(folder.config)?.config ?? {}, settingsIn(config)?.config ?? {}];
+  for (const key of new Set(plan.injections.flatMap(({ method }) => layerKeys(method))))
+    if (JSON.stringify(said[key] ?? []) !== JSON.stringify(found[key] ?? []))
+      lines.push(`${key}: it says ${JSON.stringify(said[key])}, by the names of its tensors it is ${JSON.stringify(found[key])}`);
   if (lines.length === 0) return true;
   const shown = lines.slice(0, 8).map((message) => ({ message }));
   context.report(

@@ -4,7 +4,11 @@
 
 import type * as tree from "../../grammar/tree.ts";
 import type { Library } from "../blocks/resolve.ts";
-import { bool, number, size, type Value } from "../values/values.ts";
+import type { Instance } from "../model/instantiate.ts";
+import { evaluate } from "../values/expressions.ts";
+import { bool, number, scopeOf, size, type Value } from "../values/values.ts";
+import { type Config, fillKey, isLayout, type LibraryName, layouts, type Settings, settingsIn, wordsOf } from "./layouts.ts";
+import { entryCall, isUnread } from "./stored-config.ts";
 
 export interface Line {
   readonly method: tree.MethodDef;
@@ -15,6 +19,8 @@ export interface Line {
 
 export interface Found {
   readonly lines: readonly Line[];
+  /** What it is called in its folder, where tensors' names hold that. */
+  readonly storedAs?: string;
 }
 
 export interface NotFound {
@@ -22,30 +28,31 @@ export interface NotFound {
   readonly help: string;
 }
 
-type Interop = Extract<tree.Member, { kind: "interop" }>;
-type Config = Readonly<Record<string, unknown>>;
+type Interop = tree.InteropMember;
 
-const interopOf = (method: tree.MethodDef): Interop | undefined =>
-  method.members.find((member): member is Interop => member.kind === "interop");
+const interopOf = (method: tree.MethodDef, library: LibraryName): Interop | undefined =>
+  method.members.find((member): member is Interop => member.kind === "interop" && member.library.text === library);
 
 /** Of another library's configuration. */
 export const methodFor = (config: Config, library: Library): Found | NotFound => {
-  const type = config.peft_type;
-  if (typeof type !== "string") {
-    const hub = typeof config.version === "string" && config.version.startsWith("adapters.");
+  const stored = settingsIn(config);
+  if (!stored)
     return {
-      problem: hub ? "it is in AdapterHub's layout, which no method of the library describes" : "its configuration says no `peft_type`",
-      help: "load a folder that Hugging Face PEFT or this program saved",
+      problem: "its configuration says neither `peft_type`, as PEFT's do, nor a `config` and a `name`, as AdapterHub's do",
+      help: "load a folder that Hugging Face PEFT, AdapterHub's adapters or this program saved",
     };
-  }
   const methods = library.names("method").flatMap((name) => library.find("method", name) ?? []);
-  const ofType = methods.filter((method) => interopOf(method)?.type.text === type);
-  const types = [...new Set(methods.flatMap((method) => interopOf(method)?.type.text ?? []))].sort();
+  const ofLibrary = methods.flatMap((method) => {
+    const block = interopOf(method, stored.library);
+    return block ? [{ method, block }] : [];
+  });
+  const ofType = ofLibrary.filter(({ block }) => block.type.text === stored.type);
+  const types = [...new Set(ofLibrary.map(({ block }) => block.type.text))].sort();
   if (ofType.length === 0)
-    return { problem: `no method of the library is stored as ${type}`, help: `there are methods for: ${types.join(", ")}` };
-  const tried = ofType.map((method) => readBackwards(method, interopOf(method)!, config));
+    return { problem: `no method of the library is stored as ${stored.type}`, help: `there are methods for: ${types.join(", ")}` };
+  const tried = ofType.map(({ method, block }) => readBackwards(method, block, stored));
   const fitting = tried.filter((one): one is Fitting => "lines" in one).sort((a, b) => b.certain - a.certain || a.begins - b.begins);
-  if (fitting[0]) return { lines: fitting[0].lines };
+  if (fitting[0]) return { lines: fitting[0].lines, ...(stored.name !== undefined && { storedAs: stored.name }) };
   const reasons = tried.flatMap((one) => ("reason" in one ? [one.reason] : []));
   return {
     problem: `no method computes what its configuration says: ${[...new Set(reasons)].join("; ")}`,
@@ -53,45 +60,62 @@ export const methodFor = (config: Config, library: Library): Found | NotFound =>
   };
 };
 
-/** Keys that say how many layers from the top are covered. */
-export const layerCounts = (method: tree.MethodDef): readonly string[] =>
-  interopOf(method)?.config.flatMap(({ key, value }) =>
-    value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost" ? [key.text] : [],
-  ) ?? [];
+/** Keys that say which layers are covered: what the tensors' names say too. */
+export const layerKeys = (method: tree.MethodDef): readonly string[] =>
+  method.members.flatMap((member) =>
+    member.kind === "interop"
+      ? member.config.flatMap(({ key, value }) => (entryCall(value, "topmost", "elsewhere") ? [key.text] : []))
+      : [],
+  );
 
 interface Fitting {
   readonly lines: readonly Line[];
   /** Literals that agree: the more, the more surely it is this method. */
   readonly certain: number;
-  /** Members that say how training begins, which a file does not tell: of methods that compute the same, the plainer one. */
+  /** Of methods that compute the same, the plainer one is meant. */
   readonly begins: number;
 }
 
-const readBackwards = (method: tree.MethodDef, interop: Interop, config: Config): Fitting | { readonly reason: string } => {
+/** How many members of a method say how training begins, which no file tells. */
+export const beginningsOf = ({ members }: tree.MethodDef): number =>
+  members.filter((member) => member.kind === "observe" || (member.kind === "param" && member.value)).length;
+
+const readBackwards = (method: tree.MethodDef, interop: Interop, { library, config }: Settings): Fitting | { readonly reason: string } => {
   const settings = new Map<string, Value>();
   const patterns: { readonly setting: string; readonly exceptions: ReadonlyMap<string, unknown> }[] = [];
   let certain = 0;
-  for (const { key, value } of interop.config) {
+  const says = (key: string, stored: unknown): string => `\`${key}: ${JSON.stringify(stored)}\``;
+  for (const entry of interop.config) {
+    const { key, value } = entry;
+    if (isUnread(entry)) continue;
     const stored = config[key.text];
+    const call = entryCall(value, "pattern", "targets", "topmost", "elsewhere", "called");
+    const of = call?.args[0]?.value;
+    const setting = of?.kind === "ref" ? of.name : undefined;
+    const named = call?.callee.kind === "ref" ? call.callee.name : undefined;
     if (value.kind === "ref" && value.name !== "true" && value.name !== "false" && value.name !== "none") {
       const given = settingOf(stored, method, value.name);
       if (given) settings.set(value.name, given);
+      else if (stored !== undefined && stored !== null)
+        return { reason: `${says(key.text, stored)} is nothing that ${method.name.text} takes as \`${value.name}\`` };
+    } else if (named === "called" && setting !== undefined) {
+      const given = typeof stored === "string" ? opCalled(call!, stored) : undefined;
+      if (given) settings.set(setting, given);
+      else if (stored !== undefined && stored !== null) return { reason: `${says(key.text, stored)} is no operation here` };
     } else if (value.kind === "unary" && value.op === "not" && value.value.kind === "ref" && typeof stored === "boolean")
       settings.set(value.value.name, bool(!stored));
-    else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "targets") {
-      const of = value.args[0]?.value;
-      if (of?.kind !== "ref") return { reason: `\`${key.text}\` is computed by ${method.name.text}` };
+    else if (named === "targets") {
+      if (setting === undefined) return { reason: `\`${key.text}\` is computed by ${method.name.text}` };
       patterns.push({
-        setting: of.name,
+        setting,
         exceptions: new Map((Array.isArray(stored) ? (stored as string[]) : []).map((name) => [name, true])),
       });
-    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "pattern") {
-      const of = value.args[0]?.value;
+    } else if (named === "pattern") {
       const exceptions = new Map(Object.entries((stored as Record<string, unknown> | null | undefined) ?? {}));
-      if (of?.kind === "ref") patterns.push({ setting: of.name, exceptions });
+      if (setting !== undefined) patterns.push({ setting, exceptions });
       else if (exceptions.size > 0 || of) return { reason: `\`${key.text}\` is computed by ${method.name.text}` };
-    } else if (value.kind === "call" && value.callee.kind === "ref" && value.callee.name === "topmost") {
-      // The tensors' names say where it is; load-adapter.ts holds the number to them.
+    } else if (named === "topmost" || named === "elsewhere") {
+      // The tensors' names say where it is; load-adapter.ts holds the configuration to them.
     } else {
       const literal = literalOf(value);
       if (literal === undefined) return { reason: `\`${key.text}\` is computed by ${method.name.text}` };
@@ -103,19 +127,31 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, config: Config)
     }
   }
   const known = new Set(interop.config.map(({ key }) => key.text));
-  const beyond = Object.entries(config).find(([key, value]) => !known.has(key) && saysMore(key, value));
-  if (beyond) return { reason: `\`${beyond[0]}: ${JSON.stringify(beyond[1])}\` is nothing that ${method.name.text} computes` };
-  const begins = method.members.filter((member) => member.kind === "observe" || (member.kind === "param" && member.value)).length;
-  return { lines: linesOf(method, settings, patterns), certain, begins };
+  const unread = unreadIn(interop);
+  const covered = (key: string): boolean => known.has(key) || unread.some((pattern) => pattern.test(key));
+  const beyond = Object.entries(config).find(([key, value]) => !covered(key) && layouts[library].saysMore(key, value));
+  if (beyond) return { reason: `${says(...beyond)} is nothing that ${method.name.text} computes` };
+  return { lines: linesOf(method, settings, patterns), certain, begins: beginningsOf(method) };
 };
 
-/** Settings beyond the usual ones that change what is computed when they are set. */
-const special = new Set(["layer_replication", "alora_invocation_tokens", "modules_to_save", "trainable_token_indices"]);
+/** `unread: ["init_*"]`: keys, `*` for any part, that nothing of what is computed depends on. */
+const unreadIn = ({ config }: Interop): RegExp[] =>
+  config
+    .filter(isUnread)
+    .flatMap(({ value }) => (value.kind === "list" ? value.items : []))
+    .flatMap((item) =>
+      item.kind === "string" ? [new RegExp(`^${item.value.replaceAll(/\W/g, (c) => (c === "*" ? ".*" : `\\${c}`))}$`)] : [],
+    );
 
-const saysMore = (key: string, value: unknown): boolean => {
-  const empty = value === null || value === false || value === undefined || (typeof value === "object" && Object.keys(value).length === 0);
-  if (empty || value === "none") return false;
-  return key.startsWith("use_") || key.startsWith("enable_") || key.endsWith("_pattern") || key === "bias" || special.has(key);
+/** `called(act, swish: silu)`: the op that another library calls `swish`, or by its own name. */
+const opCalled = ({ args, at }: tree.Call, stored: string): Value | undefined => {
+  const alias = args.find(({ name }) => name?.text === stored)?.value;
+  return opNamed(alias?.kind === "ref" ? alias.name : stored, at);
+};
+
+const opNamed = (name: string, at: tree.Span): Value | undefined => {
+  const found = evaluate({ kind: "ref", name, at }, scopeOf(new Map()), { report: () => {}, through: [] });
+  return found.kind === "op" ? found : undefined;
 };
 
 /** One line for the usual settings, and one for each set of exceptions. The first exception that matches a module counts, as there. */
@@ -171,26 +207,53 @@ export const ownMethods = (config: Config, library: Library): Found | NotFound =
   return { lines };
 };
 
-/** How the keys of the method's tensors begin and end around the module's name. */
-export const suffixesOf = ({ lines }: Found): { readonly head: string; readonly tail: string }[] => {
-  const suffixes = new Map<string, { readonly head: string; readonly tail: string }>();
+export interface Suffix {
+  readonly head: string;
+  readonly tail: string;
+  /** Whether all targets share the tensor: it says of no place that it is one. */
+  readonly shared: boolean;
+}
+
+/** How the keys of the methods' tensors begin and end around the name of a module of `root`. */
+export const suffixesOf = ({ lines, storedAs = "" }: Found, root: Instance): Suffix[] => {
+  const suffixes = new Map<string, Suffix>();
   for (const { method } of lines) {
-    for (const { key } of interopOf(method)?.tensors ?? [])
-      suffixes.set(`peft ${key}`, { head: "base_model.model.", tail: key.replace(/^\*\./, "") });
-    for (const member of method.members)
-      if (member.kind === "param") for (const { text } of member.names) suffixes.set(`own ${text}`, { head: "", tail: text });
+    const shared = new Set(
+      method.members.flatMap((member) =>
+        member.kind === "param" && member.modifiers.includes("shared") ? member.names.map(({ text }) => text) : [],
+      ),
+    );
+    for (const member of method.members) {
+      if (member.kind === "param")
+        for (const { text } of member.names) suffixes.set(`own ${text}`, { head: "", tail: text, shared: shared.has(text) });
+      if (member.kind !== "interop" || !isLayout(member.library.text)) continue;
+      const { head } = layouts[member.library.text];
+      const words = wordsOf(root, member.library.text);
+      for (const { key, value } of member.tensors) {
+        const tail = fillKey(key.replace(/^\*\./, ""), storedAs, words);
+        if (tail !== undefined)
+          suffixes.set(`${member.library.text} ${key}`, { head, tail, shared: value.kind === "ref" && shared.has(value.name) });
+      }
+    }
   }
   // The longest ending first: `b.weight` is no `weight`.
   return [...suffixes.values()].sort((a, b) => b.head.length + b.tail.length - a.head.length - a.tail.length);
 };
 
+/** A stored value as the setting takes it; undefined where it is none, or of another type. */
 const settingOf = (stored: unknown, method: tree.MethodDef, setting: string): Value | undefined => {
   const type = method.parameters.find(({ name }) => name.text === setting)?.type?.text;
-  if (typeof stored === "number") return type === "int" && Number.isInteger(stored) ? size(stored) : number(stored);
-  if (typeof stored === "boolean") return bool(stored);
-  if (Array.isArray(stored) && stored.every((item) => typeof item === "number"))
-    return { kind: "list", items: stored.map((item) => number(item)) };
-  return typeof stored === "string" ? { kind: "text", value: stored } : undefined;
+  const may = (...types: readonly string[]): boolean => type === undefined || types.includes(type);
+  if (typeof stored === "number") {
+    if (type === "int") return Number.isInteger(stored) ? size(stored) : undefined;
+    return may("float") ? number(stored) : undefined;
+  }
+  if (typeof stored === "boolean") return may("bool") ? bool(stored) : undefined;
+  if (typeof stored === "string" && type === "op") return opNamed(stored, method.at);
+  if (typeof stored === "string") return may("string", "path") ? { kind: "text", value: stored } : undefined;
+  return Array.isArray(stored) && may("list") && stored.every((item) => typeof item === "number")
+    ? { kind: "list", items: stored.map((item) => number(item)) }
+    : undefined;
 };
 
 const literalOf = (expr: tree.Expr): string | number | boolean | undefined => {
@@ -201,4 +264,5 @@ const literalOf = (expr: tree.Expr): string | number | boolean | undefined => {
 };
 
 /** What a configuration that leaves the key out says. */
-const defaultOf = (literal: string | number | boolean): unknown => (typeof literal === "boolean" ? false : literal);
+const defaultOf = (literal: string | number | boolean): unknown =>
+  typeof literal === "boolean" ? false : typeof literal === "number" ? 0 : undefined;

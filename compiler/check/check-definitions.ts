@@ -14,6 +14,7 @@ import { elaborate } from "../unfold/elaborate.ts";
 import { inEveryCase } from "../values/cases.ts";
 import type { Context } from "../values/expressions.ts";
 import { number, size, type Value } from "../values/values.ts";
+import { checkInterop } from "./check-interop.ts";
 
 /** One case of a definition. */
 interface Checking extends Context {
@@ -33,6 +34,7 @@ export const checkDefinitions = (own: readonly Definition[], library: Library, c
         context.report(diagnostic);
       },
     };
+    checkInterop(definition, library, watched);
     if (definition.kind !== "module" && definition.kind !== "method") continue;
     inEveryCase((cases, known, report) => {
       const inner: Checking = { ...context, cases, report, library, known };

@@ -1,5 +1,6 @@
 // What an adapter's file weighs, from the names and shapes it will hold.
 
+import { adapterMetadata } from "../../spec/adapter-header.ts";
 import { foldedShape } from "../../spec/folded.ts";
 import type { AdapterFiles } from "../../spec/job.ts";
 import { factTable } from "./fact-table.ts";
@@ -20,10 +21,11 @@ export const storedShape = (
   return transposed ? [...shape].reverse() : shape;
 };
 
-/** Bytes of adapter_model.safetensors: eight bytes of length, the padded header, the tensors. */
+/** Bytes of an adapter's safetensors: eight bytes of length, the padded header, the tensors. */
 export const adapterFileBytes = (files: AdapterFiles, shapes: ReadonlyMap<string, readonly number[]>): number => {
   let offset = 0;
-  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
+  const metadata = adapterMetadata(files.library);
+  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   for (const tensor of files.tensors) {
     const { key } = tensor;
     const shape = storedShape(tensor, shapes);

@@ -66,12 +66,15 @@ export interface PythonSession {
   readonly close: () => void;
 }
 
-/** A script that goes on answering, so that importing the libraries (seconds) is paid once. Questions are answered in turn. */
-export const openPython = (script: string): PythonSession => {
-  if ("missing" in found) throw new Error(found.missing);
+/**
+ * A script that goes on answering, so that importing the libraries (seconds) is paid once. Questions are answered in turn. `command`: another
+ * Python than the usual one, for a library that lives with other versions.
+ */
+export const openPython = (script: string, command?: string): PythonSession => {
+  if (command === undefined && "missing" in found) throw new Error(found.missing);
   const path = fileURLToPath(new URL(script, import.meta.url));
   const environment = { ...process.env, TRANSFORMERS_VERBOSITY: "error", HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" };
-  const child = spawn(found.command, [path], { env: environment });
+  const child = spawn(command ?? (found as { command: string }).command, [path], { env: environment });
   const said: string[] = [];
   child.stderr.on("data", (chunk: Buffer) => said.push(chunk.toString("utf8")));
   child.stdin.on("error", () => {});

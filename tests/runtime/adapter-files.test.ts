@@ -1,5 +1,5 @@
 import { loadAdapter, pythonJson, saveAdapter } from "../../runtime/adapter-files.ts";
-import { adapterConfigFile, adapterWeightsFile } from "../../runtime/adapter-names.ts";
+import { adapterConfigFile, weightsFiles } from "../../runtime/adapter-names.ts";
 import { toBytes } from "../../runtime/dtype.ts";
 import { writeWhole } from "../../runtime/host.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
@@ -52,7 +52,7 @@ const load = async (host: ReturnType<typeof memoryHost>, as = adapter()) => {
 };
 
 const put = (host: ReturnType<typeof memoryHost>, plans: readonly TensorPlan[]) =>
-  writeSafetensors(host, `/out/menu/${adapterWeightsFile}`, plans, ({ shape, dtype }) =>
+  writeSafetensors(host, `/out/menu/${weightsFiles.peft}`, plans, ({ shape, dtype }) =>
     dtype === "I32"
       ? new Uint8Array(4 * shape.reduce((a, b) => a * b, 1))
       : toBytes(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5), dtype as "F32"),
@@ -67,7 +67,7 @@ group("adapter files", (test) => {
     assert.equal([...host.files.keys()].sort(), ["/out/menu/adapter_config.json", "/out/menu/adapter_model.safetensors"]);
     assert.is(host.files.get("/out/menu/adapter_model.safetensors")!.length, bytes);
     assert.equal(await load(host), { "menu:q.a": [...values["menu:q.a"]!], "menu:q.b": [...values["menu:q.b"]!] });
-    const header = await readHeader(await host.open(`/out/menu/${adapterWeightsFile}`), "x");
+    const header = await readHeader(await host.open(`/out/menu/${weightsFiles.peft}`), "x");
     assert.equal(
       header.tensors.map((t) => [t.name, [...t.shape]]),
       [
@@ -141,7 +141,7 @@ group("adapter files", (test) => {
 
   test("a folder without an adapter, and no folder", async () => {
     const { host } = await saved();
-    await host.remove(`/out/menu/${adapterWeightsFile}`);
+    await host.remove(`/out/menu/${weightsFiles.peft}`);
     host.files.set("/out/menu/adapter.pt", new Uint8Array(1));
     const [found] = await caught(() => load(host));
     assert.is(found!.code, "PEFT0582");

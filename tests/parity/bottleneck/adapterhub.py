@@ -1,37 +1,88 @@
-"""AdapterHub's side of the comparison of bottleneck methods: python adapterhub.py BASES OUT, where BASES holds the folders llama and gpt2
-that tests/parity/methods/case.ts writes. Writes OUT: the adapters' tensors and their logits, with the versions as metadata."""
+"""AdapterHub's side of the comparison: a process that answers one line of JSON with one line of JSON, until its input ends.
 
+{"do": "versions"}                  -> {"adapters", "torch", "transformers"}
+{"do": "train", "base": folder, "out": folder, "config": {"hub": class, ...}, "noise": float, "seed": int,
+ "batches": [{"ids", "labels"}], labels -100 for no loss, "sgd": rate, "adamw": rate}
+    writes out/first (the library's own first tensors, with noise, so that no gradient is zero by accident), out/gradients.safetensors
+    (of the first batch, computed in double precision, under the adapter's keys), out/sgd, out/adamw (after every batch was one step)
+    -> {"trainable": parameters, "losses": {"sgd": [...], "adamw": [...]}, "logits": [[float]] of the first row after sgd}
+{"do": "logits", "base": folder, "adapter": folder, "ids": [[int]]} -> {"logits": [[[float]]]}
+"""
+
+import copy
+import os
 import sys
 
-import adapters
-import torch
-import transformers
-from adapters import CompacterConfig, DoubleSeqBnConfig, ParBnConfig, SeqBnConfig
-from safetensors.torch import save_file
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../methods"))
 
-bases, out = sys.argv[1:]
-ids = torch.tensor([[1, 5, 9, 33, 12, 7, 40, 3]])
-configs = {
-    "bottleneck": SeqBnConfig(reduction_factor=4),
-    "double_bottleneck": DoubleSeqBnConfig(reduction_factor=4),
-    "parallel_bottleneck": ParBnConfig(reduction_factor=4),
-    "compacter": CompacterConfig(reduction_factor=4, phm_dim=2),
-}
-found = {}
-for base in ("llama", "gpt2"):
-    for name, config in configs.items():
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            f"{bases}/{base}", dtype=torch.float32, attn_implementation="eager"
-        )
-        adapters.init(model)
-        model.add_adapter("a", config=config)
-        model.train_adapter("a")
-        model.eval()
-        generator = torch.Generator().manual_seed(3)
-        for key, p in model.named_parameters():
-            if ".a." in key and p.requires_grad:
-                p.data += 0.3 * torch.randn(p.shape, generator=generator)
-                found[f"{base} {name}/{key}"] = p.detach().clone().contiguous()
-        found[f"{base} {name}/logits"] = model(input_ids=ids).logits[0].detach().contiguous()
-versions = {"adapters": adapters.__version__, "transformers": transformers.__version__, "torch": torch.__version__}
-save_file(found, out, metadata=versions)
+from steps import answer_lines, gradients, open_answers, optimizer_of, take_steps, trained
+
+answers = open_answers()
+
+import adapters  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+def base_of(folder):
+    classes = {"bert": transformers.AutoModelForMaskedLM, "roberta": transformers.AutoModelForMaskedLM}
+    kind = classes.get(transformers.AutoConfig.from_pretrained(folder).model_type, transformers.AutoModelForCausalLM)
+    model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    adapters.init(model)
+    return model
+
+
+def tensors_of(model):
+    return {name: p.detach().clone().contiguous() for name, p in model.named_parameters() if ".a." in name}
+
+
+def logits_of(model, ids):
+    with torch.no_grad():
+        return model.eval()(input_ids=torch.tensor(ids)).logits
+
+
+def train(job):
+    config = dict(job["config"])
+    if "scaling" in config:
+        config["scaling"] = float(config["scaling"])  # the library tells 1 from 1.0, and JSON does not
+    torch.manual_seed(job["seed"])
+    model = base_of(job["base"])
+    model.add_adapter("a", config=getattr(adapters, config.pop("hub"))(**config))
+    model.train_adapter("a")
+    generator = torch.Generator().manual_seed(job["seed"] + 1)
+    for p in trained(model):
+        p.data += job["noise"] * torch.randn(p.shape, generator=generator)
+    out = job["out"]
+    model.save_adapter(f"{out}/first", "a", with_head=False, use_safetensors=True)
+    save_file(gradients(model.train(), job["batches"][0], tensors_of), f"{out}/gradients.safetensors")
+    losses = {}
+    for kind in ("adamw", "sgd"):
+        own = copy.deepcopy(model).train()
+        losses[kind] = take_steps(own, job["batches"], optimizer_of(own, kind, job))
+        own.save_adapter(f"{out}/{kind}", "a", with_head=False, use_safetensors=True)
+    found = logits_of(own, job["batches"][0]["ids"][:1])[0].tolist()
+    return {"trainable": sum(p.numel() for p in trained(model)), "losses": losses, "logits": found}
+
+
+def logits(job):
+    model = base_of(job["base"])
+    missing = {}
+    name = model.load_adapter(job["adapter"], with_head=False, use_safetensors=True, loading_info=missing)
+    if missing.get("missing_keys") or missing.get("unexpected_keys"):
+        raise ValueError(f"not what it expects: {missing}")
+    model.set_active_adapters(name)
+    return {"logits": logits_of(model, job["ids"]).tolist()}
+
+
+def versions(_):
+    return {
+        "adapters": adapters.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+
+
+answer_lines(answers, {"versions": versions, "train": train, "logits": logits})

@@ -11,8 +11,14 @@ export interface MethodCase {
   readonly base: keyof typeof bases;
   /** What stands after `adapter NAME =`; the base is called `model`. */
   readonly adapter: string;
-  /** PEFT's settings with its `peft_type`; or the base's parameters that are trained as they are, by pattern. */
-  readonly config: { readonly peft_type: string; readonly [key: string]: unknown } | { readonly train: readonly string[] };
+  /**
+   * PEFT's settings with its `peft_type`; AdapterHub's with the class that takes them; or the base's parameters that are trained as they
+   * are, by pattern.
+   */
+  readonly config:
+    | { readonly peft_type: string; readonly [key: string]: unknown }
+    | { readonly hub: string; readonly [key: string]: unknown }
+    | { readonly train: readonly string[] };
   /** Learning rates; the usual ones move every method enough to tell right from wrong. */
   readonly sgd?: number;
   readonly adamw?: number;
@@ -33,22 +39,25 @@ export interface MethodCase {
 
 export const usual = { sgd: 0.1, adamw: 0.01, noise: 0.05, seed: 5, steps: 20 } as const;
 
+const llama = {
+  architectures: ["LlamaForCausalLM"],
+  model_type: "llama",
+  vocab_size: 48,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  max_position_embeddings: 64,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: false,
+  bos_token_id: 1,
+  eos_token_id: 2,
+} as const;
+
 export const bases = {
-  llama: {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
-    vocab_size: 48,
-    hidden_size: 16,
-    intermediate_size: 24,
-    num_hidden_layers: 2,
-    num_attention_heads: 2,
-    num_key_value_heads: 1,
-    max_position_embeddings: 64,
-    rms_norm_eps: 1e-5,
-    tie_word_embeddings: false,
-    bos_token_id: 1,
-    eos_token_id: 2,
-  },
+  llama,
+  mistral: { ...llama, architectures: ["MistralForCausalLM"], model_type: "mistral", sliding_window: 4 },
   gpt2: {
     architectures: ["GPT2LMHeadModel"],
     model_type: "gpt2",

@@ -10,6 +10,7 @@ import { emitSegments } from "../../../compiler/emit/segments.ts";
 import { lower } from "../../../compiler/programs/lower.ts";
 import { gradientOf } from "../../../compiler/unfold/stage.ts";
 import { loadAdapter, saveAdapter } from "../../../runtime/adapter-files.ts";
+import { aboutBase, weightsFiles } from "../../../runtime/adapter-names.ts";
 import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { fillBatch, planEpoch } from "../../../runtime/data/batches.ts";
 import type { Examples } from "../../../runtime/data/examples.ts";
@@ -18,11 +19,11 @@ import { initAdapter } from "../../../runtime/init.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
 import { observerOf } from "../../../runtime/observe.ts";
 import { curvesOf, trainAdapter } from "../../../runtime/train.ts";
-import type { Adapter, Job } from "../../../spec/job.ts";
+import type { Adapter, AdapterFiles, Job } from "../../../spec/job.ts";
 import { slopesAt } from "../../compiler/sessions.ts";
 import { referenceDevice } from "../../compiler/support.ts";
 import { bases, batches, type MethodCase, usual, writeBase } from "./case.ts";
-import { type Reference, writeFirst } from "./reference.ts";
+import { type Reference, writeFolder } from "./reference.ts";
 import { distances, readTensors, type Tensors, worst } from "./tensors.ts";
 
 export interface Apart {
@@ -43,6 +44,8 @@ export interface Apart {
   /** Ours and theirs. */
   readonly trainable: readonly [number, number];
   readonly bytes: readonly [number, number];
+  /** How large our own file should be: its tensors' names may hold the adapter's, which is another one here. */
+  readonly planned: number;
   /** Where ours was saved after SGD. */
   readonly saved: string;
   /** Our logits of the first row after SGD, [tokens][vocabulary]. */
@@ -102,6 +105,18 @@ const examples: Examples = (() => {
   };
 })();
 
+/** The case's two adapters, by what trains them. */
+const optimizers = ["sgd", "adamw"] as const;
+
+/** A tensor's name that holds an adapter's, for another. */
+const renamed = (key: string, before: string, name: string): string => key.replace(`.${before}.`, `.${name}.`);
+
+const called = (name: string, before: string, tensors: Tensors): Tensors =>
+  new Map([...tensors].map(([key, value]) => [renamed(key, before, name), value]));
+
+/** What AdapterHub calls the adapter; PEFT's files hold no name. */
+const theirName = ({ config }: Reference): string => (typeof config?.name === "string" ? config.name : "");
+
 /** `library` replaces the standard one, to show that a mistake in it is seen. */
 export const compare = async (
   name: string,
@@ -121,7 +136,11 @@ export const compare = async (
   const lowered = lower(checked, host, { report: () => {}, through: [] })!;
   const { job, files } = emitSegments(lowered);
   const adapterOf = (own: string): Adapter => job.adapters.find((adapter) => adapter.name === own)!;
-  await writeFirst(`${place}/first`, reference, adapterOf("sgd").files.config);
+  for (const own of optimizers)
+    await writeFolder(`${place}/first-${own}`, called(own, theirName(reference), reference.first), {
+      ...(reference.config ?? adapterOf(own).files.config),
+      ...("hub" in one.config && { name: own }),
+    });
 
   const begin = async (session: Session): Promise<void> => {
     const checkpoint = await openCheckpoint(nodeHost, base(one.base));
@@ -131,15 +150,23 @@ export const compare = async (
     await checkpoint.close();
     for (const train of job.train)
       await initAdapter(job, adapterOf(train.adapter), session, { observe: observerOf(job, train, examples, session, () => {}) });
-    for (const own of one.begins ? [] : ["sgd", "adamw"])
-      await loadAdapter(nodeHost, `${place}/first`, adapterOf(own), job.parameters, (parameter, values) =>
+    for (const own of one.begins ? [] : optimizers)
+      await loadAdapter(nodeHost, `${place}/first-${own}`, adapterOf(own), job.parameters, (parameter, values) =>
         session.write(parameter, values),
       );
   };
   /** The adapter's tensors as its file holds them, read through `read`. */
   const stored = async (own: string, part: string, read: (parameter: string) => Promise<Float32Array>): Promise<Tensors> => {
-    await saveAdapter(nodeHost, `${place}/${part}`, adapterOf(own), job.parameters, read, { base_model_name_or_path: base(one.base) });
-    return readTensors(`${place}/${part}/adapter_model.safetensors`);
+    const { library } = adapterOf(own).files;
+    await saveAdapter(
+      nodeHost,
+      `${place}/${part}`,
+      adapterOf(own),
+      job.parameters,
+      read,
+      aboutBase(library, { base_model_name_or_path: base(one.base) }),
+    );
+    return called(theirName(reference), own, await readTensors(`${place}/${part}/${weightsFiles[library]}`));
   };
 
   const interpreter = await referenceDevice(lowered.segments).open(job, async () => new Uint8Array());
@@ -158,7 +185,7 @@ export const compare = async (
 
   const session = await device.open(job, async (path) => bytesOf(files.get(path)!));
   await begin(session);
-  const train = async (own: "sgd" | "adamw") => {
+  const train = async (own: (typeof optimizers)[number]) => {
     const item = job.train.find(({ adapter }) => adapter === own)!;
     const { losses } = await trainAdapter(job, item, examples, session, {
       listen: () => {},
@@ -171,6 +198,8 @@ export const compare = async (
   await session.close();
 
   const shapes = new Map(job.parameters.map((parameter) => [parameter.name, parameter.shape]));
+  const { files: own } = adapterOf("sgd");
+  const filed = { ...own, tensors: own.tensors.map((tensor) => ({ ...tensor, key: renamed(tensor.key, "sgd", theirName(reference)) })) };
   const lossApart = (ours: readonly number[], theirs: readonly number[]): number =>
     Math.max(...theirs.map((loss, i) => Math.abs(loss - ours[i]!) / Math.abs(loss)));
   return {
@@ -184,7 +213,8 @@ export const compare = async (
     adamw: worst(distances(adamw.tensors, reference.adamw.tensors)),
     moved: worst(distances(reference.first, reference.sgd.tensors)).far,
     trainable: [adapterOf("sgd").trainable, reference.trainable],
-    bytes: [adapterFileBytes(adapterOf("sgd").files, shapes), reference.bytes],
+    bytes: [adapterFileBytes(filed, shapes), reference.bytes],
+    planned: adapterFileBytes(own, shapes),
     saved: `${place}/sgd`,
     logits,
   };
@@ -206,4 +236,5 @@ const logitsOf = async (job: Job, session: Session, real: readonly number[]): Pr
 const bytesOf = (content: string | Uint8Array): Uint8Array => (typeof content === "string" ? new TextEncoder().encode(content) : content);
 
 /** `plan` counts what the file holds; the file of a finished adapter is as large. */
-export const sizeOf = (saved: string): number => statSync(`${saved}/adapter_model.safetensors`).size;
+export const sizeOf = (saved: string, library: AdapterFiles["library"] = "peft"): number =>
+  statSync(`${saved}/${weightsFiles[library]}`).size;

@@ -2,14 +2,13 @@
 // what the same adapter written out computes. What does not fit is a diagnostic that says why, tensor by tensor.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { compileHost } from "../../../cli/compile-host.ts";
-import { compile } from "../../../compiler/compile.ts";
 import { cpuDevice } from "../../../runtime/devices/cpu.ts";
 import { assert, group } from "../../harness.ts";
 import { open } from "../opened.ts";
 import { batches } from "./case.ts";
 import { cases } from "./cases.ts";
-import { block, openWorkshop, type Workshop } from "./compare.ts";
+import { openWorkshop, type Workshop } from "./compare.ts";
+import { codesOf, pipeline } from "./loading.ts";
 import { type Reference, readFixtures, writeFirst } from "./reference.ts";
 import type { Stored } from "./tensors.ts";
 
@@ -18,23 +17,6 @@ const loadable = Object.entries(cases).filter(([, { config, begins }]) => "peft_
 
 let opened: Promise<Workshop> | undefined;
 const workshop = (): Promise<Workshop> => (opened ??= cpuDevice({ threads: 1 }).then(openWorkshop));
-
-const pipeline = (base: string, adapter: string): string => `peft 1
-base model = checkpoint("${base}/")
-adapter it ${block(adapter)}
-data rows { train = text("rows.txt")  answer = "{text}" }
-evaluate it, model on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 1)  micro_batch_size: 1  sequence_len: 16 }
-`;
-
-const codesOf = async (folder: string, text: string): Promise<{ codes: string[]; said: string }> => {
-  const file = `${folder}/it.peft`;
-  writeFileSync(`${folder}/rows.txt`, "a row\n");
-  const { diagnostics } = await compile({ file, goal: "check" }, compileHost(new Map([[file, text]])));
-  return {
-    codes: diagnostics.map(({ code }) => code),
-    said: diagnostics.map((one) => [one.message, ...one.notes.map(({ message }) => message), one.help].join("\n")).join("\n"),
-  };
-};
 
 group("load", (test) => {
   for (const [name, one] of loadable)

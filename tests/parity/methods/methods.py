@@ -17,15 +17,13 @@
 those parameters under the checkpoint's own names.
 """
 
-import contextlib
 import copy
-import json
 import os
 import re
-import sys
 
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # what libraries print is not an answer
+from steps import answer_lines, gradients, inputs_of, open_answers, optimizer_of, take_steps, trained
+
+answers = open_answers()
 
 import peft  # noqa: E402
 import torch  # noqa: E402
@@ -101,50 +99,18 @@ def tensors_of(model):
     return {name: p.detach().clone().contiguous() for name, p in state.items()}
 
 
-def trained(model):
-    return [p for p in model.parameters() if p.requires_grad]
-
-
-def inputs_of(batch):
-    ids = torch.tensor(batch["ids"])
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": torch.tensor(batch["labels"])}
-
-
-def loss_of(model, batch):
-    return model(**inputs_of(batch)).loss
-
-
-def gradients(model, job, path):
-    double = copy.deepcopy(model).double()
-    loss_of(double, job["batches"][0]).backward()
-    for p in double.parameters():
-        p.data = p.grad.clone() if p.grad is not None else torch.zeros_like(p)
-    for b in double.buffers():
-        b.data = torch.zeros_like(b)
-    save_file({name: p.double() for name, p in tensors_of(double).items()}, path, metadata={"format": "pt"})
-
-
 def run(model, job, kind, out):
     model = copy.deepcopy(model).train()
-    if kind == "sgd":
-        optimizer = torch.optim.SGD(trained(model), lr=job["sgd"])
-    elif job.get("optimizer") == "lorafa":
+    if kind == "adamw" and job.get("optimizer") == "lorafa":
         # It casts to half precision where it can; what is compared is its equation.
         peft.optimizers.lorafa.is_bf16_available = lambda: False
         config = model.peft_config["default"]
         optimizer = create_lorafa_optimizer(model, r=config.r, lora_alpha=config.lora_alpha, lr=job["adamw"])
     else:
-        optimizer = torch.optim.AdamW(trained(model), lr=job["adamw"], weight_decay=0.01)
-    losses = []
+        optimizer = optimizer_of(model, kind, job)
     allocates = hasattr(getattr(model, "base_model", None), "update_and_allocate")
-    for step, batch in enumerate(job["batches"]):
-        optimizer.zero_grad()
-        loss = loss_of(model, batch)
-        loss.backward()
-        optimizer.step()
-        if allocates:
-            model.base_model.update_and_allocate(step)
-        losses.append(loss.item())
+    allocate = model.base_model.update_and_allocate if allocates else lambda step: None
+    losses = take_steps(model, job["batches"], optimizer, allocate)
     if allocates:
         # Whole tensors are compared, what was given up as zeros: with a pattern PEFT leaves those rows out.
         model.peft_config["default"].rank_pattern = None
@@ -159,7 +125,8 @@ def train(job):
         p.data += job["noise"] * torch.randn(p.shape, generator=generator)
     out = job["out"]
     model.save_pretrained(f"{out}/first")
-    gradients(model.train(), job, f"{out}/gradients.safetensors")
+    found = gradients(model.train(), job["batches"][0], tensors_of)
+    save_file(found, f"{out}/gradients.safetensors", metadata={"format": "pt"})
     losses = {kind: run(model, job, kind, f"{out}/{kind}") for kind in ("sgd", "adamw")}
     return {"trainable": sum(p.numel() for p in trained(model)), "losses": losses}
 
@@ -203,12 +170,4 @@ def versions(_):
 
 
 verbs = {"versions": versions, "train": train, "first": first, "logits": logits, "combined": combined}
-for line in sys.stdin:
-    job = json.loads(line)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            answer = verbs[job["do"]](job)
-    except Exception as error:  # a case that fails is that case's failure, and not the process's
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+answer_lines(answers, verbs)

@@ -1,12 +1,14 @@
-// What PEFT answered for a case: from a live process, or from the committed fixtures.
+// What the other library answered for a case: from a live process, or from the committed fixtures.
 
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { weightsFiles } from "../../../runtime/adapter-names.ts";
 import { batches, type MethodCase, usual } from "./case.ts";
 import { readTensors, type Stored, type Tensors, writeTensors } from "./tensors.ts";
 
 export interface Reference {
-  /** The adapter's first tensors, as PEFT saved them. */
+  /** The adapter's first tensors, as the library saved them. */
   readonly first: Tensors;
   /** adapter_config.json; absent where the base's own parameters are trained. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -15,8 +17,10 @@ export interface Reference {
   readonly sgd: Trained;
   readonly adamw: Trained;
   readonly trainable: number;
-  /** Of PEFT's adapter_model.safetensors. */
+  /** Of the library's safetensors file. */
   readonly bytes: number;
+  /** Of the first row after SGD, [tokens][vocabulary], where they were asked for. */
+  readonly logits?: readonly (readonly number[])[];
 }
 
 export interface Trained {
@@ -24,8 +28,8 @@ export interface Trained {
   readonly tensors: Tensors;
 }
 
-/** Asks PEFT. `ask` is a running tests/parity/methods/methods.py. */
-export const askPeft = async (ask: Ask, base: string, one: MethodCase, out: string): Promise<Reference> => {
+/** Asks the other library. `ask` is a running methods.py, or adapterhub.py. */
+export const askLibrary = async (ask: Ask, base: string, one: MethodCase, out: string): Promise<Reference> => {
   mkdirSync(out, { recursive: true });
   const { sgd = usual.sgd, adamw = usual.adamw, noise = usual.noise, config } = one;
   const job = {
@@ -33,8 +37,12 @@ export const askPeft = async (ask: Ask, base: string, one: MethodCase, out: stri
     ...(one.optimizer && { optimizer: one.optimizer.theirs }),
     ...(one.observe && { observe: one.observe }),
   };
-  const { losses, trainable } = (await ask(job)) as { losses: { sgd: number[]; adamw: number[] }; trainable: number };
-  const file = (part: string): string => `${out}/${part}/adapter_model.safetensors`;
+  const { losses, trainable, logits } = (await ask(job)) as {
+    losses: { sgd: number[]; adamw: number[] };
+    trainable: number;
+    logits?: number[][];
+  };
+  const file = (part: string): string => `${out}/${part}/${"hub" in config ? weightsFiles.adapters : weightsFiles.peft}`;
   const said = `${out}/first/adapter_config.json`;
   return {
     first: await readTensors(file("first")),
@@ -44,21 +52,27 @@ export const askPeft = async (ask: Ask, base: string, one: MethodCase, out: stri
     adamw: { losses: losses.adamw, tensors: await readTensors(file("adamw")) },
     trainable,
     bytes: statSync(file("first")).size,
+    ...(logits && { logits }),
   };
 };
 
 export type Ask = (question: unknown) => Promise<unknown>;
 
-/** PEFT's adapter folder, written anew from a reference. */
-export const writeFirst = async (folder: string, { first, config }: Reference, without: object): Promise<void> => {
+/** The library's adapter folder, written anew from a reference. */
+export const writeFirst = (folder: string, { first, config }: Reference, without: object): Promise<void> =>
+  writeFolder(folder, first, config ?? without);
+
+/** An adapter's folder of these tensors, in the layout that the configuration is in. */
+export const writeFolder = async (folder: string, tensors: Tensors, config: object): Promise<void> => {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}/adapter_config.json`, JSON.stringify(config ?? without));
-  await writeTensors(`${folder}/adapter_model.safetensors`, first);
+  writeFileSync(`${folder}/adapter_config.json`, JSON.stringify(config));
+  await writeTensors(`${folder}/${"config" in config ? weightsFiles.adapters : weightsFiles.peft}`, tensors);
 };
 
 // ---- fixtures -------------------------------------------------------------------------------------------------------
 
-const at = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+/** Where a set of fixtures lies: this path with `.json` and with `.safetensors`. */
+const methodsPath = fileURLToPath(new URL("fixtures/methods", import.meta.url));
 
 interface Written {
   readonly versions: Readonly<Record<string, string>>;
@@ -72,6 +86,7 @@ interface WrittenCase {
   readonly losses: { readonly sgd: readonly number[]; readonly adamw: readonly number[] };
   readonly trainable: number;
   readonly bytes: number;
+  readonly logits?: readonly (readonly number[])[];
 }
 
 const parts = ["first", "gradients", "sgd", "adamw"] as const;
@@ -81,12 +96,12 @@ export interface Fixtures {
   readonly references: ReadonlyMap<string, { readonly asked: MethodCase; readonly reference: Reference }>;
 }
 
-export const readFixtures = async (): Promise<Fixtures> => {
-  if (!existsSync(at("methods.json"))) return { versions: {}, references: new Map() };
-  const written = JSON.parse(readFileSync(at("methods.json"), "utf8")) as Written;
-  const all = await readTensors(at("methods.safetensors"));
+export const readFixtures = async (path = methodsPath): Promise<Fixtures> => {
+  if (!existsSync(`${path}.json`)) return { versions: {}, references: new Map() };
+  const written = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Written;
+  const all = await readTensors(`${path}.safetensors`);
   const references = new Map(
-    Object.entries(written.cases).map(([name, { asked, config, losses, trainable, bytes }]) => {
+    Object.entries(written.cases).map(([name, { asked, config, losses, trainable, bytes, logits }]) => {
       const part = (of: (typeof parts)[number]): Tensors => {
         const prefix = `${name}/${of}/`;
         return new Map(
@@ -101,6 +116,7 @@ export const readFixtures = async (): Promise<Fixtures> => {
         adamw: { losses: losses.adamw, tensors: part("adamw") },
         trainable,
         bytes,
+        ...(logits && { logits }),
       };
       return [name, { asked, reference }];
     }),
@@ -114,12 +130,13 @@ const saying = (config: Readonly<Record<string, unknown>>): Record<string, unkno
     Object.entries(config).filter(([, value]) => value !== null && !(typeof value === "object" && Object.keys(value).length === 0)),
   );
 
-export const writeFixtures = async ({ versions, references }: Fixtures): Promise<void> => {
+export const writeFixtures = async ({ versions, references }: Fixtures, path = methodsPath): Promise<void> => {
   const tensors = new Map<string, Stored>();
   const cases: Record<string, WrittenCase> = {};
   for (const [name, { asked, reference }] of [...references].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const { first, config, gradients, sgd, adamw, trainable, bytes } = reference;
-    cases[name] = { asked, ...(config && { config: saying(config) }), losses: { sgd: sgd.losses, adamw: adamw.losses }, trainable, bytes };
+    const { first, config, gradients, sgd, adamw, trainable, bytes, logits } = reference;
+    const losses = { sgd: sgd.losses, adamw: adamw.losses };
+    cases[name] = { asked, ...(config && { config: saying(config) }), losses, trainable, bytes, ...(logits && { logits }) };
     for (const [part, of] of [
       ["first", first],
       ["gradients", gradients],
@@ -128,10 +145,10 @@ export const writeFixtures = async ({ versions, references }: Fixtures): Promise
     ] as const)
       for (const [key, value] of of) tensors.set(`${name}/${part}/${key}`, value);
   }
-  mkdirSync(at(""), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(
-    at("methods.json"),
+    `${path}.json`,
     `${JSON.stringify({ versions, cases }, undefined, 1).replaceAll(/\[\s+([^[\]{}]*?)\s+\]/g, (_, items: string) => `[${items.replaceAll(/\s*\n\s*/g, " ")}]`)}\n`,
   );
-  await writeTensors(at("methods.safetensors"), tensors);
+  await writeTensors(`${path}.safetensors`, tensors);
 };

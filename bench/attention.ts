@@ -40,7 +40,7 @@ const segmentsOf = (d: number): readonly SegmentGraph[] => {
 
 const whole = (segment: SegmentGraph): Emitted => {
   const ends = { inputs: segment.inputs.map(({ name }) => name), outputs: segment.outputs.map(({ name }) => name) };
-  return { parts: [{ onnx: "o", engine: 0, keeps: true, ...ends }], between: {}, bytes: 0, files: [["o", emitOnnx(segment)]] };
+  return { parts: [{ onnx: "o", engine: 0, keeps: 1, ...ends }], between: {}, bytes: 0, files: [["o", emitOnnx(segment)]] };
 };
 
 const open = async (segment: SegmentGraph, emitted: Emitted): Promise<() => Promise<void>> => {

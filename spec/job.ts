@@ -61,10 +61,10 @@ export type SegmentPart = OnnxPart | WasmPart;
 export interface OnnxPart {
   /** Path inside the bundle of an ONNX graph, whose inputs and outputs have the ends' names. */
   readonly onnx: string;
-  /** Bytes that the engine takes beside the ends, at the largest sizes; estimated. */
+  /** Bytes that the engine takes beside the ends while it runs, at the largest sizes; estimated. */
   readonly engine: number;
-  /** Whether it keeps that memory from one run to the next. */
-  readonly keeps: boolean;
+  /** Bytes that it keeps from one run to the next; 0: it gives back all of them. */
+  readonly keeps: number;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }

@@ -43,7 +43,7 @@ const jobOf = (segments: Record<string, SegmentGraph>, b = 4): Job => {
   const segmentOf = (segment: SegmentGraph): Segment => ({
     inputs: segment.inputs.map(port),
     outputs: segment.outputs.map(port),
-    parts: [{ onnx: `graphs/${segment.name}.onnx`, engine: 0, keeps: b < 100, ...endsOf(segment) }],
+    parts: [{ onnx: `graphs/${segment.name}.onnx`, engine: 0, keeps: b < 100 ? 1 : 0, ...endsOf(segment) }],
     between: {},
     wgsl: "",
     kernels: [],

@@ -1,5 +1,6 @@
 // A job with its parts and kernels -> the bytes that a run of all of it holds on each device: every arena, all memory of values' own, and
-// what the device takes beside them, and sums of what methods observe. On the cpu that is what ONNX Runtime holds while the largest part runs, the memory that
+// what the device takes beside them, and sums of what methods observe. On the cpu that is what ONNX Runtime keeps for every part and takes
+// while the largest one runs, the memory that
 // kernels work in, and new values written beside the old ones; on webgpu what lies between the kernels of a segment.
 
 import type { Job, OnnxPart, SegmentPart, TensorType } from "../../spec/job.ts";
@@ -11,8 +12,7 @@ export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu:
   const values = own + Object.values(arenas).reduce((sum, bytes) => sum + bytes, 0);
   const segments = Object.values(job.segments);
   const sessions = segments.flatMap(({ parts: all }) => all.filter((part): part is OnnxPart => "onnx" in part));
-  const kept = sessions.reduce((sum, { engine, keeps }) => sum + (keeps ? engine : 0), 0);
-  const engine = kept + Math.max(0, ...sessions.map((one) => (one.keeps ? 0 : one.engine)));
+  const engine = sessions.reduce((sum, { keeps }) => sum + keeps, 0) + Math.max(0, ...sessions.map((one) => one.engine));
   // Every other lane holds again what programs read and do not make.
   const read = Object.entries(arenas).reduce((sum, [name, bytes]) => sum + (/^batch$|\.parameters$/.test(name) ? bytes : 0), own);
   const copies = ((job.lanes ?? 1) - 1) * read;

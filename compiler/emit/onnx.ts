@@ -1,20 +1,24 @@
 // Segment graph -> bytes of one ONNX model. Symbols become named dimensions; every weight is an input; outputs are the ports.
-// Each op prints itself (its `onnx`); what is here joins them. One rewrite crosses ops: slices of one tensor (a fused
-// query-key-value product) have as gradient a sum of padded parts, which is their concatenation.
+// Each op prints itself (its `onnx`); what is here joins them. Rewrites that cross ops: slices of one tensor (a fused
+// query-key-value product) have as gradient a sum of padded parts, which is their concatenation; a matrix and a product that is
+// added to it are one Gemm.
 
 import { expand } from "../graph/expand.ts";
 import { type Node, reachable, type SegmentGraph } from "../graph/graph.ts";
 import { ops } from "../ops/index.ts";
 import { add, type Dim } from "../values/dims.ts";
 import { engineProducts, printProduct } from "./onnx-decode.ts";
+import { writtenOrder } from "./onnx-order.ts";
 import { encodeModel, type OnnxNode, type OnnxValue } from "./onnx-proto.ts";
+import { findSums } from "./onnx-sums.ts";
 import { codeOf, createOnnxWriter } from "./onnx-writer.ts";
 
 const OPSET = 23;
 
 export const emitOnnx = (whole: SegmentGraph): Uint8Array => {
   const segment = expand(whole);
-  const order = reachable(segment.outputs.map((o) => o.node));
+  const results = segment.outputs.map(({ node }) => node);
+  const order = writtenOrder(reachable(results), results);
   const taken = new Set<string>();
   for (const user of order) {
     for (const input of user.inputs) taken.add(`${input.id}:${user.op === "pick" ? user.attrs.index : 0}`);
@@ -27,16 +31,19 @@ export const emitOnnx = (whole: SegmentGraph): Uint8Array => {
   const names = new Map<Node, readonly string[]>();
   for (const { name, node } of segment.inputs) names.set(node, [name]);
   const nameOf = (node: Node): string => names.get(node)![0]!;
-  const { joins, absorbed } = findJoins(
-    order,
-    segment.outputs.map((o) => o.node),
-  );
-  const { products, unread } = engineProducts(
-    order,
-    segment.outputs.map((o) => o.node),
-  );
+  const { joins, absorbed } = findJoins(order, results);
+  const { products, unread } = engineProducts(order, results);
+  const sums = findSums(order, results);
+  const added = new Set([...sums.values()].map(({ product }) => product));
   for (const node of order) {
-    if (names.has(node) || absorbed.has(node) || unread.has(node)) continue;
+    if (names.has(node) || absorbed.has(node) || unread.has(node) || added.has(node)) continue;
+    const sum = sums.get(node);
+    if (sum) {
+      const { transpose_a, transpose_b } = sum.product.attrs;
+      const operands = [...sum.product.inputs, sum.matrix].map(nameOf);
+      names.set(node, [writer.node("Gemm", operands, { transA: transpose_a ? 1 : 0, transB: transpose_b ? 1 : 0 })]);
+      continue;
+    }
     if (products.has(node)) {
       const [codes, scale] = node.inputs[1]!.inputs;
       names.set(node, [printProduct(writer, node, nameOf(node.inputs[0]!), nameOf(codes!), nameOf(scale!))]);
@@ -56,7 +63,9 @@ export const emitOnnx = (whole: SegmentGraph): Uint8Array => {
     name,
     // ONNX Runtime's JavaScript has no bf16; its bits come as whole numbers, which `cast` knows.
     type: codeOf(node.type.dtype === "bf16" ? "u16" : node.type.dtype),
-    shape: node.type.shape,
+    // Packed codes have sizes of their own name each: what is unpacked from known ones, ONNX Runtime would keep for the next matrix of equal
+    // size, however late that comes.
+    shape: node.type.dtype === "u8" ? node.type.shape.map((_, axis) => `${name} ${axis}`) : node.type.shape,
   });
   return encodeModel({
     name: segment.name,

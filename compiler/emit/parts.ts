@@ -9,7 +9,7 @@ import { cut } from "../graph/segments.ts";
 import { softcapOf } from "../ops/attention.ts";
 import { memorySlots } from "../ops/memory-slots.ts";
 import { aligned, bytesOf, type Life, pack } from "../programs/place.ts";
-import { engineBytes } from "./engine-memory.ts";
+import { engineMemory } from "./engine-memory.ts";
 import { emitOnnx } from "./onnx.ts";
 import { attentionScratch, emitAttention } from "./wasm-attention.ts";
 
@@ -37,13 +37,13 @@ export interface Emitted {
 
 /**
  * With its arena a session keeps what its intermediates took, so what a job holds is the sum over its sessions, not the largest; without
- * one the system zeroes fresh pages on every run, which small blocks feel. So sessions that take at most this much keep their memory.
+ * one the system zeroes fresh pages on every run, which small blocks feel. So sessions whose values take at most this much keep their memory.
  */
 const keptBytes = 32 * 2 ** 20;
 
 const engineOf = (segment: SegmentGraph, sizes: Readonly<Record<string, number>>): Pick<OnnxPart, "engine" | "keeps"> => {
-  const engine = engineBytes(expand(segment), sizes);
-  return { engine, keeps: engine <= keptBytes };
+  const { inside, arena, copies } = engineMemory(expand(segment), sizes);
+  return inside <= keptBytes ? { engine: copies, keeps: arena } : { engine: Math.max(inside, copies), keeps: 0 };
 };
 
 export interface PartsOptions {

@@ -147,7 +147,8 @@ const printDecode = (
   }
   const odd = bits === 4 && whole % 2 === 1;
   if (odd) numbersOf = write.node("Slice", [flat(numbersOf, whole + 1), write.constant([0], "i64"), write.constant([whole], "i64")]);
-  let values = write.node("Mul", [flat(numbersOf, blocks, block), flat(scale, blocks, 1)]);
+  // The width is left open, since ONNX Runtime holds memory of known sizes for the next of equal ones (emit/onnx.ts).
+  let values = write.node("Mul", [flat(numbersOf, blocks, -1), flat(scale, blocks, 1)]);
   if (offset !== undefined) values = write.node("Add", [values, flat(offset, blocks, 1)]);
   if (whole !== elements)
     values = write.node("Slice", [flat(values, whole), write.constant([0], "i64"), write.constant([elements], "i64")]);

@@ -322,7 +322,7 @@ export const lower = (
             {
               onnx: `graphs/${id}.onnx`,
               engine: 0,
-              keeps: true,
+              keeps: 0,
               inputs: step.segment.inputs.map((one) => one.name),
               outputs: step.segment.outputs.map((one) => one.name),
             },

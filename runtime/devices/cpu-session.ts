@@ -61,7 +61,7 @@ export const openSession = (job: Job, read: (path: string) => Promise<Uint8Array
     const key = `${path} ${threads}`;
     const known = sessions.get(key);
     if (known) return known;
-    const made = fileOf(path).then((bytes) => onnx.InferenceSession.create(bytes, sessionSettings(threads, keeps)));
+    const made = fileOf(path).then((bytes) => onnx.InferenceSession.create(bytes, sessionSettings(threads, keeps > 0)));
     sessions.set(key, made);
     return made;
   };
@@ -129,7 +129,7 @@ export const openSession = (job: Job, read: (path: string) => Promise<Uint8Array
       copies,
       part: {
         onnx: part.onnx,
-        keeps: part.keeps,
+        keeps: part.keeps > 0,
         feeds: operands(part.inputs, inputs),
         fetches: operands(part.outputs, outputs),
         copies: copies.map(([from, to]) => [from.byteOffset, to.byteOffset, to.byteLength]),

@@ -76,7 +76,7 @@ const open = async (threads = 3): Promise<Session> => {
       Object.entries(segments).map(([name, { inputs, outputs }]) => {
         const port = ({ name, node }: SegmentGraph["inputs"][number]) => ({ name, ...node.type });
         const ends = { inputs: inputs.map((one) => one.name), outputs: outputs.map((one) => one.name) };
-        const parts = [{ onnx: name, engine: 0, keeps: true, ...ends }];
+        const parts = [{ onnx: name, engine: 0, keeps: 1, ...ends }];
         return [
           name,
           { inputs: inputs.map(port), outputs: outputs.map(port), parts, between: {}, wgsl: "", kernels: [], scratch: {}, flops: 0 },

@@ -3,7 +3,7 @@
 
 import { type Emitted, emitParts } from "../compiler/emit/parts.ts";
 import { createKernel } from "../compiler/emit/wasm.ts";
-import { createGraph, type SegmentGraph } from "../compiler/graph/graph.ts";
+import { createGraph, type Node, type SegmentGraph } from "../compiler/graph/graph.ts";
 import { interpretSegment } from "../compiler/graph/interpret.ts";
 import type { Tensor } from "../compiler/graph/op.ts";
 import { ops } from "../compiler/ops/index.ts";
@@ -122,6 +122,31 @@ group("parts", (test) => {
         assert.ok(worst < 2e-5, `${JSON.stringify(machine)}: off by ${worst}`);
       }
     });
+
+  test("a key that is not a number is seen by the queries that see it", async () => {
+    const graph = createGraph();
+    const [q, k, v] = ["q", "k", "v"].map((name) => graph.input(name, { dtype: "f32", shape: ["b", "t", 2, 8] }));
+    const sees = graph.input("sees", { dtype: "i32", shape: ["b", "t"] });
+    const named = (nodes: Record<string, Node>) => Object.entries(nodes).map(([name, node]) => ({ name, node }));
+    const out = graph.pick(graph.add("attention", [q!, k!, v!, sees]), 0);
+    const segment = { name: "attention", inputs: named({ q: q!, k: k!, v: v!, sees }), outputs: named({ out }) };
+    const emitted = emitParts(segment, "s", { sizes: largest, shared: true });
+    const files = new Map(emitted.files);
+    const session = await openParts(segment, emitted, largest, twoThreads, async (path) => files.get(path)!);
+    for (const name of ["q", "k", "v"]) await session.write(name, new Float32Array(16 * 16).fill(0.1), "p");
+    await session.write(
+      "sees",
+      Int32Array.from({ length: 16 }, (_, i) => i),
+      "p",
+    );
+    const keys = new Float32Array(16 * 16).fill(0.1);
+    keys[16 * 3] = Number.NaN;
+    await session.write("k", keys, "p");
+    await session.run("p", { b: 1, t: 16 });
+    const read = await session.read("out", "p");
+    for (let token = 0; token < 16; token++) assert.is(Number.isNaN(read[16 * token]), token >= 3, `token ${token}`);
+    await session.close();
+  });
 
   test("a kernel whose scale is wrong is seen", async () => {
     const wrong = { ...cases[0]!, attrs: { scale: 0.3 } };

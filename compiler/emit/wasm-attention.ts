@@ -12,14 +12,26 @@
 import type { Node } from "../graph/graph.ts";
 import { partsOf, scaleOf } from "../ops/attention.ts";
 import { wantedOf } from "../ops/wanted.ts";
-import { type Code, createKernel, each, f32, f32x4, i32, type Local, set, sumLanes, until, when } from "./wasm.ts";
+import {
+  type Code,
+  createKernel,
+  each,
+  exponential,
+  f32,
+  f32x4,
+  i32,
+  type Kernel,
+  type Local,
+  set,
+  sumLanes,
+  until,
+  when,
+} from "./wasm.ts";
 
 /** Slots that one pass takes together: four vectors. */
 const width = 16;
 /** Queries whose gradients are summed together. */
 const together = 4;
-
-type Kernel = ReturnType<typeof createKernel>;
 
 export interface AttentionOptions {
   /** Tokens of the longest row. */
@@ -27,27 +39,6 @@ export interface AttentionOptions {
   /** Whether several threads work on it, in a memory that they share. */
   readonly shared: boolean;
 }
-
-/**
- * e^x to 1e-7 relative, and exactly 0 below -80, as products with what is almost 0 are subnormal, which costs far
- * more: 2^n by adding n to the exponent, n read off the mantissa of x·log2(e) + 1.5·2^23.
- */
-const exponential = (kernel: Kernel): ((x: Code) => Code) => {
-  const [x, n, r] = [kernel.f32x4(), kernel.f32x4(), kernel.f32x4()];
-  const { add, sub, mul, madd, and, greater } = f32x4;
-  const of = kernel.constant;
-  const round = of(12582912);
-  // Least squares on [-ln 2 / 2, ln 2 / 2], as in Cephes' expf.
-  const terms = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
-  const horner = terms.slice(1).reduce((sum, term) => madd(sum, r.get, of(term)), of(terms[0]!));
-  return (value) => [
-    ...set(x, value),
-    ...set(n, madd(x.get, of(Math.LOG2E), round)),
-    ...set(r, sub(n.get, round)),
-    ...set(r, madd(r.get, of(2.1219444e-4), madd(r.get, of(-0.693359375), x.get))),
-    ...and(greater(x.get, of(-80)), f32x4.addInt(add(madd(horner, mul(r.get, r.get), r.get), of(1)), f32x4.shl(n.get, i32.of(23)))),
-  ];
-};
 
 /** ln of a positive float to 1e-7: mantissa in [√½, √2), odd series of (m - 1) / (m + 1). */
 const logarithm = (kernel: Kernel): ((x: Code) => Code) => {

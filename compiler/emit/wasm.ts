@@ -91,9 +91,10 @@ export const f32x4 = {
   pmax: vector(0xeb),
   /** a·b + c with one rounding, where the processor has it. */
   madd: (a: Code, b: Code, c: Code): Code => [...a, ...b, ...c, 0xfd, ...unsigned(0x105)],
-  /** All bits of a lane set where a > b. */
-  greater: vector(0x44),
-  and: vector(0x4e),
+  /** All bits of a lane set where a < b. */
+  less: vector(0x43),
+  /** a where the bits of b are not set. */
+  andNot: vector(0x4f),
   addInt: vector(0xae),
   /** Each lane's bits moved up. */
   shl: (value: Code, by: Code): Code => [...value, ...by, 0xfd, ...unsigned(0xab)],
@@ -160,4 +161,27 @@ export const createKernel = (parameters: number, shared: boolean) => {
       ]);
     },
   };
+};
+
+export type Kernel = ReturnType<typeof createKernel>;
+
+/**
+ * e^x to 1e-7 relative for x below 88; exactly 0 below -80, as products with what is almost 0 are subnormal, which costs far
+ * more: 2^n by adding n to the exponent, n read off the mantissa of x·log2(e) + 1.5·2^23. Not a number stays that.
+ */
+export const exponential = (kernel: Kernel): ((x: Code) => Code) => {
+  const [x, n, r] = [kernel.f32x4(), kernel.f32x4(), kernel.f32x4()];
+  const { add, sub, mul, madd, andNot, less } = f32x4;
+  const of = kernel.constant;
+  const round = of(12582912);
+  // Least squares on [-ln 2 / 2, ln 2 / 2], as in Cephes' expf.
+  const terms = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
+  const horner = terms.slice(1).reduce((sum, term) => madd(sum, r.get, of(term)), of(terms[0]!));
+  return (value) => [
+    ...set(x, value),
+    ...set(n, madd(x.get, of(Math.LOG2E), round)),
+    ...set(r, sub(n.get, round)),
+    ...set(r, madd(r.get, of(2.1219444e-4), madd(r.get, of(-0.693359375), x.get))),
+    ...andNot(f32x4.addInt(add(madd(horner, mul(r.get, r.get), r.get), of(1)), f32x4.shl(n.get, i32.of(23))), less(x.get, of(-80))),
+  ];
 };

@@ -60,6 +60,24 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
       throw error;
     }
   },
+  otherBase: async (folder, base) => {
+    const [{ printOf, printsApart, readBasePrint }, { readHeaders }, { DiagnosticError }] = await Promise.all([
+      import("../runtime/base-print.ts"),
+      import("../runtime/headers.ts"),
+      import("../runtime/diagnostic-error.ts"),
+    ]);
+    const host = readingHost(cwd);
+    try {
+      const made = await readBasePrint(host, folder);
+      // Without its weights a base is not compared: a lock knows shapes, and those are held to the adapter's tensors.
+      if (!made || (await host.kind(base)) !== "folder") return { lines: [], total: 0 };
+      const headers = await readHeaders(host, base);
+      return { lines: printsApart(made, await printOf(host, headers)), total: headers.tensors.size };
+    } catch (error) {
+      if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics };
+      throw error;
+    }
+  },
   rows: async (path, split, columns) => {
     const { peekRows } = await import("../runtime/data/peek.ts");
     return peekRows(readingHost(cwd), path, split, columns);

@@ -55,6 +55,11 @@ export interface CompileHost {
       }
     | { readonly diagnostics: readonly Diagnostic[] }
   >;
+  /** In which tensors a base is another than the one an adapter's folder was made for. A host without it compares none. */
+  readonly otherBase?: (
+    folder: string,
+    base: string,
+  ) => Promise<{ readonly lines: readonly string[]; readonly total: number } | { readonly diagnostics: readonly Diagnostic[] }>;
   /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */
   readonly rows?: (path: string, split: Split, columns: RowColumns) => Promise<readonly Diagnostic[]>;
   /** What is wrong with the chat template of a tokenizer's folder, or with a file that holds one. A host without it leaves that to the run. */

@@ -4,8 +4,10 @@
 import type { Adapter, Job } from "../spec/job.ts";
 import { loadAdapter } from "./adapter-files.ts";
 import { emptyBank, fillBank } from "./bank.ts";
+import { holdBase } from "./base-print.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
+import type { Headers } from "./headers.ts";
 import { type Host, joinPath } from "./host.ts";
 import { initAdapter } from "./init.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -18,6 +20,8 @@ export interface ReadyOptions {
   /** Folder of the run: its adapters are in adapters/NAME. */
   readonly out: string;
   readonly listen: Listener;
+  /** The base's tensors, where it is a checkpoint: an adapter made for others is refused. */
+  readonly base?: Headers | undefined;
   /** Opens the base's tokenizer. */
   readonly tokens?: (() => Promise<Tokenizer>) | undefined;
 }
@@ -44,6 +48,7 @@ export const readyAdapters = (job: Job, options: ReadyOptions): Ready => {
     const given = first ? adapter.from : undefined;
     const from = given === undefined ? joinPath(joinPath(out, "adapters"), adapter.name) : await host.resolve(folder, given);
     listen({ kind: "phase", title: `load adapter ${adapter.name}` });
+    if (options.base && !adapter.anyBase) await holdBase(host, from, options.base);
     // What follows from settings alone is computed and not stored.
     if (!storesAll(adapter)) await initAdapter(job, adapter, session, options);
     await loadAdapter(host, from, adapter, job.parameters, (parameter, values) => session.write(parameter, values));

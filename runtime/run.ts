@@ -10,6 +10,7 @@ import type { EvaluateResult, InferenceResult, MergeResult, Result, TrainResult 
 import { saveAdapter } from "./adapter-files.ts";
 import { aboutBase } from "./adapter-names.ts";
 import { placesIn } from "./bank.ts";
+import { type BasePrint, printOf, saveBasePrint } from "./base-print.ts";
 import type { ChatTemplate } from "./chat/chat-template.ts";
 import { openChatOf } from "./chat/open-chat.ts";
 import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
@@ -252,7 +253,8 @@ const prepare = async (
     const bank = job.adapters.find(({ name, bank: members }) => name === subject && members);
     return bank && placesIn(bank, examples, data);
   };
-  const ready = readyAdapters(job, { host, session, folder: options.folder, out, listen, tokens });
+  let basePrint: BasePrint | undefined;
+  const ready = readyAdapters(job, { host, session, folder: options.folder, out, listen, base: checkpoint, tokens });
   const watching = async (train: Train, total: number): Promise<Watch | undefined> => {
     if (!train.evaluate) return undefined;
     const { program, split, ends } = train.evaluate;
@@ -463,6 +465,7 @@ const prepare = async (
       const path = adapterFolder(name);
       const extra = aboutBase(adapter.files.library, options.baseName ?? { base_model_name_or_path: baseFolder });
       const bytes = await saveAdapter(host, path, adapter, job.parameters, read, extra);
+      if (checkpoint) await saveBasePrint(host, path, (basePrint ??= await printOf(host, checkpoint)));
       listen({ kind: "saved", what: `adapter ${name}`, path, bytes });
       return { path, bytes };
     },

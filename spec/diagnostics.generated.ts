@@ -222,6 +222,10 @@ export const diagnostics = {
   unknown_place_word: (at: Span | undefined, { word, key }: { readonly word: string | number; readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0428", "error", `no architecture has a word for \`${word}\` in "${key}"`, at, details),
   /** `{file}` in `{folder}` is no part of an adapter and is not read */
   left_beside: (at: Span | undefined, { file, folder }: { readonly file: string | number; readonly folder: string | number }, details: Details = {}): Diagnostic => make("PEFT0429", "warning", `\`${file}\` in \`${folder}\` is no part of an adapter and is not read`, at, details),
+  /** the adapter in `{folder}` was made for another base: {count} of {total} tensors differ */
+  other_base: (at: Span | undefined, { folder, count, total }: { readonly folder: string | number; readonly count: string | number; readonly total: string | number }, details: Details = {}): Diagnostic => make("PEFT0430", "error", `the adapter in \`${folder}\` was made for another base: ${count} of ${total} tensors differ`, at, details),
+  /** `{file}` does not say which base the adapter beside it was made for */
+  base_print_unreadable: (at: Span | undefined, { file }: { readonly file: string | number }, details: Details = {}): Diagnostic => make("PEFT0431", "error", `\`${file}\` does not say which base the adapter beside it was made for`, at, details),
   /** `{adapter}` goes into both `{first}` and `{second}` */
   two_models: (at: Span | undefined, { adapter, first, second }: { readonly adapter: string | number; readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0450", "error", `\`${adapter}\` goes into both \`${first}\` and \`${second}\``, at, details),
   /** `{maker}` {problem} */

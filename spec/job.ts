@@ -235,6 +235,8 @@ export interface Adapter {
   readonly trainedBy: readonly string[];
   /** Folder it is read from, as written; relative paths start at the folder of the `.peft` file. */
   readonly from?: string;
+  /** That folder may be of another base than the job's. */
+  readonly anyBase?: true;
   readonly mergeable: boolean;
   /** Why it cannot be merged. */
   readonly unmergeable?: string;

@@ -47,6 +47,8 @@ export interface AdapterPlan {
   readonly under?: string;
   /** The folder it is read from, as written. */
   readonly from?: string;
+  /** Whether that folder may be of another base. */
+  readonly anyBase?: boolean;
   /** What it is called in the folder that it is read from, where tensors' names hold that. */
   readonly storedAs?: string;
   /** Adapters that its first values are computed from. */

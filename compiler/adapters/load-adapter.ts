@@ -26,6 +26,8 @@ export interface AdapterFolder {
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly beside?: readonly string[];
+  /** Whether it may go over another base than it was made for. */
+  readonly anyBase: boolean;
 }
 
 /** The call of `load`, if the item is one. */
@@ -35,19 +37,47 @@ export const loadOf = (item: tree.Adapter): tree.Call | undefined => {
   return only.method.callee.kind === "ref" && only.method.callee.name === "load" ? only.method : undefined;
 };
 
+const loadParameters = [parameter("folder", "path"), parameter("any_base", "bool", "false")];
+
+const reportOther = (
+  call: tree.Call,
+  folder: string,
+  base: string,
+  { lines, total }: { readonly lines: readonly string[]; readonly total: number },
+  context: Context,
+): void =>
+  context.report(
+    diagnostics.other_base(
+      call.at,
+      { folder, count: lines.length, total },
+      {
+        notes: noted(lines),
+        help: `load it over the base it was made for, or write \`any_base: true\` after the folder to put it over \`${base}\` all the same`,
+      },
+    ),
+  );
+
+/** The first few lines of a difference. */
+const noted = (lines: readonly string[], most = 8): { readonly message: string }[] => [
+  ...lines.slice(0, most).map((message) => ({ message })),
+  ...(lines.length > most ? [{ message: `and ${lines.length - most} more` }] : []),
+];
+
 /** Reads the folders that a file's adapters are loaded from; what cannot be read is reported. */
 export const readFolders = async (
   items: readonly tree.Adapter[],
   file: string,
   scope: Scope,
   host: CompileHost,
+  /** The checkpoint that they go over; undefined where it is drawn, or cannot be read. */
+  base: { readonly name: string; readonly folder: string } | undefined,
   context: Context,
 ): Promise<ReadonlyMap<tree.Adapter, AdapterFolder>> => {
   const folders = new Map<tree.Adapter, AdapterFolder>();
   for (const item of items) {
     const call = loadOf(item);
     if (!call) continue;
-    const args = bindArguments({ what: "load", at: call.at, parameters: [parameter("folder", "path")] }, call.args, scope, context);
+    const args = bindArguments({ what: "load", at: call.at, parameters: loadParameters }, call.args, scope, context);
     const path = args.get("folder");
     if (path?.kind !== "text") continue;
     const folder = host.resolve(file, path.value);
@@ -63,7 +93,15 @@ export const readFolders = async (
       continue;
     }
     if ("diagnostics" in found) for (const diagnostic of found.diagnostics) context.report({ ...diagnostic, at: diagnostic.at ?? call.at });
-    else folders.set(item, { path: path.value, ...found });
+    else {
+      const any = args.get("any_base");
+      const anyBase = any?.kind === "bool" && any.value;
+      const other = base && !anyBase ? await host.otherBase?.(folder, base.folder) : undefined;
+      if (other && "diagnostics" in other)
+        for (const diagnostic of other.diagnostics) context.report({ ...diagnostic, at: diagnostic.at ?? call.at });
+      else if (base && other && other.lines.length > 0) reportOther(call, path.value, base.name, other, context);
+      else folders.set(item, { path: path.value, anyBase, ...found });
+    }
   }
   return folders;
 };
@@ -131,6 +169,7 @@ export const planLoaded = (
     coverage: injections.flatMap((one) => one.coverage),
     trainable: params.filter((param) => param.trained).reduce((sum, param) => sum + Number(product(param.shape)), 0),
     from: folder.path,
+    ...(folder.anyBase && { anyBase: true }),
     ...("storedAs" in found && { storedAs: found.storedAs }),
   };
   for (const file of folder.beside ?? [])
@@ -202,13 +241,12 @@ const fits = (plan: AdapterPlan, folder: AdapterFolder, root: Instance, call: tr
     if (JSON.stringify(said[key] ?? []) !== JSON.stringify(found[key] ?? []))
       lines.push(`${key}: it says ${JSON.stringify(said[key])}, by the names of its tensors it is ${JSON.stringify(found[key])}`);
   if (lines.length === 0) return true;
-  const shown = lines.slice(0, 8).map((message) => ({ message }));
   context.report(
     diagnostics.adapter_mismatch(
       call.at,
       { folder: folder.path, adapter: plan.name, count: lines.length, total: tensors.length },
       {
-        notes: [...shown, ...(lines.length > 8 ? [{ message: `and ${lines.length - 8} more` }] : [])],
+        notes: noted(lines),
         help: `it is read as \`${plan.injections.map(({ method }) => method.name.text).join(" + ")}\` over \`${plan.base}\`; was it made for this base?`,
       },
     ),

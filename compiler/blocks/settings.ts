@@ -30,14 +30,14 @@ export interface Settings {
 const nowhere: tree.Span = { file: "", start: 0, end: 0 };
 
 /** A parameter of a built-in call. */
-export const parameter = (name: string, type: string, fallback?: number | "none"): tree.Parameter => ({
+export const parameter = (name: string, type: string, fallback?: number | "none" | "false"): tree.Parameter => ({
   at: nowhere,
   name: { text: name, at: nowhere },
   type: { text: type, at: nowhere },
   ...(fallback !== undefined && {
     value:
-      fallback === "none"
-        ? { kind: "ref" as const, at: nowhere, name: "none" }
+      typeof fallback === "string"
+        ? { kind: "ref" as const, at: nowhere, name: fallback }
         : { kind: "number" as const, at: nowhere, text: String(fallback), value: fallback },
   }),
 });

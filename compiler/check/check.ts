@@ -82,7 +82,8 @@ export const check = async (
   const bases = new Map(base ? [[base.name, base.root] as const] : []);
   const baseNames = new Set(of("base").map((item) => item.name.text));
   const adapterNames = new Set(of("adapter").map((item) => item.name.text));
-  const folders = await readFolders(of("adapter"), file, scope, host, context);
+  const stored = base?.weights === "checkpoint" ? { name: base.name, folder: host.resolve(file, base.path) } : undefined;
+  const folders = await readFolders(of("adapter"), file, scope, host, stored, context);
   // Without a readable base, patterns cannot be checked, and its own diagnostic says why.
   const adapters =
     base || baseNames.size === 0

@@ -362,6 +362,7 @@ export const lower = (
       ...(adapter.of && { of: adapter.of }),
       ...(adapter.made?.kind === "mix" && { bank: adapter.made.of }),
       ...(adapter.from !== undefined && { from: adapter.from }),
+      ...(adapter.anyBase && { anyBase: true as const }),
       trainedBy: trains.flatMap((plan) => (movedBy(plan.adapter, adapters).includes(adapter.name) ? [plan.adapter] : [])),
       mergeable: reason === undefined,
       ...(reason !== undefined && { unmergeable: reason }),

@@ -23,6 +23,7 @@ const notHere: Readonly<Record<string, string>> = {
   PEFT0405: "is about the inside of a module",
   PEFT0412: "is about the inside of an architecture",
   PEFT0429: "needs an adapter's folder",
+  PEFT0430: "needs an adapter's folder",
   PEFT0456: "needs an adapter's folder",
   PEFT0460: "is told of rows while they are encoded",
   PEFT0474: "needs a model without attention",

@@ -17,6 +17,7 @@ import {
   Frozen,
   Interop,
   Joins,
+  Kept,
   LeftParen,
   Let,
   Name,
@@ -73,7 +74,7 @@ export abstract class MemberParser extends ExpressionParser {
 
   protected readonly member: ParserMethod<[place: Place], Member | undefined> = this.RULE("member", (place: Place): Member | undefined =>
     this.unit(forms.member, () => {
-      this.slipAtStart([Param, Frozen, Shared, Let, State, Observe, Needs, Interop], [Forward]);
+      this.slipAtStart([Param, Frozen, Shared, Kept, Let, State, Observe, Needs, Interop], [Forward]);
       const word = this.LA(1);
       const member = this.choose<Member>("a member", [
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.param) },
@@ -117,9 +118,9 @@ export abstract class MemberParser extends ExpressionParser {
 
   private readonly param = this.RULE("param", (): ParamMember => {
     const start = this.start();
-    const modifiers: ("frozen" | "shared")[] = [];
+    const modifiers: ("frozen" | "shared" | "kept")[] = [];
     this.MANY(() =>
-      this.choose("`frozen` or `shared`", [
+      this.choose("`frozen`, `shared` or `kept`", [
         {
           ALT: () => {
             this.CONSUME(Frozen);
@@ -130,6 +131,12 @@ export abstract class MemberParser extends ExpressionParser {
           ALT: () => {
             this.CONSUME(Shared);
             modifiers.push("shared");
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(Kept);
+            modifiers.push("kept");
           },
         },
       ]),

@@ -25,6 +25,7 @@ import {
   Import,
   Interop,
   itemTypes,
+  Kept,
   LeftBrace,
   LeftBracket,
   LeftParen,
@@ -54,7 +55,7 @@ export const MAX_DEPTH = 100;
 /** How far ahead a closing bracket is looked for when one seems to be missing; keeps any text linear. */
 const REACH = 400;
 
-const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Let, State, Observe, Needs, Interop];
+const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Kept, Let, State, Observe, Needs, Interop];
 
 const nothing: Scanned = { text: "", file: "", tokens: [], first: [], column: [], indent: [], comments: [], diagnostics: [], misread: [] };
 

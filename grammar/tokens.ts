@@ -59,6 +59,7 @@ export const Config = word("config", Name);
 export const Param = word("param", Name);
 export const Frozen = word("frozen", Name);
 export const Shared = word("shared", Name);
+export const Kept = word("kept", Name);
 export const Let = word("let", Name);
 export const State = word("state", Name);
 export const Needs = word("needs", Name);
@@ -149,6 +150,7 @@ const otherWords = [
   Param,
   Frozen,
   Shared,
+  Kept,
   Let,
   State,
   Needs,

@@ -19,7 +19,7 @@ export type Member =
 export interface ParamMember {
   readonly kind: "param";
   readonly at: Span;
-  readonly modifiers: readonly ("frozen" | "shared")[];
+  readonly modifiers: readonly ("frozen" | "shared" | "kept")[];
   /** Several names share one shape: `param pk, pv: [tokens, d]`. */
   readonly names: readonly Name[];
   readonly optional: boolean;

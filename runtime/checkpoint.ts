@@ -173,7 +173,7 @@ export const loadParameters = async (
     if (source.kind === "stack") throw new Error(`${name} is a bank's`);
     const count = shape.reduce((a, b) => a * b, 1);
     // What is computed comes later, from what stands here now.
-    if (source.kind === "init") return new Float32Array(count);
+    if (source.kind === "init" || source.kind === "kept") return new Float32Array(count);
     if (source.kind === "values") return parameter.dtype === "i32" ? Int32Array.from(source.values) : Float32Array.from(source.values);
     const seed = seeds.get(name) ?? job.base.seed;
     if (parameter.dtype === "i32") return drawWhole(source, seed, name, count);
@@ -185,7 +185,7 @@ export const loadParameters = async (
   for (const parameter of job.parameters) {
     const { source } = parameter;
     const fate = fateOf(parameter);
-    if (source.kind === "init" || fate === "unread") continue;
+    if (source.kind === "init" || source.kind === "kept" || fate === "unread") continue;
     if (source.kind === "checkpoint" && source.packed)
       await writePacked(parameter, await readPacked(checkpoint!, job.formats[parameter.format!]!, source.tensor));
     // A bank is filled from its adapters when it is needed: by then they may have been trained or read.

@@ -1,26 +1,42 @@
 // An adapter's computed first values: the job's steps, once, before it is trained. What crosses from one step to the next passes
 // through the host.
 
-import type { Adapter, Job } from "../spec/job.ts";
+import type { Adapter, InitStep, Job } from "../spec/job.ts";
 import type { Data, Session } from "./devices/device.ts";
 import { hostOps } from "./host-ops/index.ts";
 import type { Observer } from "./observe.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
+/** What first values may need beside the base. */
+export interface InitOptions {
+  readonly observe?: Observer | undefined;
+  readonly tokens?: (() => Promise<Tokenizer>) | undefined;
+}
+
 /**
  * Computes and writes them. Programs run on the session's device, decompositions here, in double precision. `observe` runs a pass over
  * the data of the adapter's training; `tokens` opens the base's tokenizer, where text is read.
  */
-export const initAdapter = async (
+export const initAdapter = async (job: Job, adapter: Adapter, session: Session, options: InitOptions = {}): Promise<void> => {
+  await runSteps(job, adapter, adapter.init ?? [], session, options);
+  await finishAdapter(job, adapter, session);
+};
+
+/** Computes and writes what is kept of a training, from what its other parameters are now. */
+export const finishAdapter = (job: Job, adapter: Adapter, session: Session): Promise<void> =>
+  runSteps(job, adapter, adapter.finish ?? [], session, {});
+
+const runSteps = async (
   job: Job,
   adapter: Adapter,
+  steps: readonly InitStep[],
   session: Session,
-  { observe, tokens }: { readonly observe?: Observer | undefined; readonly tokens?: (() => Promise<Tokenizer>) | undefined } = {},
+  { observe, tokens }: InitOptions,
 ): Promise<void> => {
   const values = new Map<string, Data>();
   const seed = job.train.find((train) => train.adapter === adapter.name)?.seed ?? job.base.seed;
   const read = async (value: string): Promise<Data> => values.get(value) ?? (await session.read(value));
-  for (const step of adapter.init ?? []) {
+  for (const step of steps) {
     if (step.kind === "observe") {
       if (!observe) throw new Error(`the first values of ${adapter.name} are observed, and there is no data to observe`);
       for (const [name, sum] of await observe(step)) values.set(name, sum);

@@ -24,8 +24,9 @@ import { fingerprint } from "./fingerprint.ts";
 import { fateOf, readParameter, storeParameter, storePieces } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
-import { initAdapter } from "./init.ts";
+import { finishAdapter, initAdapter } from "./init.ts";
 import { measureInference } from "./measure.ts";
+import { mergedValue } from "./merged-value.ts";
 import { observerOf } from "./observe.ts";
 import { openPaged } from "./paged.ts";
 import { inParts, readStored } from "./parts.ts";
@@ -276,7 +277,10 @@ const prepare = async (
       train,
       total,
       size: job.values[parameters]!.shape.reduce<number>((product, dim) => product * Number(dim), 1),
-      evaluate: () => sumTokens(like, examples, session, listen, places),
+      evaluate: async () => {
+        await finishAdapter(job, adapterOf(job, adapter), session);
+        return sumTokens(like, examples, session, listen, places);
+      },
       read: () => read(parameters),
       write: (values) => session.write(parameters, values),
       tell: ({ step, ...metrics }) =>
@@ -350,6 +354,7 @@ const prepare = async (
         },
       });
       await paged.close();
+      await finishAdapter(job, adapterOf(job, train.adapter), session);
       await ready.trained(train.adapter);
       if (!outcome.interrupted) await host.remove(stateFolder);
       const { losses, added, norms, rates, seconds } = outcome;
@@ -470,24 +475,6 @@ const prepare = async (
       return { path, bytes };
     },
   };
-};
-
-const mergedValue = async (
-  job: Job,
-  tensor: Merge["tensors"][number],
-  session: Session,
-  checkpoint: Checkpoint | undefined,
-): Promise<Float32Array> => {
-  if (!tensor.program) return (await session.read(tensor.output)) as Float32Array;
-  if (tensor.base !== undefined) {
-    const parameter = job.parameters.find(({ source }) => "tensor" in source && source.tensor === tensor.tensor)!;
-    // A delta was trained against what the model sees, which for a stored parameter is what reads back from its codes.
-    const base =
-      checkpoint && parameter.format === undefined ? await readStored(checkpoint, tensor) : await readParameter(job, parameter, session);
-    await session.write(tensor.base, base, tensor.program);
-  }
-  await session.run(tensor.program, {});
-  return (await session.read(tensor.output, tensor.program)) as Float32Array;
 };
 
 const adapterOf = (job: Job, name: string) => job.adapters.find((adapter) => adapter.name === name)!;

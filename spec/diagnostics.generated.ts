@@ -174,6 +174,10 @@ export const diagnostics = {
   nothing_observed: (at: Span | undefined, { problem }: { readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0371", "error", `${problem}`, at, details),
   /** the tokenizer makes no token of `{text}` */
   text_without_tokens: (at: Span | undefined, { text }: { readonly text: string | number }, details: Details = {}): Diagnostic => make("PEFT0372", "error", `the tokenizer makes no token of \`${text}\``, at, details),
+  /** {adapter} cannot be trained further from its folder: that holds `{name}` and not what makes it */
+  kept_alone: (at: Span | undefined, { adapter, name }: { readonly adapter: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0373", "error", `${adapter} cannot be trained further from its folder: that holds \`${name}\` and not what makes it`, at, details),
+  /** `{name}` {problem} */
+  bad_kept: (at: Span | undefined, { name, problem }: { readonly name: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0374", "error", `\`${name}\` ${problem}`, at, details),
   /** `{name}` is not known here */
   unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
   /** there is no op or module `{name}` */

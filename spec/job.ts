@@ -156,7 +156,9 @@ export type Source =
   /** Given in the file: positions, ids. */
   | { readonly kind: "values"; readonly values: readonly number[] }
   /** Computed once by the adapter's `init`, before it is trained, and stored with it. */
-  | { readonly kind: "init" };
+  | { readonly kind: "init" }
+  /** Computed by the adapter's `finish` of its other parameters, whenever these have moved and it is not trained. */
+  | { readonly kind: "kept" };
 
 export interface Parameter {
   /** Role path, e.g. "layers.0.attn.q.weight" or "menu:layers.0.attn.q.a". Also the name of its value in `values`. */
@@ -225,6 +227,8 @@ export interface Adapter {
   readonly files: AdapterFiles;
   /** Computes the parameters whose source is "init", in order. */
   readonly init?: readonly InitStep[];
+  /** Computes the parameters whose source is "kept", of those that are trained. */
+  readonly finish?: readonly InitStep[];
   /** Adapters with tensors that are on when this one is, in order: what it stands on, or is made of, and itself if it has tensors. */
   readonly with: readonly string[];
   /** Adapters that its first values are computed from. */

@@ -89,8 +89,11 @@ const unfitForStack = (interop: Interop, config: Readonly<Record<string, unknown
 /** Whether what the block names is enough to have the adapter again: what it leaves out must follow from the settings alone. */
 const holdsAll = ({ tensors }: Interop, { params }: AdapterPlan): boolean => {
   const named = new Set(tensors.flatMap(({ value }) => partsOf(value)?.map(({ name }) => name) ?? []));
+  // Of what is kept of a training, what made it is left behind.
+  const keeps = params.some((param) => "kept" in param.source);
   return params.every(({ local, source }) => {
     if (named.has(local)) return true;
+    if (keeps) return !("kept" in source);
     return "init" in source ? !readsBase(source.init) : !("distribution" in source && random.has(source.distribution));
   });
 };

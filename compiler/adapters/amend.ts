@@ -29,6 +29,8 @@ export interface AdapterParam {
     | { readonly copyOf: string }
     | { readonly stackOf: readonly string[] }
     | { readonly init: tree.Expr }
+    /** Of other parameters while it is trained; afterwards a parameter by itself, and all that is stored. */
+    | { readonly kept: tree.Expr }
     | { readonly values: readonly number[] };
   /** Module it sits on; of a shared parameter the first target. */
   readonly module: Instance;
@@ -291,6 +293,7 @@ const declared = (
     reportThrough(context, member.type.at, (at, details) => diagnostics.bad_param_type(at, { type: member.type!.text }, details), {
       help: "leave it out for numbers to compute with, or write `int` for positions",
     });
+  const kept = member.modifiers.includes("kept") && keptBy(member, local, context);
   if (whole && !member.modifiers.includes("frozen"))
     reportThrough(context, member.at, (at, details) => diagnostics.bad_param_type(at, { type: "int" }, details), {
       label: "whole numbers are not trained",
@@ -308,16 +311,29 @@ const declared = (
     shape: stack === undefined ? own : [stack, ...own],
     ...(stack !== undefined && { stack }),
     dtype: whole ? "i32" : "f32",
-    trained: !member.modifiers.includes("frozen"),
-    source: member.value
-      ? (listed(member.value, scope, inner, copies) ?? { init: member.value })
-      : member.draw
-        ? evaluateDraw(member.draw, scope, { ...inner, through: context.through })
-        : { distribution: "zeros", args: [] },
+    trained: !member.modifiers.includes("frozen") && !member.modifiers.includes("kept"),
+    source: kept
+      ? { kept }
+      : member.value
+        ? (listed(member.value, scope, inner, copies) ?? { init: member.value })
+        : member.draw
+          ? evaluateDraw(member.draw, scope, { ...inner, through: context.through })
+          : { distribution: "zeros", args: [] },
     module,
     local,
     shared: member.modifiers.includes("shared"),
   };
+};
+
+/** What a kept parameter is made of; undefined after a report. */
+const keptBy = (member: tree.ParamMember, name: string, context: Context): tree.Expr | undefined => {
+  const other = member.modifiers.find((modifier) => modifier !== "kept");
+  const problem = !member.value ? "is kept, and nothing says what it is" : other ? `is kept, and cannot be \`${other}\` too` : undefined;
+  if (problem)
+    reportThrough(context, member.at, (at, details) => diagnostics.bad_kept(at, { name, problem }, details), {
+      help: `write \`kept param ${name}: [...] = …\`, of parameters that are trained`,
+    });
+  return problem ? undefined : member.value;
 };
 
 /** A state of one module: its shape, and the number that it begins with. */

@@ -14,6 +14,8 @@ export interface AmendmentGoal {
   readonly amendment: Amendment;
   /** What it binds of a step, at a line of so many targets; absent: its first values. */
   readonly step?: Pick<RuleTools, "targets" | "moment">;
+  /** What it keeps of a training, in place of its first values. */
+  readonly kept?: true;
 }
 
 type Named = Pick<AdapterParam, "name" | "shared">;
@@ -34,12 +36,12 @@ export interface ResultTools {
 }
 
 /** By name, as nodes of the open stage; undefined after a report. */
-export const amendmentResults = ({ amendment, step }: AmendmentGoal, tools: ResultTools): ReadonlyMap<string, Node> | undefined => {
+export const amendmentResults = ({ amendment, step, kept }: AmendmentGoal, tools: ResultTools): ReadonlyMap<string, Node> | undefined => {
   const { context, scope, initial, tensorOf, addInput } = tools;
   let names: readonly string[] = [];
   const nodes = tools.atModule(() => {
     if (!step) {
-      firstValues(amendment, scope(), context, initial, tensorOf);
+      firstValues(amendment, kept ? "kept" : "init", scope(), context, initial, tensorOf);
       names = [...initial.keys()];
       return [...initial.values()];
     }

@@ -7,9 +7,13 @@ import { type Context, evaluate, reportThrough, toNode } from "../values/express
 import { describe, type Scope, type TensorValue, type Value } from "../values/values.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
 
+/** Whether a parameter's value is computed at that time: before training, or of what training left. */
+export const computedAt = (when: "init" | "kept", { source }: AdapterParam): boolean => when in source;
+
 /** Fills `values` by the parameters' local names; `scope` reads them from there. */
 export const firstValues = (
   amendment: Amendment,
+  when: "init" | "kept",
   scope: Scope,
   context: Context,
   values: Map<string, TensorValue>,
@@ -20,7 +24,7 @@ export const firstValues = (
     if (member.kind !== "param" || !member.value) continue;
     const computed = member.names.flatMap(({ text }) => {
       const param = amendment.params.get(text);
-      return param && "init" in param.source ? [param] : [];
+      return param && computedAt(when, param) ? [param] : [];
     });
     if (computed.length === 0) continue;
     const value = evaluate(member.value, scope, context);

@@ -4,6 +4,7 @@
 import type * as tree from "../../grammar/tree.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import { type Amendment, amend, amendOne } from "../adapters/amend.ts";
+import { computedAt } from "../adapters/first-values.ts";
 import { alone } from "../adapters/layers.ts";
 import { bindsStep, moments } from "../adapters/training-bindings.ts";
 import type { Definition, Library } from "../blocks/resolve.ts";
@@ -108,8 +109,11 @@ const checkMethod = (method: tree.MethodDef, context: Checking): void => {
   const outer = module.amendments.at(-1);
   // A method whose condition turns it away here has amended nothing.
   const computed = (amendment: Amendment | undefined): void => {
-    if (amendment && [...amendment.params.values()].some(({ source }) => "init" in source))
+    const params = [...(amendment?.params.values() ?? [])];
+    if (amendment && params.some((param) => computedAt("init", param)))
       elaborate(amendment.module, alone(["it"], false), { amendment }, context);
+    if (amendment && params.some((param) => computedAt("kept", param)))
+      elaborate(amendment.module, alone(["it"], false), { amendment, kept: true }, context);
     for (const moment of moments)
       if (amendment && bindsStep(amendment.members, moment))
         elaborate(amendment.module, alone(["it"], false), { amendment, step: { moment, targets: size("targets") } }, context);

@@ -30,6 +30,7 @@ import { type Context, evaluate } from "../values/expressions.ts";
 import { type Scope, scopeOf, type Value } from "../values/values.ts";
 import { checkDefinitions } from "./check-definitions.ts";
 import { checkEffects } from "./check-effects.ts";
+import { checkKept } from "./check-kept.ts";
 import { checkObservations } from "./check-observations.ts";
 import { checkReached } from "./check-reached.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
@@ -190,6 +191,7 @@ export const check = async (
   }
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkObservations(adapters, trains, base.root, context);
+  checkKept(adapters, trains, base.root, context);
   checkLengths([...trains, ...evaluates], base.context, extents, report);
 
   return {

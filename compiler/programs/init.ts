@@ -3,6 +3,7 @@
 
 import type { InitStep } from "../../spec/job.ts";
 import type { Amendment } from "../adapters/amend.ts";
+import { computedAt } from "../adapters/first-values.ts";
 import type { AdapterPlan } from "../adapters/inject.ts";
 import { layersOf } from "../adapters/layers.ts";
 import { type Node, reachable, type TensorType } from "../graph/graph.ts";
@@ -21,10 +22,10 @@ export interface InitPlan {
   readonly programs: ReadonlyMap<string, ProgramGraph>;
 }
 
-/** What an adapter computes before it is trained, in model order. */
-const computing = (adapter: string, root: Instance): readonly Amendment[] =>
+/** What an adapter computes before it is trained, or keeps of its training, in model order. */
+const computing = (adapter: string, root: Instance, when: "init" | "kept"): readonly Amendment[] =>
   modulesOf(root).flatMap(({ amendments }) =>
-    amendments.filter((own) => own.adapter === adapter && [...own.params.values()].some(({ source }) => "init" in source)),
+    amendments.filter((own) => own.adapter === adapter && [...own.params.values()].some((param) => computedAt(when, param))),
   );
 
 const modelOf = (
@@ -32,16 +33,30 @@ const modelOf = (
   root: Instance,
   adapters: ReadonlyMap<string, AdapterPlan>,
   context: InitContext,
-): Model | undefined => elaborate(root, { layers: layersOf(amendment.adapter, adapters), training: false }, { amendment }, context);
+  when: "init" | "kept",
+): Model | undefined =>
+  elaborate(
+    root,
+    { layers: layersOf(amendment.adapter, adapters), training: false },
+    { amendment, ...(when === "kept" && { kept: true as const }) },
+    context,
+  );
 
 type InitContext = Pick<Context, "report" | "through">;
 
 /** Reports what is wrong with first values: once per line of an adapter and sizes of a module, since equal ones are equally wrong. */
 export const checkInit = (adapter: string, root: Instance, adapters: ReadonlyMap<string, AdapterPlan>, context: InitContext): void => {
   const seen = new Set<string>();
-  for (const amendment of computing(adapter, root)) {
-    const key = [amendment.at?.start, ...[...(amendment.face?.sizes ?? [])].map(([name, value]) => `${name}=${describe(value)}`)].join();
-    if (!seen.has(key)) modelOf(amendment, root, adapters, context);
+  for (const [when, amendment] of (["init", "kept"] as const).flatMap((one) =>
+    computing(adapter, root, one).map((own) => [one, own] as const),
+  )) {
+    const key = [
+      when,
+      amendment.at?.start,
+      amendment.members[0]?.at.start,
+      ...[...(amendment.face?.sizes ?? [])].map(([name, value]) => `${name}=${describe(value)}`),
+    ].join();
+    if (!seen.has(key)) modelOf(amendment, root, adapters, context, when);
     seen.add(key);
   }
 };
@@ -58,8 +73,8 @@ export const planInit = (
   const programs = new Map<string, ProgramGraph>();
   const waiting = [...passes.entries()];
   const done = new Set<string>();
-  for (const amendment of computing(adapter, root)) {
-    const model = modelOf(amendment, root, adapters, context);
+  for (const amendment of computing(adapter, root, "init")) {
+    const model = modelOf(amendment, root, adapters, context, "init");
     if (!model?.results) return undefined;
     const names = new Map([...model.results].map(([local, node]) => [amendment.params.get(local)!.name, node]));
     // A shared parameter has one first value, whichever module it was computed at.
@@ -74,6 +89,24 @@ export const planInit = (
       steps.push({ kind: "observe", program: name, sums });
     }
     planModel(model, names, `init(${adapter}).${amendment.module.path}`, steps, programs);
+  }
+  return steps.length > 0 ? { steps, programs } : undefined;
+};
+
+/** What is kept of a training, once it is done. Undefined when nothing is, or after a report. */
+export const planKept = (
+  adapter: string,
+  root: Instance,
+  adapters: ReadonlyMap<string, AdapterPlan>,
+  context: InitContext,
+): InitPlan | undefined => {
+  const steps: InitStep[] = [];
+  const programs = new Map<string, ProgramGraph>();
+  for (const amendment of computing(adapter, root, "kept")) {
+    const model = modelOf(amendment, root, adapters, context, "kept");
+    if (!model?.results) return undefined;
+    const names = new Map([...model.results].map(([local, node]) => [amendment.params.get(local)!.name, node]));
+    planModel(model, names, `kept(${adapter}).${amendment.module.path}`, steps, programs);
   }
   return steps.length > 0 ? { steps, programs } : undefined;
 };

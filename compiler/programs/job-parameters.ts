@@ -23,7 +23,9 @@ export const adapterParameter = (param: AdapterParam): Parameter => ({
         ? { kind: "stack", of: param.source.stackOf }
         : "init" in param.source
           ? { kind: "init" }
-          : "values" in param.source
-            ? { kind: "values", values: param.source.values }
-            : { kind: "draw", ...param.source },
+          : "kept" in param.source
+            ? { kind: "kept" }
+            : "values" in param.source
+              ? { kind: "values", values: param.source.values }
+              : { kind: "draw", ...param.source },
 });

@@ -20,7 +20,7 @@ import { add, type Dim } from "../values/dims.ts";
 import type { Context } from "../values/expressions.ts";
 import { type AfterUpdate, buildAfter } from "./after-update.ts";
 import { buildBefore } from "./before-update.ts";
-import { type InitPlan, planInit } from "./init.ts";
+import { type InitPlan, planInit, planKept } from "./init.ts";
 import { adapterParameter, storedAs } from "./job-parameters.ts";
 import { type ObservationPlan, planObservation } from "./observe.ts";
 import { layOut, peakOf, place } from "./place.ts";
@@ -237,12 +237,15 @@ export const lower = (
   }
 
   const inits = new Map<string, InitPlan>();
+  const finishes = new Map<string, InitPlan>();
   for (const adapter of adapters.values()) {
     const observation = observations.get(adapter.name);
     const init = planInit(adapter.name, base.root, adapters, context, observation?.passes);
-    if (!init) continue;
-    inits.set(adapter.name, init);
-    for (const [program, graph] of init.programs) programs.set(program, { graph, dims: observation?.dims ?? {} });
+    const finish = planKept(adapter.name, base.root, adapters, context);
+    if (init) inits.set(adapter.name, init);
+    if (finish) finishes.set(adapter.name, finish);
+    for (const plan of [init, finish])
+      for (const [program, graph] of plan?.programs ?? []) programs.set(program, { graph, dims: observation?.dims ?? {} });
   }
 
   // ---- memory -------------------------------------------------------------------------------------------------------
@@ -358,6 +361,7 @@ export const lower = (
       trainable: adapter.trainable,
       files,
       ...(inits.has(adapter.name) && { init: inits.get(adapter.name)!.steps }),
+      ...(finishes.has(adapter.name) && { finish: finishes.get(adapter.name)!.steps }),
       with: adaptersIn(layersOf(adapter.name, adapters)),
       ...(adapter.of && { of: adapter.of }),
       ...(adapter.made?.kind === "mix" && { bank: adapter.made.of }),

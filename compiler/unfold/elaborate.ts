@@ -245,6 +245,7 @@ export const elaborate = (
     adapterParam: (param) => adapterParam(param),
     plainParam: (instance, name) => plainParam(instance, name),
     contextOf: (amendment) => contextFor(amendment.at ? [amendment.at] : context.through),
+    settled: ({ name }) => !alone && !(choice.training && (choice.trains === undefined || name.startsWith(`${choice.trains}:`))),
     ...(combines.length > 0 && {
       changes: (instance, of) => {
         const node = stacked(of, current().graph, combines, (layers) => weightWith(instance, layers));

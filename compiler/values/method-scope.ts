@@ -30,6 +30,8 @@ export interface Tools {
   readonly adapterParam: (param: AdapterParam) => Value;
   readonly plainParam: (instance: Instance, name: string) => Value | undefined;
   readonly contextOf: (amendment: Amendment) => Context;
+  /** Whether what a method keeps of its training is there by itself, and not made of what is trained. */
+  readonly settled: (param: AdapterParam) => boolean;
   /** While first values are computed: what the adapters that are combined change of the module's weight [members, out, in], and their weights. */
   readonly changes?: (instance: Instance, of: "deltas" | "weights") => Value;
   /** While first values are computed: those there are, and the base's parameters as the lines before leave them. */
@@ -67,7 +69,13 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
       if (name === "base") return base;
       if (amendment.combines && tools.changes && (name === "deltas" || name === "weights")) return tools.changes(instance, name);
       const param = amendment.params.get(name);
-      if (param) return tools.first?.values.get(name) ?? tools.adapterParam(param);
+      const computed = tools.first?.values.get(name) ?? lets.get(name);
+      if (param && computed) return computed;
+      if (param && "kept" in param.source && !tools.settled(param)) {
+        lets.set(name, evaluate(param.source.kept, scope, inner()));
+        return lets.get(name);
+      }
+      if (param) return tools.adapterParam(param);
       if (amendment.absent.has(name)) return none;
       const observed = amendment.observed.get(name);
       if (observed && tools.first) return tools.first.observed(observed);

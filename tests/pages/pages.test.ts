@@ -20,6 +20,7 @@ const notHere: Readonly<Record<string, string>> = {
   PEFT0366: "is about a method of one's own that changes its loss",
   PEFT0369: "needs a mixture of experts",
   PEFT0372: "needs a tokenizer that makes no token of white space",
+  PEFT0373: "needs an adapter's folder",
   PEFT0405: "is about the inside of a module",
   PEFT0412: "is about the inside of an architecture",
   PEFT0429: "needs an adapter's folder",

@@ -179,6 +179,35 @@ group("run", (test) => {
     assert.equal(loss(again), loss(whole), "read back");
   });
 
+  test("what is kept of a training: evaluated meanwhile and afterwards as it was trained, the same bits when stopped, and read back without what made it", async () => {
+    const text = pipeline("1e-2")
+      .replace("lora(r: 2, alpha: 4, dropout: 0.1) into tiny.layers.**", "p_tuning(tokens: 3, inner: 6) into tiny")
+      .replace('merge some into "merged/"', "");
+    const built = await build(text, config);
+    const whole = await run(built, await fresh());
+    const loss = ({ result }: Ran): number => result.evaluate.find(({ subject }) => subject === "some")!.metrics.loss!;
+    const host = await fresh();
+    await run(built, host, 3);
+    const gone = await run(built, host);
+    assert.equal(await weights(host), await weights(whole.host), "stopped and gone on with");
+    assert.is(loss(gone), loss(whole));
+    const again = await run(built, whole.host, undefined, ["evaluate"]);
+    assert.is(loss(again), loss(whole), "read back");
+    const { tensors } = built.job.adapters[0]!.files;
+    assert.equal(
+      tensors.map(({ key }) => key),
+      ["prompt_embeddings"],
+    );
+
+    const watched = text
+      .replace("seed: 5", "seed: 5  evaluate: every 3 steps  keep_best: loss")
+      .replace("data rows {", 'data rows { eval = text("rows.txt")');
+    const best = await run(await build(watched, config), await fresh());
+    const { evaluations, best: chosen } = best.result.train[0]!;
+    assert.ok(new Set(evaluations!.map((one) => one.loss)).size === evaluations!.length, "each evaluation sees what was trained by then");
+    assert.ok(Math.abs(loss(best) - chosen!.loss) < 1e-6, "the best is what is saved");
+  });
+
   test("training learns, the adapter alone differs from the base, and the merged folder is the adapter's model", async () => {
     const built = await build(pipeline("1e-2"), config);
     const { host, result } = await run(built, await fresh());

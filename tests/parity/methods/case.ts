@@ -31,6 +31,8 @@ export interface MethodCase {
    * sides compute first values from the first batches, and nothing is added to them.
    */
   readonly begins?: "own" | "observed";
+  /** PEFT's tensors of a network that makes what is stored, and our parameters whose rows they hold one after the other. */
+  readonly encoder?: Readonly<Record<string, readonly string[]>>;
   /** How many batches are observed before. */
   readonly observe?: number;
   /** Definitions of a project file that the adapter uses. */

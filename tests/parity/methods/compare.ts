@@ -15,7 +15,7 @@ import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { fillBatch, planEpoch } from "../../../runtime/data/batches.ts";
 import type { Examples } from "../../../runtime/data/examples.ts";
 import type { Device, Session } from "../../../runtime/devices/device.ts";
-import { initAdapter } from "../../../runtime/init.ts";
+import { finishAdapter, initAdapter } from "../../../runtime/init.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
 import { observerOf } from "../../../runtime/observe.ts";
 import { curvesOf, trainAdapter } from "../../../runtime/train.ts";
@@ -24,7 +24,7 @@ import { slopesAt } from "../../compiler/sessions.ts";
 import { referenceDevice } from "../../compiler/support.ts";
 import { bases, batches, type MethodCase, usual, writeBase } from "./case.ts";
 import { type Reference, writeFolder } from "./reference.ts";
-import { distances, readTensors, type Tensors, worst } from "./tensors.ts";
+import { distances, readTensors, type Stored, type Tensors, worst } from "./tensors.ts";
 
 export interface Apart {
   /** Losses alone are comparable. */
@@ -154,6 +154,17 @@ export const compare = async (
       await loadAdapter(nodeHost, `${place}/first-${own}`, adapterOf(own), job.parameters, (parameter, values) =>
         session.write(parameter, values),
       );
+    for (const own of one.encoder ? optimizers : []) {
+      for (const [key, locals] of Object.entries(one.encoder!)) {
+        let from = 0;
+        for (const local of locals) {
+          const size = job.parameters.find(({ name: parameter }) => parameter === `${own}:${local}`)!.shape.reduce((a, b) => a * b, 1);
+          await session.write(`${own}:${local}`, Float32Array.from(reference.encoder!.get(key)!.values.subarray(from, from + size)));
+          from += size;
+        }
+      }
+      await finishAdapter(job, adapterOf(own), session);
+    }
   };
   /** The adapter's tensors as its file holds them, read through `read`. */
   const stored = async (own: string, part: string, read: (parameter: string) => Promise<Float32Array>): Promise<Tensors> => {
@@ -175,12 +186,25 @@ export const compare = async (
   const descent = job.train.find(({ adapter }) => adapter === "sgd")!;
   const [first] = planEpoch(examples, { size: 3, order: "file", seed: 0, epoch: 0 });
   await slopesAt(interpreter, descent, fillBatch(examples, first!, 16, descent.virtual));
-  const gradients = await stored("sgd", "gradients", async (parameter) => {
-    const trained = job.parameters.find((candidate) => candidate.name === parameter)!;
-    return trained.trained
-      ? ((await interpreter.read(gradientOf(parameter))) as Float32Array)
-      : new Float32Array(trained.shape.reduce((a, b) => a * b, 1));
-  });
+  const slopeOf = async (local: string): Promise<readonly number[]> => [
+    ...((await interpreter.read(gradientOf(`sgd:${local}`))) as Float32Array),
+  ];
+  const ofEncoder = async (): Promise<Tensors> => {
+    const slopes = new Map<string, Stored>();
+    for (const [key, locals] of Object.entries(one.encoder!)) {
+      const values = Float64Array.from((await Promise.all(locals.map(slopeOf))).flat());
+      slopes.set(key, { shape: reference.encoder!.get(key)!.shape, values });
+    }
+    return slopes;
+  };
+  const ofTensors = () =>
+    stored("sgd", "gradients", async (parameter) => {
+      const trained = job.parameters.find((candidate) => candidate.name === parameter)!;
+      return trained.trained
+        ? ((await interpreter.read(gradientOf(parameter))) as Float32Array)
+        : new Float32Array(trained.shape.reduce((a, b) => a * b, 1));
+    });
+  const gradients = await (one.encoder ? ofEncoder() : ofTensors());
   await interpreter.close();
 
   const session = await device.open(job, async (path) => bytesOf(files.get(path)!));
@@ -191,6 +215,7 @@ export const compare = async (
       listen: () => {},
       history: new Float32Array(curvesOf(item) * usual.steps),
     });
+    await finishAdapter(job, adapterOf(own), session);
     return { losses, tensors: await stored(own, own, async (parameter) => (await session.read(parameter)) as Float32Array) };
   };
   const [sgd, adamw] = [await train("sgd"), await train("adamw")];

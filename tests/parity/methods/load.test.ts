@@ -46,6 +46,15 @@ group("load", (test) => {
       assert.ok(Math.max(...found[0]!.map((value, i) => Math.abs(value - plain[0]![i]!))) > 1e-3, "it changes nothing");
     });
 
+  test("what a network made is evaluated, and cannot be trained further without it", async () => {
+    const { folder } = await workshop();
+    await writeFirst(`${folder}/made`, fixtures.references.get("p_tuning")!.reference, {});
+    const trained = (adapter: string) =>
+      codesOf(folder, `${pipeline("llama", adapter)}train it on rows { optimizer: sgd(learning_rate: 0.1)  steps: 1 }\n`);
+    assert.equal((await trained(`load("${folder}/made/")`)).codes, ["PEFT0373"]);
+    assert.equal((await trained("p_tuning(tokens: 4) into model")).codes, []);
+  });
+
   test("exceptions by module are read, and the tensors' shapes hold them to it", async () => {
     const { folder, device } = await workshop();
     const adapter = `{

@@ -6,6 +6,7 @@
     writes out/first (PEFT's own first tensors, with noise on what is trained, so that no gradient is zero by accident),
     out/gradients.safetensors (of the first batch, computed in double precision, under the adapter's keys),
     out/sgd, out/adamw (the adapter after every batch was one step, in single precision)
+    with "encoder": also out/encoder.safetensors, the first tensors of the network that makes a prompt, whose gradients are then told
     -> {"trainable": parameters, "losses": {"sgd": [...], "adamw": [...]}}
 {"do": "first", "base", "config", "seed", "out"} -> {}; the adapter as PEFT begins it is saved to out
 {"do": "combined", "base": folder, "adapters": [folders], "weights": [...], "ways": {title: add_weighted_adapter's options, or
@@ -99,6 +100,11 @@ def tensors_of(model):
     return {name: p.detach().clone().contiguous() for name, p in state.items()}
 
 
+def made_by(model):
+    """The network that makes a prompt: its tensors by their names in it."""
+    return {name: p.detach().clone().contiguous() for name, p in model.prompt_encoder["default"].named_parameters()}
+
+
 def run(model, job, kind, out):
     model = copy.deepcopy(model).train()
     if kind == "adamw" and job.get("optimizer") == "lorafa":
@@ -125,7 +131,9 @@ def train(job):
         p.data += job["noise"] * torch.randn(p.shape, generator=generator)
     out = job["out"]
     model.save_pretrained(f"{out}/first")
-    found = gradients(model.train(), job["batches"][0], tensors_of)
+    if job.get("encoder"):
+        save_file(made_by(model), f"{out}/encoder.safetensors", metadata={"format": "pt"})
+    found = gradients(model.train(), job["batches"][0], made_by if job.get("encoder") else tensors_of)
     save_file(found, f"{out}/gradients.safetensors", metadata={"format": "pt"})
     losses = {kind: run(model, job, kind, f"{out}/{kind}") for kind in ("sgd", "adamw")}
     return {"trainable": sum(p.numel() for p in trained(model)), "losses": losses}

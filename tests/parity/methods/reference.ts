@@ -12,7 +12,9 @@ export interface Reference {
   readonly first: Tensors;
   /** adapter_config.json; absent where the base's own parameters are trained. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Of the first batch. */
+  /** The first tensors of a network that makes the adapter's. */
+  readonly encoder?: Tensors;
+  /** Of the first batch; of a network that makes the adapter's tensors, its own. */
   readonly gradients: Tensors;
   readonly sgd: Trained;
   readonly adamw: Trained;
@@ -36,6 +38,7 @@ export const askLibrary = async (ask: Ask, base: string, one: MethodCase, out: s
     ...{ do: "train", base, out, config, noise, seed: usual.seed, batches, sgd, adamw },
     ...(one.optimizer && { optimizer: one.optimizer.theirs }),
     ...(one.observe && { observe: one.observe }),
+    ...(one.encoder && { encoder: true }),
   };
   const { losses, trainable, logits } = (await ask(job)) as {
     losses: { sgd: number[]; adamw: number[] };
@@ -47,6 +50,7 @@ export const askLibrary = async (ask: Ask, base: string, one: MethodCase, out: s
   return {
     first: await readTensors(file("first")),
     ...(existsSync(said) && { config: JSON.parse(readFileSync(said, "utf8")) as Record<string, unknown> }),
+    ...(one.encoder && { encoder: await readTensors(`${out}/encoder.safetensors`) }),
     gradients: await readTensors(`${out}/gradients.safetensors`),
     sgd: { losses: losses.sgd, tensors: await readTensors(file("sgd")) },
     adamw: { losses: losses.adamw, tensors: await readTensors(file("adamw")) },
@@ -89,7 +93,7 @@ interface WrittenCase {
   readonly logits?: readonly (readonly number[])[];
 }
 
-const parts = ["first", "gradients", "sgd", "adamw"] as const;
+const parts = ["first", "encoder", "gradients", "sgd", "adamw"] as const;
 
 export interface Fixtures {
   readonly versions: Readonly<Record<string, string>>;
@@ -111,6 +115,7 @@ export const readFixtures = async (path = methodsPath): Promise<Fixtures> => {
       const reference: Reference = {
         first: part("first"),
         ...(config && { config }),
+        ...(asked.encoder && { encoder: part("encoder") }),
         gradients: part("gradients"),
         sgd: { losses: losses.sgd, tensors: part("sgd") },
         adamw: { losses: losses.adamw, tensors: part("adamw") },
@@ -139,6 +144,7 @@ export const writeFixtures = async ({ versions, references }: Fixtures, path = m
     cases[name] = { asked, ...(config && { config: saying(config) }), losses, trainable, bytes, ...(logits && { logits }) };
     for (const [part, of] of [
       ["first", first],
+      ["encoder", reference.encoder ?? new Map()],
       ["gradients", gradients],
       ["sgd", sgd.tensors],
       ["adamw", adamw.tensors],

@@ -45,7 +45,7 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
     const speaker = await openSpeaker({
       job: prepared.job!,
       read: bundleReader(prepared),
-      choice: await chooseDevice((lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto"),
+      choice: await chooseDevice((lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto", prepared.job),
       folder: resolve(call.io.cwd, sourceFolder(prepared)),
       output: resolve(call.io.cwd, outputFolder(call)),
     });

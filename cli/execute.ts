@@ -82,7 +82,7 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
 export const perform = async (performance: Performance, listen: Listener, signal: AbortSignal): Promise<Result> => {
   const { job, read, folder, output, device, verbs, inputs, cwd } = performance;
   await bringBase(job.base, process.env, listen);
-  const choice = await chooseDevice(device);
+  const choice = await chooseDevice(device, job);
   const base = baseName(job.base.path);
   const result = await runJob(job, {
     host: withHub(nodeHost, process.env),

@@ -74,7 +74,7 @@ const ask = async (
   const speaker = await openSpeaker({
     job: prepared.job!,
     read: bundleReader(prepared),
-    choice: await chooseDevice((lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto"),
+    choice: await chooseDevice((lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto", prepared.job),
     folder: resolve(call.io.cwd, sourceFolder(prepared)),
     output: resolve(call.io.cwd, outputFolder(call)),
   });

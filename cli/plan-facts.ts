@@ -91,6 +91,8 @@ export interface TrainFacts {
     readonly passes: number;
     readonly bytes: number;
   };
+  /** Layers of the base that are read from its checkpoint whenever they are needed, to keep a budget. */
+  readonly streamed: number;
   /** Bytes of optimizer state that lie outside the device's memory. */
   readonly paged: number;
 }
@@ -184,6 +186,7 @@ const trainFacts = (train: Train, job: Job): TrainFacts => {
     memory: parts,
     peak: job.plan[`train ${train.adapter}`] ?? 0,
     flopsPerToken: Math.round(flops(step, job, sizes) / (train.micro_batch_size * length)),
+    streamed: job.ring?.length ?? 0,
     recompute: train.recompute ?? 0,
     ...(train.observe && {
       observed: {

@@ -8,10 +8,11 @@ import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
 import { encodePrompt } from "../runtime/data/encode-row.ts";
 import { DiagnosticError } from "../runtime/diagnostic-error.ts";
-import { storeParameter, storePieces } from "../runtime/formats/store.ts";
+import { fateOf, storeParameter, storePieces } from "../runtime/formats/store.ts";
 import { answerPrompts } from "../runtime/generation/answers.ts";
 import { nodeHost } from "../runtime/node-host.ts";
 import { readyAdapters } from "../runtime/ready.ts";
+import { streamFrom } from "../runtime/stream.ts";
 import { openTokenizer } from "../runtime/tokenizer.ts";
 import type { Evaluate, Generation, Job } from "../spec/job.ts";
 import { folderOf } from "./hub/base.ts";
@@ -62,7 +63,7 @@ export const openSpeaker = async ({ job, read, choice, folder, output }: Speaker
   const base = await nodeHost.resolve(folder, folderOf(job.base.path, process.env));
   const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(nodeHost, base) : undefined;
   const tokenizer = await openTokenizer(nodeHost, base);
-  const session = await choice.device.open(job, read);
+  const session = await choice.device.open(job, read, checkpoint && streamFrom(job, checkpoint));
   const close = async (): Promise<void> => {
     await session.close();
     await checkpoint?.close();
@@ -73,6 +74,7 @@ export const openSpeaker = async ({ job, read, choice, folder, output }: Speaker
       checkpoint,
       (parameter, values) => storeParameter(job, parameter, values, session),
       (parameter, pieces) => storePieces(job, parameter, pieces, session),
+      (parameter) => fateOf(job, parameter),
     );
   } catch (error) {
     await close();

@@ -1,6 +1,7 @@
 // Which device runs the job, and why. `auto` takes a real GPU if there is one, else the CPU; software Vulkan only when asked for.
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
+import type { Job } from "../spec/job.ts";
 import type { Device } from "./devices/device.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 
@@ -11,8 +12,20 @@ export interface Choice {
   readonly why: string;
 }
 
-/** Native modules are loaded only here, and only the one that is used. Throws a DiagnosticError. */
-export const chooseDevice = async (wanted: Wanted): Promise<Choice> => {
+/**
+ * Native modules are loaded only here, and only the one that is used. A job whose weights come through a ring is the cpu's. Throws a
+ * DiagnosticError.
+ */
+export const chooseDevice = async (wanted: Wanted, { ring }: Pick<Job, "ring"> = {}): Promise<Choice> => {
+  if (ring && wanted === "webgpu")
+    throw new DiagnosticError([
+      diagnostics.ring_needs_cpu(
+        undefined,
+        { layers: ring.length },
+        { help: "run it with --device cpu, or raise the bound of `memory(train …)` until `plan` says that no layer is read anew" },
+      ),
+    ]);
+  if (ring && wanted === "auto") return { device: await cpu(), why: "the base is read layer by layer, to keep the budget" };
   if (wanted === "cpu") return { device: await cpu(), why: "asked for" };
   const { findAdapter, webgpuDevice } = await import("./devices/webgpu.ts");
   const found = await findAdapter();

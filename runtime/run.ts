@@ -32,6 +32,7 @@ import { openPaged } from "./paged.ts";
 import { inParts, readStored } from "./parts.ts";
 import { readProcessor } from "./pictures/processor.ts";
 import { readyAdapters } from "./ready.ts";
+import { streamFrom } from "./stream.ts";
 import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { curvesOf, stateOf, totalSteps, trainAdapter } from "./train.ts";
 import { restoreState, type StateArray, saveState } from "./training-state.ts";
@@ -69,7 +70,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
     job.base.weights === "checkpoint"
       ? await blaming({ block: `base ${job.base.name}` }, () => openCheckpoint(host, baseFolder))
       : undefined;
-  const session = await choice.device.open(job, options.read);
+  const session = await choice.device.open(job, options.read, checkpoint && streamFrom(job, checkpoint));
   try {
     const run = await prepare(job, options, session, checkpoint, baseFolder);
     const train: TrainResult[] = [];
@@ -470,7 +471,10 @@ const prepare = async (
       const path = adapterFolder(name);
       const extra = aboutBase(adapter.files.library, options.baseName ?? { base_model_name_or_path: baseFolder });
       const bytes = await saveAdapter(host, path, adapter, job.parameters, read, extra);
-      if (checkpoint) await saveBasePrint(host, path, (basePrint ??= await printOf(host, checkpoint)));
+      if (checkpoint) {
+        basePrint ??= await printOf(host, checkpoint);
+        await saveBasePrint(host, path, basePrint);
+      }
       listen({ kind: "saved", what: `adapter ${name}`, path, bytes });
       return { path, bytes };
     },

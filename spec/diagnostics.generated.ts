@@ -422,6 +422,8 @@ export const diagnostics = {
   hub_refused: (at: Span | undefined, { endpoint, status }: { readonly endpoint: string | number; readonly status: string | number }, details: Details = {}): Diagnostic => make("PEFT0596", "error", `${endpoint} answered with status ${status}`, at, details),
   /** the token for the hub is none of the hub's: they begin with `hf_` */
   hub_token: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0597", "error", `the token for the hub is none of the hub's: they begin with \`hf_\``, at, details),
+  /** weights of {layers} layers are read from the checkpoint as they are needed, which the cpu does and webgpu does not */
+  ring_needs_cpu: (at: Span | undefined, { layers }: { readonly layers: string | number }, details: Details = {}): Diagnostic => make("PEFT0598", "error", `weights of ${layers} layers are read from the checkpoint as they are needed, which the cpu does and webgpu does not`, at, details),
   /** merging makes values that {dtype} cannot hold: the largest of `{tensor}` is {value} */
   merged_overflow: (at: Span | undefined, { dtype, tensor, value }: { readonly dtype: string | number; readonly tensor: string | number; readonly value: string | number }, details: Details = {}): Diagnostic => make("PEFT0600", "error", `merging makes values that ${dtype} cannot hold: the largest of \`${tensor}\` is ${value}`, at, details),
   /** merging makes values that are not numbers in `{tensor}` */

@@ -405,6 +405,12 @@ export interface Merge {
   readonly tensors: readonly MergedTensor[];
 }
 
+/** A layer whose weights are in memory only while calls read them; layers of one slot follow each other in one buffer. */
+export interface RingLayer {
+  readonly slot: 0 | 1;
+  readonly values: readonly string[];
+}
+
 export interface Job {
   readonly format: "peft-job/1";
   readonly name: string;
@@ -440,6 +446,8 @@ export interface Job {
   readonly evaluate: readonly Evaluate[];
   readonly merge: readonly Merge[];
   readonly arenas: Readonly<Record<string, number>>;
+  /** Layers of the base that are read from its checkpoint whenever calls need them, to keep a budget; their values lie in the arena "ring". */
+  readonly ring?: readonly RingLayer[];
   readonly values: Readonly<Record<string, Value>>;
   /** How many threads of the cpu device may each hold a copy of everything, to compute shares of a batch side by side. Absent: none but the first. */
   readonly lanes?: number;

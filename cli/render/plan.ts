@@ -97,6 +97,9 @@ const observedLine = ({ amount: { rows, share = 0 }, passes, bytes: size }: NonN
   return `  before its first values ${what} are observed, in ${passes} pass${passes === 1 ? "" : "es"}, with ${bytes(size)} of sums on the host`;
 };
 
+const streamedLine = (layers: number): string =>
+  `  weights of ${layers} layers are read from the checkpoint as they are needed, two layers at a time, to keep the budget (cpu)`;
+
 const trainBlock = (train: TrainFacts, paint: Paint): string => {
   const { adapter, data, rows, tokens, length, memory, peak, flopsPerToken, calls, kernels } = train;
   const parts = Object.entries(memory).filter(([, size]) => size > 0);
@@ -108,6 +111,7 @@ const trainBlock = (train: TrainFacts, paint: Paint): string => {
     `${paint.strong(`train ${adapter}`)} on ${data}: ${length} of ${rows} rows, up to ${tokens} tokens each, ${longer[train.overlong]}`,
     `  ${metric(flopsPerToken)}FLOPs per token, forward and backward; ${calls} calls and ${kernels} kernels per micro-batch`,
     ...(train.recompute > 0 ? [`  activations of ${train.recompute} layers are computed again, to keep the budget`] : []),
+    ...(train.streamed > 0 ? [streamedLine(train.streamed)] : []),
     ...(train.observed ? [observedLine(train.observed)] : []),
     ...(train.paged > 0 ? [`  optimizer state of ${bytes(train.paged)} is paged: it lies outside the device's memory`] : []),
     "",

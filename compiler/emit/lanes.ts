@@ -10,7 +10,9 @@ const copiesBytes = 64 * 2 ** 20;
 const memoryBytes = 2 * 2 ** 30;
 const most = 8;
 
-export const lanesOf = ({ values, dims, arenas, train, evaluate }: Job): number | undefined => {
+export const lanesOf = ({ values, dims, arenas, ring, train, evaluate }: Job): number | undefined => {
+  // A job that reads weights as it needs them has no memory for copies of them.
+  if (ring) return undefined;
   const weights = Object.values(values).reduce((sum, value) => sum + ("own" in value.place ? bytesOf(value, dims) : 0), 0);
   const everything = Object.values(arenas).reduce((sum, bytes) => sum + bytes, weights);
   const rows = Math.max(0, ...[...train, ...evaluate].map((block) => block.micro_batch_size));

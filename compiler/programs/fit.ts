@@ -1,7 +1,8 @@
 // A job that exceeds a memory budget -> the cheapest one that keeps it: `require { memory(train NAME) <= … }` is a promise, and there
-// are two things to give up for it. Activations of some layers are computed again in the backward pass, which costs those layers'
-// forward pass once more; optimizer state goes into pages outside the device's memory, which costs its traffic. Pages first: they
-// cost less wherever the state is small beside the work of a step, which it is in every method that trains few parameters.
+// are three things to give up for it. Optimizer state goes into pages outside the device's memory, which costs its traffic, and costs
+// least wherever the state is small beside the work of a step, which it is in every method that trains few parameters. Activations of
+// some layers are computed again in the backward pass, which costs those layers' forward pass once more. Last, weights of some layers
+// are read from the checkpoint whenever they are needed, which costs the disk's time twice a step.
 
 import type * as tree from "../../grammar/tree.ts";
 import type { Checked } from "../check/check.ts";
@@ -31,12 +32,14 @@ const budgetsOf = (checked: Checked): ReadonlyMap<string, number> => {
 export const fit = (checked: Checked, lowered: Lowered, host: CompileHost): Lowered => {
   const quiet: Context = { report: () => {}, through: [] };
   const savings = new Map<string, Saving>();
+  let streamed = 0;
   let current = lowered;
   for (const [name, budget] of budgetsOf(checked)) {
     const train = lowered.job.train.find(({ adapter }) => adapter === name);
     if (!train || needs(current, name) <= budget) continue;
     const layers = lowered.job.programs[train.step]!.calls.length;
-    const tried = (saving: Saving): Lowered => lower(checked, host, quiet, new Map([...savings, [name, saving]])) ?? current;
+    const tried = (saving: Saving, layersRead = streamed): Lowered =>
+      lower(checked, host, quiet, new Map([...savings, [name, saving]]), layersRead) ?? current;
     const inPages = tried({ recompute: 0, paged: true });
     const paged = needs(inPages, name) < needs(current, name);
     let saving: Saving = { recompute: 0, paged };
@@ -47,21 +50,33 @@ export const fit = (checked: Checked, lowered: Lowered, host: CompileHost): Lowe
       const most = all.job.train.find(({ adapter }) => adapter === name)?.recompute === undefined ? 0 : countOf(all, name);
       saving = { recompute: most, paged };
       best = all;
-      if (needs(all, name) <= budget)
-        for (let low = 1, high = most; low < high; ) {
-          const middle = (low + high) >> 1;
-          const here = tried({ recompute: middle, paged });
-          if (needs(here, name) <= budget) {
-            high = middle;
-            saving = { recompute: middle, paged };
-            best = here;
-          } else low = middle + 1;
-        }
+      if (needs(all, name) <= budget) {
+        saving = { recompute: least(1, most, (count) => needs(tried({ recompute: count, paged }), name) <= budget), paged };
+        best = tried(saving);
+      }
+    }
+    if (needs(best, name) > budget) {
+      const all = tried(saving, Number.POSITIVE_INFINITY);
+      if (needs(all, name) < needs(best, name)) {
+        const found = least(streamed + 1, all.job.ring!.length, (count) => needs(tried(saving, count), name) <= budget);
+        streamed = found;
+        best = tried(saving, found);
+      }
     }
     savings.set(name, saving);
     current = best;
   }
   return current;
+};
+
+/** The least number for which it holds, given that it holds for all above; `high` where it holds for none. */
+const least = (low: number, high: number, holds: (count: number) => boolean): number => {
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return high;
 };
 
 const needs = ({ job }: Lowered, name: string): number => job.plan[`train ${name}`] ?? 0;

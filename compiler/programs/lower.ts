@@ -23,9 +23,10 @@ import { buildBefore } from "./before-update.ts";
 import { type InitPlan, planInit, planKept } from "./init.ts";
 import { adapterParameter, storedAs } from "./job-parameters.ts";
 import { type ObservationPlan, planObservation } from "./observe.ts";
-import { layOut, peakOf, place } from "./place.ts";
+import { bytesOf, layOut, peakOf, place } from "./place.ts";
 import { arenaElements, memoryPlan, placeAdapter, ratesOf } from "./place-adapter.ts";
 import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
+import { ringOf } from "./ring.ts";
 import { buildAccumulate, buildUpdate, pageSize, type Update } from "./update.ts";
 
 export interface Lowered {
@@ -54,6 +55,8 @@ export const lower = (
   host: CompileHost,
   context: Context,
   savings: ReadonlyMap<string, Saving> = new Map(),
+  /** Layers of the base, from the first, that are read anew whenever they are needed. */
+  streamed = 0,
 ): Lowered | undefined => {
   const { base, adapters, trains, evaluates, merges } = checked;
   const programs = new Map<string, Planned>();
@@ -261,11 +264,21 @@ export const lower = (
   };
   const used = new Set([...programs.values()].flatMap(({ graph }) => [...graph.values.keys()]));
   const f32 = (shape: readonly Dim[]): TensorType => ({ dtype: "f32", shape });
+  const inFile = [...parametersOf(base.root)].filter(
+    (param) => base.weights === "checkpoint" && !param.fresh && !param.format && used.has(param.path),
+  );
+  const ring = ringOf(
+    new Map(inFile.map((param) => [param.path, bytesOf(f32(param.shape), {})])),
+    [...programs.values()].flatMap(({ graph }) => graph.steps.map(({ inputs }) => inputs)),
+    streamed,
+  );
+  if (ring) arenas.ring = ring.bytes;
   for (const param of parametersOf(base.root))
     for (const { suffix, type } of param.format
       ? piecesOf(param.format, param.shape.map(Number))
       : [{ suffix: "", type: f32(param.shape) }])
-      if (used.has(param.path + suffix)) globals.set(param.path + suffix, { ...type, place: { own: true } });
+      if (used.has(param.path + suffix))
+        globals.set(param.path + suffix, { ...type, place: ring?.places.get(param.path + suffix) ?? { own: true } });
   for (const adapter of adapters.values())
     placeAdapter(
       adapter,
@@ -424,6 +437,7 @@ export const lower = (
     evaluate: jobEvaluates,
     merge: jobMerges,
     arenas,
+    ...(ring && { ring: ring.layers }),
     values: Object.fromEntries(globals),
     segments: specs,
     programs: jobPrograms,

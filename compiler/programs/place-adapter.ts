@@ -90,7 +90,7 @@ export const memoryPlan = (
   trains: readonly Train[],
   evaluates: readonly Evaluate[],
 ): Record<string, number> => {
-  const plan: Record<string, number> = { weights: 0, caches: 0, batch: arenas.batch ?? 0 };
+  const plan: Record<string, number> = { weights: arenas.ring ?? 0, caches: 0, batch: arenas.batch ?? 0 };
   for (const [name, value] of globals)
     if ("own" in value.place) plan[name.startsWith("cache(") ? "caches" : "weights"]! += bytesOf(value, sizes);
   for (const name of adapters.keys())

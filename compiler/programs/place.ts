@@ -103,9 +103,13 @@ export const peakOf = (
   sizes: Readonly<Record<string, number>>,
 ): number => {
   let own = extentOf(program.values, sizes);
+  let ring = 0;
   for (const name of touched) {
     const value = globals.get(name);
-    if (value) own += aligned(bytesOf(value, sizes));
+    if (!value) continue;
+    // Layers follow each other in the ring: it is as large as what reaches furthest.
+    if ("arena" in value.place && value.place.arena === "ring") ring = Math.max(ring, value.place.offset + aligned(bytesOf(value, sizes)));
+    else own += aligned(bytesOf(value, sizes));
   }
-  return own;
+  return own + ring;
 };

@@ -7,10 +7,12 @@
 
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Call, Job, OnnxPart, Program, Segment, SegmentPart, Value } from "../../spec/job.ts";
+import type { ReadWeights } from "../stream.ts";
 import { arrays, createCpuMemory, type Found, overlap, viewOf } from "./cpu-memory.ts";
 import type { Data, Lanes, Session, Share } from "./device.ts";
 import { type Lane, type LaneOperand, type LanePart, onnxTypes, openLane } from "./node-lanes.ts";
 import { createWasmKernels, localKernels } from "./node-wasm.ts";
+import { openRing } from "./ring.ts";
 import { bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
 
 type Onnx = typeof import("onnxruntime-node");
@@ -29,12 +31,24 @@ interface Bound {
   /** Of the call at these sizes. */
   readonly name: string;
   readonly parts: readonly BoundPart[];
+  /** The layer of the ring that it reads. */
+  readonly layer: number | undefined;
 }
 
-export const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, onnx: Onnx, threads: number): Session => {
+export const openSession = (
+  job: Job,
+  read: (path: string) => Promise<Uint8Array>,
+  onnx: Onnx,
+  threads: number,
+  weights: ReadWeights | undefined,
+): Session => {
   const beside = job.lanes === undefined ? undefined : besideOf(job);
   const memory = createCpuMemory(job, beside && beside.kernels + beside.outputs);
   const { find, at } = memory;
+  const ring = openRing(job, async (value) => {
+    if (!weights) throw new Error("the job reads weights as it needs them, and nothing was given to read them from");
+    await weights(value, at(find(value)) as Float32Array<ArrayBuffer>);
+  });
   const kernels = once(() => (beside ? localKernels(memory, beside.kernels) : createWasmKernels(threads)));
   const sessions = new Map<string, Promise<InferenceSession>>();
   const files = new Map<string, Promise<Uint8Array>>();
@@ -162,15 +176,19 @@ export const openSession = (job: Job, read: (path: string) => Promise<Uint8Array
     const segment = job.segments[call.segment]!;
     const parts: BoundPart[] = [];
     for (const part of segment.parts) parts.push(await bindPart(part, segment, call, program, dims, threads));
-    return { name, parts };
+    return { name, parts, layer: ring.layerOf(call.inputs) };
   };
 
   const compute = async (bound: readonly Bound[]): Promise<void> => {
-    for (const { parts } of bound)
+    const following = ring.following(bound);
+    for (const [i, { parts, layer }] of bound.entries()) {
+      if (layer !== undefined) await ring.need(layer);
+      ring.ahead(following[i], layer);
       for (const { run, copies } of parts) {
         await run();
         for (const [from, to] of copies) to.set(from);
       }
+    }
   };
 
   // What is read by several lanes is sent to the others when it has changed since they saw it.
@@ -251,6 +269,8 @@ export const openSession = (job: Job, read: (path: string) => Promise<Uint8Array
     write,
     read: async (name, program) => {
       const found = find(name, program);
+      const layer = ring.layerOf([found.key]);
+      if (layer !== undefined) await ring.need(layer);
       const dims = program === undefined ? undefined : lastDims.get(program);
       return at(found, dims ? { ...found.dims, ...dims } : found.dims).slice();
     },

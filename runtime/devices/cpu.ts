@@ -17,6 +17,6 @@ export const cpuDevice = async (options: CpuOptions = {}): Promise<Device> => {
   return {
     name: "cpu",
     describe: () => `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${threads} threads, ONNX Runtime ${onnx.env.versions.node ?? ""}`,
-    open: async (job, read) => openSession(job, read, onnx, threads),
+    open: async (job, read, weights) => openSession(job, read, onnx, threads, weights),
   };
 };

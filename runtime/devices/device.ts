@@ -2,6 +2,7 @@
 // run over them, values are read. Both devices implement this and nothing above them knows which one it has.
 
 import type { Job } from "../../spec/job.ts";
+import type { ReadWeights } from "../stream.ts";
 
 /** f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array, f16 and bf16: their bits in a Uint16Array. */
 export type Data = Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
@@ -10,8 +11,11 @@ export interface Device {
   readonly name: "cpu" | "webgpu";
   /** One line for logs: the machine, the engine and its version. */
   readonly describe: () => string;
-  /** Allocates the job's memory. Values start as zeros. `read` gets the files of the bundle by their path in it. */
-  readonly open: (job: Job, read: (path: string) => Promise<Uint8Array>) => Promise<Session>;
+  /**
+   * Allocates the job's memory. Values start as zeros. `read` gets the files of the bundle by their path in it; `weights` the layers of a
+   * ring, where the job has one.
+   */
+  readonly open: (job: Job, read: (path: string) => Promise<Uint8Array>, weights?: ReadWeights) => Promise<Session>;
 }
 
 /** A part of a batch: the sizes of its rows, and the job's values that are its own. */

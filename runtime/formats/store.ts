@@ -16,6 +16,8 @@ export const fateOf = (job: Job, parameter: Parameter): Fate => {
   const format = formatOf(job, parameter);
   if (format) return piecesOf(format, parameter.shape).some(({ suffix }) => job.values[parameter.name + suffix]) ? "copied" : "unread";
   const value = job.values[parameter.name];
+  // A layer of the ring is read when it is needed, and not before.
+  if (job.ring?.some(({ values }) => values.includes(parameter.name))) return "unread";
   return value ? ("own" in value.place ? "kept" : "copied") : "unread";
 };
 

@@ -10,7 +10,7 @@ import type { Job } from "../../spec/job.ts";
 import { evaluateScalar } from "../../spec/scalar.ts";
 import { assert, group } from "../harness.ts";
 import { lossOf, near, openCpu, openReference } from "./sessions.ts";
-import { build, drawAll, gptConfig, llamaConfig, randomBatch } from "./support.ts";
+import { behind, build, drawAll, gptConfig, llamaConfig, randomBatch } from "./support.ts";
 
 const pipeline = (adapter: string): string => `peft 1
 base tiny = blank("base/", seed: 3)
@@ -45,20 +45,6 @@ export const cases: readonly Case[] = [
 const evaluated = async (session: Session, job: Job, batch: Parameters<typeof lossOf>[2]): Promise<number> => {
   await finishAdapter(job, job.adapters[0]!, session);
   return lossOf(session, "evaluate.0", batch);
-};
-
-/** The same real tokens behind `virtual` slots. */
-const behind = (batch: ReturnType<typeof randomBatch>, virtual: number) => {
-  const t = batch.t + virtual;
-  const ids = new Int32Array(batch.b * t);
-  for (let row = 0; row < batch.b; row++) ids.set(batch.ids.subarray(row * batch.t, (row + 1) * batch.t), row * t + virtual);
-  return {
-    ...batch,
-    t,
-    ids,
-    positions: Int32Array.from(ids, (_, i) => i % t),
-    rows: batch.rows.map((row) => Math.floor(row / batch.t) * t + virtual + (row % batch.t)),
-  };
 };
 
 group("additive methods", (test) => {

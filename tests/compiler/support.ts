@@ -199,6 +199,20 @@ export const randomBatch = (b: number, t: number, vocabulary: number, seed = 1) 
   return { b, t, n: rows.length, ids, positions, rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
 };
 
+/** The same real tokens behind `virtual` slots. */
+export const behind = (batch: ReturnType<typeof randomBatch>, virtual: number) => {
+  const t = batch.t + virtual;
+  const ids = new Int32Array(batch.b * t);
+  for (let row = 0; row < batch.b; row++) ids.set(batch.ids.subarray(row * batch.t, (row + 1) * batch.t), row * t + virtual);
+  return {
+    ...batch,
+    t,
+    ids,
+    positions: Int32Array.from(ids, (_, i) => i % t),
+    rows: batch.rows.map((row) => Math.floor(row / batch.t) * t + virtual + (row % batch.t)),
+  };
+};
+
 /** Five rows of 3 to 7 tokens, whose last two are labels. */
 export const someExamples = (vocabulary: number): Examples => {
   const lengths = [5, 3, 7, 4, 6];

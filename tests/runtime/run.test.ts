@@ -208,6 +208,21 @@ group("run", (test) => {
     assert.ok(Math.abs(loss(best) - chosen!.loss) < 1e-6, "the best is what is saved");
   });
 
+  test("what rebinds computed values: the same bits when stopped and gone on with", async () => {
+    const adapters =
+      "{ prompt(tokens: 2) into tiny  prefix(tokens: 3) into tiny  bottleneck(reduction: 4) into tiny.layers.*  compacter(reduction: 2, n: 2) into tiny.layers.1..1 }";
+    const text = pipeline("1e-2")
+      .replace("= lora(r: 2, alpha: 4, dropout: 0.1) into tiny.layers.**", adapters)
+      .replace('merge some into "merged/"', "");
+    const built = await build(text, config);
+    const whole = await run(built, await fresh());
+    const host = await fresh();
+    await run(built, host, 3);
+    const gone = await run(built, host);
+    assert.equal(gone.result.train[0]!.losses, whole.result.train[0]!.losses);
+    assert.equal(await weights(host), await weights(whole.host));
+  });
+
   test("training learns, the adapter alone differs from the base, and the merged folder is the adapter's model", async () => {
     const built = await build(pipeline("1e-2"), config);
     const { host, result } = await run(built, await fresh());

@@ -4,6 +4,7 @@
 import { dirname } from "node:path";
 import { placed } from "../compiler/blocks/places.ts";
 import type { RowFacts } from "../compiler/check/fact-table.ts";
+import { placesIn } from "../runtime/bank.ts";
 import { ChatProblem, type ChatTemplate } from "../runtime/chat/chat-template.ts";
 import { conversationOf } from "../runtime/chat/conversation-rows.ts";
 import { openChat } from "../runtime/chat/open-chat.ts";
@@ -98,6 +99,11 @@ export const surveyData = async ({ source, checked, job }: Prepared, cwd: string
     if (!read) continue;
     const { examples, report } = read;
     splits.push({ ...use, examples, report });
+    for (const { name, bank } of job.adapters)
+      if (bank && use.blocks.some((block) => block.endsWith(` ${name}`)))
+        await attempt(() =>
+          blaming({ block: `data ${data.name}`, part: "adapter" }, async () => placesIn({ name, bank }, examples, data.name)),
+        );
     const where = { block: `data ${data.name}`, part: split.name };
     tell(
       [...report.warnings, ...auditEnds(examples, endsOf(data, tokenizer), report.path)].map((one) => ({

@@ -39,7 +39,7 @@ export const emptyBank = async (job: Job, bank: Adapter, session: Session): Prom
 };
 
 /** The place of each example's adapter in the bank. Throws a DiagnosticError that names the first row that asks for another. */
-export const placesIn = (bank: Adapter, examples: Examples, data: string): Int32Array => {
+export const placesIn = (bank: Pick<Adapter, "name" | "bank">, examples: Examples, data: string): Int32Array => {
   const members = bank.bank ?? [];
   return Int32Array.from({ length: examples.count }, (_, i) =>
     placeOf(bank.name, members, examples.adapters?.[i] ?? "", `row ${examples.rows[i]} of ${data}`),

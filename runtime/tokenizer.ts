@@ -63,11 +63,17 @@ export const openTokenizer = async (host: Host, folder: string): Promise<Tokeniz
   return makeTokenizer(files, file);
 };
 
+/** What the engine computes; of another it would make tokens without ids. */
+const models: readonly string[] = ["BPE", "WordPiece", "Unigram"];
+
 /** Builds a tokenizer. `file` names tokenizer.json in messages. Throws a DiagnosticError when it uses a part that is not known. */
 export const makeTokenizer = (files: TokenizerFiles, file: string): Tokenizer => {
   const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [], ...files.tokenizer };
   let engine: Engine;
   try {
+    const { model } = files.tokenizer;
+    const type = isRecord(model) ? model.type : undefined;
+    if (typeof type === "string" && !models.includes(type)) throw new Error(`its model is a ${type}; known are ${models.join(", ")}`);
     engine = new Engine(withWords(parts), files.config ?? {});
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

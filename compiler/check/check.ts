@@ -174,12 +174,13 @@ export const check = async (
     const packing = trains.find((plan) => plan.adapter === name && plan.packing);
     const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
     const model = elaborate(base.root, choice, "forward", { report, through: baseItem ? [baseItem.source.at] : [] });
-    const added = checkStep(name, base.root, adapters, context);
+    const adapter = adapters.get(name);
+    // A mix computes no rules of training, which is said above.
+    const added = adapter?.made?.kind === "mix" ? new Set<string>() : checkStep(name, base.root, adapters, context);
     if (!model) return;
     result ??= model.result.type.shape;
     extents.set(name, model.extent);
     if (packing) checkPacking(model, packing, context);
-    const adapter = adapters.get(name);
     if (!adapter || adapter.made) return;
     checkEffects(adapter, model, base.root, added, context);
     checkReached(adapter, model, added, context);

@@ -21,6 +21,7 @@ import { decoded } from "../model/format.ts";
 import { type Instance, modulesOf, type ParamSpec } from "../model/instantiate.ts";
 import { checkPoint, pointsOf } from "../model/interfaces.ts";
 import { tiedAmendments } from "../model/ties.ts";
+import { isWhole } from "../ops/shape.ts";
 import { add } from "../values/dims.ts";
 import { type Context, evaluate, reportThrough } from "../values/expressions.ts";
 import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } from "../values/method-scope.ts";
@@ -189,11 +190,11 @@ export const elaborate = (
     if (layer.kind !== "sum") return amendedBy(layer.adapter, instance, name, value, frame);
     const changes = layer.terms.flatMap(({ layers, weight }) => {
       const changed = layers.reduce((result, inner) => after(inner, instance, name, result, frame), value);
-      if (changed !== value && changed.kind !== "tensor" && changed.kind !== "unknown")
-        reportThrough(contextFor(context.through), root.definition.at, (at, details) =>
-          diagnostics.cannot_be_weighed(at, { name }, details),
-        );
-      return changed === value || changed.kind !== "tensor" ? [] : [{ changed: use(changed), weight }];
+      if (changed === value || changed.kind === "unknown") return [];
+      // Half of a slot of memory, or of a position, is none.
+      if (changed.kind === "tensor" && !isWhole(changed.node.type)) return [{ changed: use(changed), weight }];
+      reportThrough(contextFor(context.through), root.definition.at, (at, details) => diagnostics.cannot_be_weighed(at, { name }, details));
+      return [];
     });
     if (changes.length === 0) return value;
     return tensorOf(weightedChange(current().graph, value.kind === "tensor" ? use(value) : undefined, changes));

@@ -267,7 +267,7 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
   let missing = false;
   for (const [i, argument] of expr.args.entries()) {
     const value = evaluate(argument.value, scope, context);
-    missing ||= value.kind === "unknown";
+    missing ||= value.kind === "unknown" || (value.kind === "list" && value.items.some(({ kind }) => kind === "unknown"));
     const slot = argument.name?.text ?? (i < tensors.length ? undefined : attrNames[i - tensors.length]);
     if (slot === undefined && i < tensors.length) {
       values.push(value);

@@ -87,6 +87,14 @@ group("checker", (test) => {
       assert.match(said(own), hint);
     });
 
+  test("a host that does not have the file is told so", async () => {
+    const { diagnostics } = await compile({ file: "gone.peft", goal: "check" }, memoryHost({ "main.peft": good }));
+    assert.equal(
+      diagnostics.map(({ code }) => code),
+      ["PEFT0200"],
+    );
+  });
+
   test("several mistakes come out in one run", async () => {
     const text = good
       .replace("lora(r: rank)", "lora(rank: 4)")

@@ -23,7 +23,7 @@ export const config: Readonly<Record<string, unknown>> = {
 };
 
 /** The quickstart's tokenizer is this project's own (examples/base): byte-level, with one token that begins and ends a text. */
-const tokenizer = readFileSync(new URL("../../examples/quickstart/base/tokenizer.json", import.meta.url));
+export const tokenizer = readFileSync(new URL("../../examples/quickstart/base/tokenizer.json", import.meta.url));
 const tokenizerConfig = JSON.parse(
   readFileSync(new URL("../../examples/quickstart/base/tokenizer_config.json", import.meta.url), "utf8"),
 ) as Record<string, unknown>;
@@ -34,31 +34,47 @@ const rows: Readonly<Record<string, string>> = {
   "eval.jsonl": '{"slip": "4 cake", "text": "Four cakes."}\n{"slip": "5 rolls", "text": "Five rolls."}\n',
 };
 
-const headers = new Map<string, Buffer>();
+export interface Stored {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
 
-/** model.safetensors of a config: the header that the architecture asks for, over zeros. */
-const weights = async (text: string): Promise<Buffer> => {
-  const known = headers.get(text);
-  if (known) return known;
+/** The tensors that the architecture of a config asks for, all zeros. */
+export const zerosFor = async (config: string): Promise<Map<string, Stored>> => {
   const { checked } = await compile(
     { file: "main.peft", goal: "check" },
-    memoryHost({ "main.peft": 'peft 1\nbase tiny = blank("base/")\n', "base/config.json": text }),
+    memoryHost({ "main.peft": 'peft 1\nbase tiny = blank("base/")\n', "base/config.json": config }),
   );
-  const header: Record<string, unknown> = {};
-  let offset = 0;
+  const tensors = new Map<string, Stored>();
   for (const param of checked ? parametersOf(checked.base.root) : []) {
     const shape = (param.transposed ? [...param.shape].reverse() : param.shape).map(Number);
-    const bytes = 4 * shape.reduce((a, b) => a * b, 1);
-    header[param.tensor] = { dtype: "F32", shape, data_offsets: [offset, offset + bytes] };
-    offset += bytes;
+    tensors.set(param.tensor, { dtype: "F32", shape, bytes: new Uint8Array(4 * shape.reduce((a, b) => a * b, 1)) });
+  }
+  return tensors;
+};
+
+/** A file of safetensors. */
+export const safetensors = (tensors: ReadonlyMap<string, Stored>): Buffer => {
+  const header: Record<string, unknown> = {};
+  let offset = 0;
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
+    offset += bytes.length;
   }
   const json = JSON.stringify(header);
   const padded = json.padEnd(Math.ceil(json.length / 8) * 8);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const made = Buffer.concat([length, Buffer.from(padded), Buffer.alloc(offset)]);
-  headers.set(text, made);
-  return made;
+  return Buffer.concat([length, Buffer.from(padded), ...[...tensors.values()].map(({ bytes }) => bytes)]);
+};
+
+const made = new Map<string, Buffer>();
+
+const weights = async (text: string): Promise<Buffer> => {
+  const known = made.get(text) ?? safetensors(await zerosFor(text));
+  made.set(text, known);
+  return known;
 };
 
 /** Makes the folder; returns it. */

@@ -11,6 +11,9 @@ export const filesFor = (text: string): ReadonlyMap<string, string> => {
   const talk = /chat = (?:messages\()?"(\w+)"/.exec(text)?.[1];
   const row = (i: number): Readonly<Record<string, unknown>> => ({
     ...Object.fromEntries(columns.map((column) => [column, `${column} ${i}`])),
+    // What a row is about has few values.
+    ...(columns.includes("label") && { label: ["bad", "good"][i % 2]! }),
+    ...(columns.includes("task") && { task: ["menu", "polite"][i % 2]! }),
     ...(talk !== undefined && {
       [talk]: [
         { role: "user", content: `${i} soup` },

@@ -31,6 +31,7 @@ group("audit of texts", (test) => {
       texts,
       tokenizer((text) => text.replaceAll("è", "e")),
     );
+    assert.is(found!.code, "PEFT0611");
     assert.match(found!.message, "1 of 2 texts");
     assert.match(found!.message, "rows.jsonl:2");
   });

@@ -103,6 +103,8 @@ group("tokenizer", (test) => {
       "PEFT0550",
     ]);
     assert.equal(await codes(() => makeTokenizer({ tokenizer: {} }, "t")), ["PEFT0550"]);
+    const words = { type: "WordLevel", vocab: { "<unk>": 0, word: 1 }, unk_token: "<unk>" };
+    assert.equal(await codes(() => makeTokenizer({ tokenizer: { ...pieces().tokenizer, model: words } }, "t")), ["PEFT0550"]);
     const host = memoryHost();
     assert.equal(await codes(() => openTokenizer(host, "/")), ["PEFT0500"]);
   });

@@ -22,9 +22,15 @@ group("definitions by themselves", (test) => {
       assert.equal(await found(text), []);
     });
 
-  for (const [name, { use }] of Object.entries(methodSamples))
+  for (const [name, { use, observes }] of Object.entries(methodSamples))
     test(`${name} copied into a project compiles to the library's job`, async () => {
-      const pipeline = `base tiny = blank("base/")\nadapter menu ${use.startsWith("{") ? use : `= ${use}`}\nmerge menu into "merged/"\n`;
+      const training = `data rows { train = text("rows.txt")  answer = "{text}" }
+train menu on rows { optimizer: sgd(learning_rate: 0.1)  steps: 2  sequence_len: 8  observe: 4 rows }`;
+      const pipeline = `base tiny = blank("base/")
+adapter menu ${use.startsWith("{") ? use : `= ${use}`}
+merge menu into "merged/"
+${observes ? training : ""}
+`;
       const job = async (definition: string): Promise<string> => {
         const files = { "main.peft": `${definition}\n${pipeline}`, ...config };
         const { job, diagnostics } = await compile({ file: "main.peft", goal: "plan" }, memoryHost(files));

@@ -5,6 +5,8 @@ export interface Split {
   readonly reader: "jsonl" | "json" | "csv" | "parquet" | "text";
   /** As written; relative paths start at the folder of the `.peft` file. */
   readonly path: string;
+  /** Of a csv file whose first row names none. */
+  readonly columns?: readonly string[];
   readonly rows?: number;
   readonly skip?: number;
   /** The same as shares of the file's rows, from 0 to 1. */

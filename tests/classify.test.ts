@@ -9,8 +9,12 @@ import { main } from "../cli/main.ts";
 import { compile } from "../compiler/compile.ts";
 import { rowFiles } from "../examples/classify/rows.ts";
 import type { Result } from "../spec/result.ts";
+import { peftIn } from "./checker/peft-in.ts";
 import { assert, group } from "./harness.ts";
 import { writeDrawn } from "./parity/models/drawn.ts";
+import { shared, without } from "./runtime/shared.ts";
+
+const sst2 = ["classification/sst2/train.tsv", "classification/sst2/dev.tsv"];
 
 const example = fileURLToPath(new URL("../examples/classify/", import.meta.url));
 
@@ -55,6 +59,27 @@ group("classify", (test) => {
       assert.ok(accuracy[0]! < 0.75 && accuracy[1]! > 0.95, `${accuracy}`);
     }));
 
+  test(
+    "the same file reads SST-2 as it is distributed",
+    () =>
+      withFolder(async () => {
+        const files = ["train", "eval"].map((name, i) => `--set ${name}=${shared(sst2[i]!)}`).join(" ");
+        const { code, out } = await peftIn(example, `check --data classify.peft ${files}`);
+        assert.is(code, 0, out);
+        const { splits } = {
+          splits: JSON.parse((await peftIn(example, `data classify.peft ${files} --json`)).out) as {
+            rows: number;
+            shown: { parts: unknown }[];
+          }[],
+        };
+        assert.equal(
+          splits.map(({ rows }) => rows),
+          sst2.map((name) => readFileSync(shared(name), "utf8").trim().split("\n").length),
+        );
+      }),
+    { skip: without(sst2[0]!) ?? without(sst2[1]!) },
+  );
+
   test("a head that the checkpoint lacks is drawn, and trained beside another method", () =>
     withFolder(async (folder) => {
       const { job, diagnostics } = await compiled(folder, pipeline('checkpoint("base/", classes: 2)', `${rows}  classes = ["a", "b"]`));
@@ -66,6 +91,19 @@ group("classify", (test) => {
       assert.is(sources.get("classify.out.weight"), "draw");
       assert.is(sources.get("layers.0.attn.q.weight"), "checkpoint");
       assert.is(job!.adapters[0]!.trainable, 2 * 2 * (2 * 32 + 32 * 2) + 32 * 32 + 32 + 2 * 32 + 2);
+    }));
+
+  test("columns that are no texts, and of a file that names its own, are said", () =>
+    withFolder(async (folder) => {
+      const codes = async (reader: string): Promise<string> => {
+        const data = `train = ${reader}  prompt = "{text}"  answer = "{text}"  classes = ["a", "b"]`;
+        const { diagnostics } = await compiled(folder, pipeline('checkpoint("base/", classes: 2)', data));
+        return diagnostics.flatMap(({ code, message }) => (message.includes("columns") ? code : [])).join();
+      };
+      assert.is(await codes('csv("rows.txt", columns: ["text"])'), "");
+      assert.match(await codes('csv("rows.txt", columns: ["text", "text"])'), /PEFT0304/);
+      assert.match(await codes('csv("rows.txt", columns: [1])'), /PEFT0304/);
+      assert.match(await codes('jsonl("rows.txt", columns: ["text"])'), /PEFT0302|PEFT0306/);
     }));
 
   test("classes that do not fit are said", () =>

@@ -74,7 +74,8 @@ export const entries = (): readonly Entry[] => {
 
 const standardLibrary = (): Library => resolve("nothing.peft", compileHost(new Map([["nothing.peft", "peft 1\n"]])), () => {})!.library;
 
-const textAt = ({ file, start, end }: Span): string => (std.get(file.replace(/^std\//, "")) ?? "").slice(start, end);
+const textOf = ({ file }: Span): string => std.get(file.replace(/^std\//, "")) ?? "";
+const textAt = (at: Span): string => textOf(at).slice(at.start, at.end);
 
 const definitionEntry = (definition: Definition): Entry => ({
   kind: definition.kind,
@@ -132,6 +133,7 @@ const factsOf = (definition: Definition): readonly (readonly [string, string])[]
     ];
   if (definition.kind === "architecture")
     return [
+      ["lines of its file", String(textOf(definition.at).trimEnd().split("\n").length)],
       ...list(
         "reads",
         definition.config.map(({ name }) => name.text),

@@ -74,7 +74,12 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
       {
         what: reader,
         at: value.at,
-        parameters: [parameter("path", "path"), parameter("rows", "amount", "none"), parameter("skip", "amount", "none")],
+        parameters: [
+          parameter("path", "path"),
+          parameter("rows", "amount", "none"),
+          parameter("skip", "amount", "none"),
+          ...(reader === "csv" ? [parameter("columns", "list", "none")] : []),
+        ],
       },
       value.args,
       scope,
@@ -85,10 +90,12 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
       readAmount(args.get(name), name, value.args.find((one) => one.name?.text === name)?.value.at ?? value.at, least, context);
     const [rows, skip] = [amount("rows", 1), amount("skip", 0)];
     if (path?.kind !== "text") continue;
+    const columns = value.args.find((one) => one.name?.text === "columns")?.value;
     splits.push({
       name: entry.key.text,
       reader: reader as Split["reader"],
       path: path.value,
+      ...(columns && args.get("columns")?.kind === "list" && { columns: readTexts("columns", columns, 1, scope, context) }),
       ...limitsOf("rows", rows),
       ...limitsOf("skip", skip),
     });
@@ -114,7 +121,7 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
     ...(prompt !== undefined && { prompt }),
     answer: settings.text("answer") ?? "",
     ...(adapter !== undefined && { adapter }),
-    ...(settings.entry("classes") && { classes: readClasses(settings.entry("classes")!.value, scope, context) }),
+    ...(settings.entry("classes") && { classes: readTexts("classes", settings.entry("classes")!.value, 2, scope, context) }),
     loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer",
   };
 };
@@ -122,11 +129,17 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
 const limitsOf = (name: "rows" | "skip", amount: Amount | undefined): Partial<Split> =>
   !amount ? {} : "share" in amount ? { [`${name}_share`]: amount.share } : { [name]: amount.rows };
 
-/** At least two texts, each once. */
-const readClasses = (expr: tree.Expr, scope: Scope, context: Context): string[] => {
+/** Texts, each once, and as many as are needed. */
+const readTexts = (what: string, expr: tree.Expr, least: 1 | 2, scope: Scope, context: Context): string[] => {
   const value = evaluate(expr, scope, context);
   const names = value.kind === "list" ? value.items.flatMap((item) => (item.kind === "text" ? item.value : [])) : [];
-  if (value.kind !== "list" || names.length !== value.items.length || new Set(names).size !== names.length || names.length < 2)
-    context.report(diagnostics.wrong_type(expr.at, { name: "classes", wanted: "two or more texts, each once", found: "something else" }));
+  if (value.kind !== "list" || names.length !== value.items.length || new Set(names).size !== names.length || names.length < least)
+    context.report(
+      diagnostics.wrong_type(expr.at, {
+        name: what,
+        wanted: `${least === 2 ? "two or more texts" : "texts"}, each once`,
+        found: "something else",
+      }),
+    );
   return names;
 };

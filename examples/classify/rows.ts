@@ -7,20 +7,20 @@ const orders = new URL("../quickstart/", import.meta.url);
 
 /** The first `count` of each class, in the order of the file. */
 const balanced = (file: string, count: number): string => {
-  const left = { night: count, day: count };
+  const left = [count, count]; // of orders by day, and at night
   const lines: string[] = [];
   for (const line of readFileSync(new URL(file, orders), "utf8").trim().split("\n")) {
     const { text } = JSON.parse(line) as { text: string };
-    const when = text.includes(" at night") ? "night" : "day";
-    if (left[when]-- > 0) lines.push(JSON.stringify({ text, when }));
+    const label = text.includes(" at night") ? 1 : 0;
+    if (left[label]!-- > 0) lines.push(`${text}\t${label}`);
   }
   return `${lines.join("\n")}\n`;
 };
 
 export const rowFiles = (): ReadonlyMap<string, string> =>
   new Map([
-    ["train.jsonl", balanced("orders.train.jsonl", 200)],
-    ["eval.jsonl", balanced("orders.eval.jsonl", 30)],
+    ["train.tsv", balanced("orders.train.jsonl", 200)],
+    ["eval.tsv", balanced("orders.eval.jsonl", 30)],
   ]);
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)

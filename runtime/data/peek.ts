@@ -18,10 +18,15 @@ export const peekRows = async (host: ReadingHost, path: string, split: Split, co
   if (bytes > small && !cut) return [];
   const begun = cut ? await beginning(host, path) : host;
   if (!begun) return [];
-  const { name, reader, skip } = split;
+  const { name, reader, skip, columns: named } = split;
   try {
     // `skip` may leave none of these rows, and the columns are the same.
-    await readRows(begun, { name, reader, path, ...(skip !== undefined && !cut && { skip }) }, "", columns);
+    await readRows(
+      begun,
+      { name, reader, path, ...(named && { columns: named }), ...(skip !== undefined && !cut && { skip }) },
+      "",
+      columns,
+    );
     return [];
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
@@ -39,7 +44,9 @@ export const peekRows = async (host: ReadingHost, path: string, split: Split, co
 export const columnsOf = async (host: ReadingHost, path: string, split: Split): Promise<readonly string[]> => {
   const begun =
     (await sizeOf(host, path)) > most && split.reader !== "json" && split.reader !== "parquet" ? await beginning(host, path) : host;
-  const rows = await readRows(begun ?? host, { name: split.name, reader: split.reader, path, rows: 100 }, "", { needed: [], optional: [] });
+  const { name, reader, columns } = split;
+  const first = { name, reader, path, ...(columns && { columns }), rows: 100 };
+  const rows = await readRows(begun ?? host, first, "", { needed: [], optional: [] });
   return [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
 };
 

@@ -51,7 +51,7 @@ const readChecked = async (host: ReadingHost, split: Split, folder: string, colu
   const { skip: before = 0, rows: most } = await limitsOf(host, split, path);
   let skip = before;
   let total = 0;
-  reading: for await (const block of readers[split.reader](host, path, problems))
+  reading: for await (const block of readers[split.reader](host, path, problems, split.columns))
     for (const row of block) {
       total++;
       if (skip > 0) {
@@ -119,7 +119,7 @@ const limitsOf = async (host: ReadingHost, split: Split, path: string): Promise<
   if (rows_share === undefined && skip_share === undefined) return split;
   let total = 0;
   // What is wrong with a row is told as it is read for good.
-  for await (const block of readers[split.reader](host, path, { add: () => {}, finish: () => {} })) total += block.length;
+  for await (const block of readers[split.reader](host, path, { add: () => {}, finish: () => {} }, split.columns)) total += block.length;
   const cut = (share: number | undefined, number: number | undefined) => (share === undefined ? number : Math.round(share * total));
   const [most, before] = [cut(rows_share, rows), cut(skip_share, skip)];
   return { ...(most !== undefined && { rows: most }), ...(before !== undefined && { skip: before }) };

@@ -11,8 +11,13 @@ export interface Row {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-/** Reads a file's rows in blocks. */
-export type Reader = (host: ReadingHost, path: string, problems: Problems) => AsyncIterable<readonly Row[]>;
+/** Reads a file's rows in blocks. `columns`: their names, where the file has none. */
+export type Reader = (
+  host: ReadingHost,
+  path: string,
+  problems: Problems,
+  columns: readonly string[] | undefined,
+) => AsyncIterable<readonly Row[]>;
 
 export interface Problems {
   add(diagnostic: Diagnostic): void;

@@ -211,6 +211,9 @@ group("data readers", (test) => {
       "PEFT0566 /a.csv:4: 3 fields, but the first row names 2 columns",
     ]);
     assert.match((await told(() => read("a.csv", 'x\n"a\nb\n')))[0]!, /^PEFT0566 \/a\.csv:\d/);
+    assert.equal(await told(() => read("a.tsv", "one\t0\ntwo\n", ["text"], { columns: ["text", "label"] })), [
+      "PEFT0566 /a.tsv:2: 1 field, but `columns` names 2 columns",
+    ]);
     assert.match((await told(() => read("a.csv", "x,\na,b\n")))[0]!, "column 2 has no name");
     assert.match((await told(() => read("a.csv", "x,x\na,b\n")))[0]!, "two columns are named `x`");
   });
@@ -429,6 +432,9 @@ group("examples", (test) => {
       // SST-2 as distributed here has no header row: the columns in the note show its first sentence.
       const [headless] = await caught(() => at("classification/sst2/dev.tsv", "csv", ["sentence"]));
       assert.is(headless!.notes[0]!.message, "columns: 0, one long string of cliches");
+      const named = { name: "x", reader: "csv", path: shared("classification/sst2/dev.tsv"), columns: ["sentence", "label"] } as const;
+      const [first] = await readRows(nodeHost, named, "", { needed: ["sentence"], optional: [] });
+      assert.equal(first, { number: 1, values: { sentence: "one long string of cliches", label: "0" } });
       assert.ok((await at("text/tinyshakespeare.txt", "text", ["text"])).length > 30_000);
       assert.is((await at("dialogue/dialogsum.dev.jsonl", "jsonl", ["dialogue", "summary"])).length, 500);
     },

@@ -10,6 +10,8 @@ import { type Built, build, drawAll, llamaConfig, randomBatch } from "./support.
 
 const config = { ...llamaConfig, num_hidden_layers: 2 };
 
+const mixture = { ...config, architectures: ["MixtralForCausalLM"], num_local_experts: 3, num_experts_per_tok: 2 };
+
 const method = (rules: string): string => `method low(r: int = 2, share: float = 0.3) amends Linear {
   shared param c: [r] ~ ones
   frozen param a: [r, in] ~ normal(0.3)
@@ -20,10 +22,10 @@ const method = (rules: string): string => `method low(r: int = 2, share: float =
 }
 `;
 
-const pipeline = (rules: string, more = ""): string => `peft 1
+const pipeline = (rules: string, more = "", into = "tiny.layers.*.attn.{q, v}"): string => `peft 1
 ${method(rules)}
 base tiny = blank("base/", seed: 3)
-adapter some = low() into tiny.layers.*.attn.{q, v}
+adapter some = low() into ${into}
 data rows { train = text("rows.txt")  answer = "{text}" }
 train some on rows { optimizer: sgd(learning_rate: 0.1, momentum: 0)  steps: 10  micro_batch_size: 2  sequence_len: 8 ${more} }
 evaluate some on rows.train { metrics: [loss]  micro_batch_size: 2  sequence_len: 8 }
@@ -59,35 +61,40 @@ const projected = (b: Float32Array, a: Float32Array, r: number): Float32Array =>
 };
 
 group("step of a training", (test) => {
-  test("what is added to the loss moves parameters as the whole loss's finite differences say", async () => {
-    const built = await build(pipeline(adding), config);
-    const session = await openReference(built);
-    const values = await begin(built, session);
-    const [train] = built.job.train as [(typeof built.job.train)[number]];
-    const batch = randomBatch(2, 8, built.job.base.vocab_size);
-    await slopesAt(session, train, batch, 4);
-    const gradients = await gradientsOf(built, session);
-    const whole = async (): Promise<number> => slopesAt(session, train, batch, 4);
-    const plain = await lossOf(session, "evaluate.0", batch);
-    assert.ok((await whole()) > plain + 0.01, "nothing is added");
-    assert.ok(gradients.size === 5);
-    for (const [name, slopes] of gradients) {
-      const value = values.get(name)!;
-      for (const i of [0, value.length - 1]) {
-        const at = async (delta: number): Promise<number> => {
-          const moved = Float32Array.from(value);
-          moved[i] = value[i]! + delta;
-          await session.write(name, moved);
-          return whole();
-        };
-        const h = 1e-3;
-        const slope = ((await at(h)) - (await at(-h))) / (Math.fround(value[i]! + h) - Math.fround(value[i]! - h));
-        await session.write(name, value);
-        near(slopes[i]!, slope, 2e-3, `${name}[${i}]`, 2e-4);
+  const places: readonly (readonly [string, object, string, number])[] = [
+    ["layers", config, "tiny.layers.*.attn.{q, v}", 5],
+    ["a stack's modules", mixture, "tiny.layers.*.mlp.experts.{gate, down}", 5],
+  ];
+  for (const [where, model, into, count] of places)
+    test(`what is added to the loss in ${where} moves parameters as the whole loss's finite differences say`, async () => {
+      const built = await build(pipeline(adding, "", into), model);
+      const session = await openReference(built);
+      const values = await begin(built, session);
+      const [train] = built.job.train as [(typeof built.job.train)[number]];
+      const batch = randomBatch(2, 8, built.job.base.vocab_size);
+      await slopesAt(session, train, batch, 4);
+      const gradients = await gradientsOf(built, session);
+      const whole = async (): Promise<number> => slopesAt(session, train, batch, 4);
+      const plain = await lossOf(session, "evaluate.0", batch);
+      assert.ok((await whole()) > plain + 0.01, "nothing is added");
+      assert.is(gradients.size, count);
+      for (const [name, slopes] of gradients) {
+        const value = values.get(name)!;
+        for (const i of [0, value.length - 1]) {
+          const at = async (delta: number): Promise<number> => {
+            const moved = Float32Array.from(value);
+            moved[i] = value[i]! + delta;
+            await session.write(name, moved);
+            return whole();
+          };
+          const h = 1e-3;
+          const slope = ((await at(h)) - (await at(-h))) / (Math.fround(value[i]! + h) - Math.fround(value[i]! - h));
+          await session.write(name, value);
+          near(slopes[i]!, slope, 2e-3, `${name}[${i}]`, 2e-4);
+        }
       }
-    }
-    await session.close();
-  });
+      await session.close();
+    });
 
   test("what is added depends on the step, and is added to no evaluation", async () => {
     const built = await build(pipeline(adding), config);
@@ -124,6 +131,32 @@ group("step of a training", (test) => {
       await session.close();
       await before.close();
     }
+  });
+
+  test("a stack's addend and bound gradient are those of its modules one by one", async () => {
+    const into = "tiny.layers.*.mlp.experts.down";
+    const rules = "loss += share / targets * sum(gram * gram, axes: [0, 1]) * (1 - step / total)  b.grad = 0.5 * b.grad";
+    const built = await build(pipeline(rules, "", into), mixture);
+    const session = await openReference(built);
+    const values = await begin(built, session);
+    const batch = randomBatch(2, 8, built.job.base.vocab_size);
+    const whole = await slopesAt(session, built.job.train[0]!, batch, 4);
+    const added = whole - (await lossOf(session, "evaluate.0", batch));
+    let expected = 0;
+    for (const [name, b] of values) {
+      if (!name.endsWith("experts.down.b")) continue;
+      // [3 experts, out, r]: each has a term of its own, and all of them are the line's targets.
+      const out = b.length / (3 * 2);
+      for (let expert = 0; expert < 3; expert++)
+        for (let i = 0; i < 2; i++)
+          for (let j = 0; j < 2; j++) {
+            let dot = i === j ? -1 : 0;
+            for (let k = 0; k < out; k++) dot += b[(expert * out + k) * 2 + i]! * b[(expert * out + k) * 2 + j]!;
+            expected += ((0.3 / 6) * dot * dot * 6) / 10;
+          }
+    }
+    near(added, expected, 1e-4, "what is added");
+    await session.close();
   });
 
   test("with several micro-batches it is added and bound once", async () => {

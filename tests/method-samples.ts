@@ -29,6 +29,7 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
   pissa: { use: `pissa(r: 2, alpha: 3) into ${linear}`, thin: "pissa(r: 8)" },
   olora: { use: `olora(r: 2, alpha: 3) into ${linear}` },
   eva: { use: `eva(r: 2, alpha: 3) into ${linear}`, thin: "eva(r: 8)", observes: true },
+  corda: { use: `corda(r: 2, alpha: 3) into ${linear}`, thin: "corda(r: 8)", observes: true },
   loha: { use: `loha(r: 2, alpha: 3) into ${linear}` },
   lokr: { use: `lokr(r: 1, alpha: 3) into ${linear}`, thin: "lokr(r: 4)" },
   ia3: { use: "{ ia3() into tiny.layers.*.attn.{k, v}  ia3(feedforward: true) into tiny.layers.*.mlp.down }", thin: "ia3()" },

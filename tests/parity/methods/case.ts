@@ -33,6 +33,8 @@ export interface MethodCase {
   readonly begins?: "own" | "observed";
   /** PEFT's tensors of a network that makes what is stored, and our parameters whose rows they hold one after the other. */
   readonly encoder?: Readonly<Record<string, readonly string[]>>;
+  /** Micro-batches are single rows: what is observed is one sum for each of them. */
+  readonly singly?: true;
   /** How many batches are observed before. */
   readonly observe?: number;
   /** Definitions of a project file that the adapter uses. */

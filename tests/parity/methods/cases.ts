@@ -95,6 +95,26 @@ export const cases: Readonly<Record<string, MethodCase>> = {
     observe: 1,
     noise: 0,
   },
+  corda: {
+    base: "llama",
+    adapter: `corda(r: 3, alpha: 6) ${qv}`,
+    config: { peft_type: "LORA", r: 3, lora_alpha: 6, init_lora_weights: "corda", corda_config: { corda_method: "ipm" }, target_modules },
+    begins: "own",
+    observe: 4,
+    singly: true,
+    // Steps of the usual size are unstable here: rounding alone grows a thousandfold.
+    sgd: 0.02,
+    noise: 0,
+  },
+  "corda (knowledge kept)": {
+    base: "llama",
+    adapter: `corda(r: 3, alpha: 6, knowledge: true) ${qv}`,
+    config: { peft_type: "LORA", r: 3, lora_alpha: 6, init_lora_weights: "corda", corda_config: { corda_method: "kpm" }, target_modules },
+    begins: "own",
+    observe: 4,
+    singly: true,
+    noise: 0,
+  },
   olora: {
     base: "llama",
     adapter: `olora(r: 3, alpha: 6) ${qv}`,

@@ -79,7 +79,8 @@ export const block = (adapter: string): string => (adapter.startsWith("{") ? ada
 
 const pipeline = (one: MethodCase): string => {
   const { base, adapter, definitions = "", sgd = usual.sgd, adamw = usual.adamw, optimizer, observe } = one;
-  const common = `steps: ${usual.steps}  micro_batch_size: 3  sequence_len: 16  shuffle: false${observe ? `  observe: ${3 * observe} rows` : ""}`;
+  const rows = one.singly ? "micro_batch_size: 1  gradient_accumulation_steps: 3" : "micro_batch_size: 3";
+  const common = `steps: ${usual.steps}  ${rows}  sequence_len: 16  shuffle: false${observe ? `  observe: ${3 * observe} rows` : ""}`;
   return `peft 1
 ${definitions}
 base model = checkpoint("${base}/")
@@ -184,7 +185,7 @@ export const compare = async (
   await begin(interpreter);
   const firstOwn = await stored("sgd", "begun", async (parameter) => (await interpreter.read(parameter)) as Float32Array);
   const descent = job.train.find(({ adapter }) => adapter === "sgd")!;
-  const [first] = planEpoch(examples, { size: 3, order: "file", seed: 0, epoch: 0 });
+  const [first] = planEpoch(examples, { size: one.singly ? 1 : 3, order: "file", seed: 0, epoch: 0 });
   await slopesAt(interpreter, descent, fillBatch(examples, first!, 16, descent.virtual));
   const slopeOf = async (local: string): Promise<readonly number[]> => [
     ...((await interpreter.read(gradientOf(`sgd:${local}`))) as Float32Array),

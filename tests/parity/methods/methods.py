@@ -31,6 +31,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 import peft.optimizers.lorafa  # noqa: E402
 from peft.optimizers import create_lorafa_optimizer  # noqa: E402
+from peft.tuners.lora.corda import preprocess_corda  # noqa: E402
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING  # noqa: E402
 from peft.utils import get_peft_model_state_dict  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
@@ -83,8 +84,12 @@ def wrap(job):
         config["init_lora_weights"] = config["init_lora_weights"] == "true"
     if "eva_config" in config:
         config["eva_config"] = peft.EvaConfig(**config["eva_config"])
+    if "corda_config" in config:
+        config["corda_config"] = peft.tuners.lora.config.CordaConfig(**config["corda_config"])
+        rows = [torch.tensor([row]) for batch in job["batches"][: job["observe"]] for row in batch["ids"]]
+        preprocess_corda(base, kind(task_type="CAUSAL_LM", **config), run_model=lambda: [base(row) for row in rows])
     model = peft.get_peft_model(base, kind(task_type="CAUSAL_LM", **config))
-    if "observe" in job:
+    if "eva_config" in config:
         seen = [inputs_of(batch) for batch in job["batches"][: job["observe"]]]
         peft.initialize_lora_eva_weights(model, seen, show_progress_bar=False)
     for name, p in model.named_parameters():

@@ -230,6 +230,8 @@ export const diagnostics = {
   other_base: (at: Span | undefined, { folder, count, total }: { readonly folder: string | number; readonly count: string | number; readonly total: string | number }, details: Details = {}): Diagnostic => make("PEFT0430", "error", `the adapter in \`${folder}\` was made for another base: ${count} of ${total} tensors differ`, at, details),
   /** `{file}` does not say which base the adapter beside it was made for */
   base_print_unreadable: (at: Span | undefined, { file }: { readonly file: string | number }, details: Details = {}): Diagnostic => make("PEFT0431", "error", `\`${file}\` does not say which base the adapter beside it was made for`, at, details),
+  /** `{adapter}` cannot write text: `{method}` computes `{op}` over the tokens of a row */
+  no_token_by_token: (at: Span | undefined, { adapter, method, op }: { readonly adapter: string | number; readonly method: string | number; readonly op: string | number }, details: Details = {}): Diagnostic => make("PEFT0432", "error", `\`${adapter}\` cannot write text: \`${method}\` computes \`${op}\` over the tokens of a row`, at, details),
   /** `{adapter}` goes into both `{first}` and `{second}` */
   two_models: (at: Span | undefined, { adapter, first, second }: { readonly adapter: string | number; readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0450", "error", `\`${adapter}\` goes into both \`${first}\` and \`${second}\``, at, details),
   /** `{maker}` {problem} */

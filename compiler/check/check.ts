@@ -34,6 +34,7 @@ import { checkKept } from "./check-kept.ts";
 import { checkObservations } from "./check-observations.ts";
 import { checkReached } from "./check-reached.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
+import { checkTokens } from "./check-tokens.ts";
 import { checkTraining } from "./check-training.ts";
 
 export interface Checked {
@@ -180,7 +181,9 @@ export const check = async (
     if (!model) return;
     result ??= model.result.type.shape;
     extents.set(name, model.extent);
-    if (packing) checkPacking(model, packing, context);
+    const on = adaptersIn(choice.layers).flatMap((one) => adapters.get(one) ?? []);
+    if (packing) checkPacking(model, packing, on, context);
+    checkTokens(name, on, model, evaluates, context);
     if (!adapter || adapter.made) return;
     checkEffects(adapter, model, base.root, added, context);
     checkReached(adapter, model, added, context);

@@ -5,6 +5,7 @@
 import { type AssociateOptions, associate, reassociate } from "../graph/associate.ts";
 import { differentiate } from "../graph/differentiate.ts";
 import { type Graph, type Node, reachable, type SegmentGraph, type TensorType } from "../graph/graph.ts";
+import { alongTokens } from "../graph/over-tokens.ts";
 import { cut, substitute } from "../graph/segments.ts";
 import { ops } from "../ops/index.ts";
 import type { Model } from "../unfold/elaborate.ts";
@@ -95,7 +96,7 @@ const selectRows = (last: Prepared, logits: Node, input: (name: string, type: Te
   const rows = input("rows", { dtype: "i32", shape: ["n"] });
   // One result for a whole row: `rows` are rows of the batch.
   if (logits.type.shape.length === 2) return last.graph.add("take_rows", [logits, rows]);
-  const mixes = reachable([logits]).some((node) => ops.get(node.op)?.mixes === "time");
+  const mixes = reachable([logits]).some((node) => ops.get(node.op)?.mixes === "time" || alongTokens(node));
   if (!mixes) {
     const replaced = new Map(
       [...last.inputs].flatMap(([node, { from }]) =>

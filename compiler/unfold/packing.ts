@@ -2,14 +2,16 @@
 // starts. That is a property of the architecture's text, so it is looked for in the graph and never assumed.
 
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import type { AdapterPlan } from "../adapters/inject.ts";
 import type { TrainPlan } from "../blocks/pipeline.ts";
+import { overTokens } from "../check/check-tokens.ts";
 import type { Node } from "../graph/graph.ts";
 import { ops } from "../ops/index.ts";
 import type { Context } from "../values/expressions.ts";
 import type { Model } from "./elaborate.ts";
 
 /** `model` was elaborated for packed rows. */
-export const checkPacking = (model: Model, plan: TrainPlan, context: Context): void => {
+export const checkPacking = (model: Model, plan: TrainPlan, on: readonly AdapterPlan[], context: Context): void => {
   const entry = plan.item.entries.find((candidate) => candidate.key.text === "packing");
   const at = entry?.at ?? plan.item.at;
   if (model.extent.virtual > 0) {
@@ -22,7 +24,7 @@ export const checkPacking = (model: Model, plan: TrainPlan, context: Context): v
     );
     return;
   }
-  const blind = mixesBlindly(model);
+  const blind = mixesBlindly(model) ?? overTokens(on, model)?.node;
   if (blind)
     context.report(
       diagnostics.examples_not_apart(

@@ -38,6 +38,7 @@ export const cases: readonly Case[] = [
   { adapter: "double_bottleneck(reduction: 4) into tiny.layers.1..1" },
   { adapter: "parallel_bottleneck(reduction: 2, act: tanh) into tiny.layers.*", identity: true },
   { adapter: "compacter(reduction: 2, n: 2) into tiny.layers.*" },
+  { adapter: "mam(tokens: 3, reduction: 4) into tiny" },
   { adapter: "gated_prompt(tokens: 3) into tiny.layers.1..1.attn", identity: true },
 ];
 
@@ -154,6 +155,53 @@ group("additive methods", (test) => {
         for (const [i, { name }] of own.entries()) assert.equal((await session.read(name)) as Float32Array, before[i], name);
       });
     }
+
+  test("mam is a prefix and a bottleneck beside each feed-forward: the same loss as both in a block", async () => {
+    const losses: number[] = [];
+    for (const adapter of [
+      "mam(tokens: 3, reduction: 4) into tiny",
+      "{ prefix(tokens: 3) into tiny  parallel_bottleneck(reduction: 4) into tiny.layers.* }",
+    ]) {
+      const built = await build(pipeline(adapter), llamaConfig);
+      const session = await openReference(built);
+      await drawAll(built.job, (name, data) => session.write(name, data), { nonzero: true });
+      const batch = behind(randomBatch(2, 8, built.job.base.vocab_size), built.job.train[0]!.virtual ?? 0);
+      losses.push(await lossOf(session, "evaluate.0", batch));
+    }
+    assert.is(losses[0], losses[1]);
+  });
+
+  test("a gate over a whole row trains alike on every device, and is refused where one token comes after another", async () => {
+    const gated = `method gated(r: int = 3) amends Block {
+  param down: [r, hidden] ~ normal(0.2)
+  param up: [hidden, r] ~ normal(0.2)
+  param g: [1, hidden] ~ normal(0.2)
+  let gate = mean(sigmoid(base.mlp_delta @ g.T), axes: [-2], keep: true)
+  mlp_delta = base.mlp_delta + gate * (base.mlp_delta @ down.T @ up.T)
+}
+`;
+    const text = (more: string): string =>
+      pipeline("gated() into tiny.layers.*").replace("peft 1\n", `peft 1\n${gated}`).replace("steps: 4", `steps: 4${more}`);
+    const scored = text("").replace("  generate: greedy(max_new_tokens: 8)", "");
+    const built = await build(scored, llamaConfig);
+    const [session, cpu] = [await openReference(built), await openCpu(built)];
+    const values = await drawAll(built.job, (name, data) => session.write(name, data), { nonzero: true });
+    for (const [name, data] of values) if (built.job.values[name]) await cpu.write(name, data);
+    const batch = randomBatch(2, 8, built.job.base.vocab_size);
+    near(await lossOf(cpu, "train.0.step", batch), await lossOf(session, "train.0.step", batch), 1e-5, "the cpu device");
+    for (const { name } of built.job.parameters.filter(({ trained }) => trained)) {
+      const [ours, there] = await Promise.all([session.read(`gradient(${name})`), cpu.read(`gradient(${name})`)]);
+      near(Math.hypot(...(there as Float32Array)), Math.hypot(...(ours as Float32Array)), 1e-4, name);
+    }
+    await cpu.close();
+    const refused = (pipeline: string, code: RegExp): Promise<void> =>
+      build(pipeline, llamaConfig).then(
+        () => assert.unreachable("it was built"),
+        (error: Error) => assert.match(error.message, code),
+      );
+    await refused(text(""), /PEFT0432.*computes `mean` over the tokens/);
+    await refused(text("  packing: true").replace("  generate: greedy(max_new_tokens: 8)", ""), /PEFT0361/);
+  });
 
   test("sequence_len counts real tokens, and virtual ones come on top", async () => {
     const { job } = await build(pipeline("prompt(tokens: 3) into tiny"), llamaConfig);

@@ -5,7 +5,7 @@ import { requireRows } from "../compiler/check/require.ts";
 import { type Compiled, type CompileOptions, compile } from "../compiler/compile.ts";
 import type { CompileHost } from "../compiler/host.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
-import { driftOf, lockedHost, readLock, rowsFrom } from "./lock.ts";
+import { driftOf, lockedHost, readLock, rowsFrom, templateDrift } from "./lock.ts";
 
 export const compileLocked = async (options: CompileOptions, host: CompileHost, cwd: string): Promise<Compiled> => {
   const lock = readLock(options.file, cwd);
@@ -16,6 +16,7 @@ export const compileLocked = async (options: CompileOptions, host: CompileHost, 
   const drift: Diagnostic[] = [];
   let compiled = await compile(options, lockedHost(host, lock, options.file, drift));
   const { checked } = compiled;
+  if (checked) drift.push(...templateDrift(lock, checked, host, options.file));
   if (checked && !options.rows) {
     const asked = requireRows(checked.requires, checked.trains);
     const { rows, changed } = rowsFrom(lock, checked, host.sha256);

@@ -35,6 +35,9 @@ export const readLock = (file: string, cwd: string): Lock | Diagnostic => {
   }
 };
 
+/** Beside tokenizer.json, what decides how text becomes tokens. */
+export const tokenizerFiles: readonly string[] = ["tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"];
+
 /** The host with the lock behind it. `found` gets what differs from it. */
 export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: Diagnostic[]): CompileHost => {
   const place = pinnedPlace(lock);
@@ -62,6 +65,13 @@ export const lockedHost = (host: CompileHost, lock: Lock, file: string, found: D
       const own = host.read(tokenizer);
       if (own !== undefined && lock.base.tokenizer_sha256 !== undefined && host.sha256(own) !== lock.base.tokenizer_sha256)
         drift(tokenizer, base);
+      const { tokenizer_files: others } = lock.base;
+      if (others)
+        for (const name of tokenizerFiles) {
+          const path = host.resolve(`${folder.replace(/\/$/, "")}/`, name);
+          const there = host.read(path);
+          if (others[name] !== (there === undefined ? undefined : host.sha256(there))) drift(path, base);
+        }
       return text;
     },
     headers: async (path) => {
@@ -114,6 +124,15 @@ const lockedRows = async (
       );
     });
 };
+
+/** Chat templates that the file names and that are other ones now. */
+export const templateDrift = (lock: Lock, checked: Checked, host: CompileHost, file: string): readonly Diagnostic[] =>
+  [...checked.data.values()].flatMap(({ name, chat }) => {
+    const locked = chat?.template === undefined ? undefined : lock.templates?.[chat.template];
+    const path = host.resolve(file, chat?.template ?? "");
+    const text = locked === undefined ? undefined : host.read(path);
+    return text === undefined || host.sha256(text) === locked ? [] : [driftOf(path, file, { block: `data ${name}`, part: "chat" })];
+  });
 
 export const driftOf = (what: string, file: string, about: Diagnostic["about"]): Diagnostic =>
   diagnostics.lock_drift(

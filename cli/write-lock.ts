@@ -7,7 +7,7 @@ import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Lock, LockedRows, LockedSplit } from "../spec/lock.ts";
 import { compileHost, seenFrom } from "./compile-host.ts";
 import { isHubPlace, readPlace } from "./hub/place.ts";
-import { blockKeys, lockOf } from "./lock.ts";
+import { blockKeys, lockOf, tokenizerFiles } from "./lock.ts";
 import { foldTensors } from "./lock-tensors.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Survey } from "./survey.ts";
@@ -43,6 +43,14 @@ const makeLock = async ({ source, checked }: Prepared, survey: Survey, cwd: stri
           columns: await columnsOf(seenFrom(nodeHost, cwd), file, split),
         };
     }
+  const digests = (names: readonly string[], pathOf: (name: string) => string): Record<string, string> =>
+    Object.fromEntries(
+      names.flatMap((name) => {
+        const text = host.read(pathOf(name));
+        return text === undefined ? [] : [[name, host.sha256(text)]];
+      }),
+    );
+  const named = [...checked.data.values()].flatMap(({ chat }) => chat?.template ?? []);
   const rows: Record<string, LockedRows> = {};
   for (const [block, of] of blockKeys(checked, host.sha256)) {
     const counted = survey.rows.get(block);
@@ -58,8 +66,10 @@ const makeLock = async ({ source, checked }: Prepared, survey: Survey, cwd: stri
       ...(headerHash !== undefined && { header_sha256: headerHash() }),
       ...(header && "tensors" in header && { tensors: foldTensors(header.tensors) }),
       ...(tokenizer !== undefined && { tokenizer_sha256: host.sha256(tokenizer) }),
+      ...(tokenizer !== undefined && { tokenizer_files: digests(tokenizerFiles, (name) => `${folder}/${name}`) }),
     },
     data,
     rows,
+    ...(named.length > 0 && { templates: digests([...new Set(named)], (name) => host.resolve(source.file, name)) }),
   };
 };

@@ -8,6 +8,8 @@ export interface Lock {
   readonly data: Readonly<Record<string, LockedSplit>>;
   /** What tokenizing told, by block: `train menu`. */
   readonly rows: Readonly<Record<string, LockedRows>>;
+  /** Digests of the chat templates that the file names, by the path as written. */
+  readonly templates?: Readonly<Record<string, string>>;
 }
 
 export interface LockedBase {
@@ -27,6 +29,8 @@ export interface LockedBase {
   readonly tensors?: Readonly<Record<string, string>>;
   /** Of tokenizer.json; absent where there is none. */
   readonly tokenizer_sha256?: string;
+  /** Digests of what else decides how text becomes tokens, by the file's name: the tokenizer's settings, and how it writes a conversation. */
+  readonly tokenizer_files?: Readonly<Record<string, string>>;
 }
 
 export interface LockedSplit {

@@ -65,7 +65,7 @@ export interface Op {
   readonly expand?: (graph: Graph, inputs: readonly Node[], node: Node) => Node;
   /** Prints the op as ONNX nodes; returns the names of its outputs. */
   readonly onnx: (write: OnnxWriter, inputs: readonly string[], node: Node) => readonly string[];
-  /** Names of the attributes that hold sizes (one Dim or a list of Dims), so that they may be symbolic. */
+  /** Names of the attributes that hold sizes (one called `shape` a list of Dims, any other one Dim), so that they may be symbolic. */
   readonly sizes?: readonly string[];
   /** How the op appears in a WGSL kernel. */
   readonly wgsl?: WgslForm;

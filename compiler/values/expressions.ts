@@ -291,6 +291,7 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
     }
     if (value.kind === "text" && typeof declared[slot] !== "string" && !texts.includes(slot))
       return wrongKind(argument.value.at, op.name, value, context);
+    if (op.sizes?.includes(slot) && !fitsSize(value, slot === "shape")) return wrongKind(argument.value.at, op.name, value, context);
     attrs[slot] = toAttr(value);
   }
   if (missing) return unknown;
@@ -324,6 +325,10 @@ const callOp = (op: Op, expr: tree.Call, scope: Scope, context: Context): Value 
   }
   return context.stage ? apply(op.name, nodes, attrs, expr.at, context) : wrongKind(expr.at, op.name, values[0] ?? none, context);
 };
+
+/** One size, or a list of them. What is wrong with another was said. */
+const fitsSize = (value: Value, listed: boolean): boolean =>
+  value.kind === "list" ? listed && value.items.every((item) => fitsSize(item, false)) : ["number", "size", "unknown"].includes(value.kind);
 
 /** An op on plain numbers is computed now, by its own reference meaning. */
 const constantOp = (op: Op, values: readonly Value[], attrs: Attrs): Value => {

@@ -64,6 +64,17 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
   };
   const above = amendment.outer && methodScope(tools, amendment.outer.module, amendment.outer, noFrame());
   const lets = new Map<string, Value>();
+  // What is made of itself is not known in its own value.
+  const open = new Set<string>();
+  const computedOnce = (name: string, expr: tree.Expr): Value | undefined => {
+    if (open.has(name)) return undefined;
+    if (!lets.has(name)) {
+      open.add(name);
+      lets.set(name, evaluate(expr, scope, inner()));
+      open.delete(name);
+    }
+    return lets.get(name);
+  };
   const scope: Scope = {
     find: (name, at) => {
       if (name === "base") return base;
@@ -71,20 +82,14 @@ export const methodScope = (tools: Tools, instance: Instance, amendment: Amendme
       const param = amendment.params.get(name);
       const computed = tools.first?.values.get(name) ?? lets.get(name);
       if (param && computed) return computed;
-      if (param && "kept" in param.source && !tools.settled(param)) {
-        lets.set(name, evaluate(param.source.kept, scope, inner()));
-        return lets.get(name);
-      }
+      if (param && "kept" in param.source && !tools.settled(param)) return computedOnce(name, param.source.kept);
       if (param) return tools.adapterParam(param);
       if (amendment.absent.has(name)) return none;
       const observed = amendment.observed.get(name);
       if (observed && tools.first) return tools.first.observed(observed);
       if (observed) return reportThrough(inner(), at, (place, details) => diagnostics.observed_too_late(place, { name }, details));
       const member = amendment.members.find((m) => m.kind === "let" && m.name.text === name);
-      if (member?.kind === "let") {
-        if (!lets.has(name)) lets.set(name, evaluate(member.value, scope, inner()));
-        return lets.get(name);
-      }
+      if (member?.kind === "let") return computedOnce(name, member.value);
       const point = !points || points.has(name) ? frame.locals.get(name) : undefined;
       return point ?? amendment.settings.get(name) ?? amendment.face?.sizes.get(name) ?? above?.find(name, at);
     },

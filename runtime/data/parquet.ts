@@ -3,6 +3,7 @@
 
 import type { AsyncBuffer, FileMetaData } from "hyparquet";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import type { ReadableFile, ReadingHost } from "../host.ts";
 import type { Reader, Row } from "./row.ts";
 
 export const readParquet: Reader = async function* (host, path, problems) {
@@ -12,14 +13,7 @@ export const readParquet: Reader = async function* (host, path, problems) {
   ]);
   const source = await host.open(path);
   try {
-    const file: AsyncBuffer = {
-      byteLength: source.size,
-      slice: async (start, end = source.size) => {
-        const bytes = new Uint8Array(end - start);
-        await source.read(start, bytes);
-        return bytes.buffer;
-      },
-    };
+    const file = bufferOf(source);
     let metadata: FileMetaData;
     try {
       metadata = await parquetMetadataAsync(file);
@@ -39,6 +33,29 @@ export const readParquet: Reader = async function* (host, path, problems) {
       yield rows.map((values, i): Row => ({ number: first + i + 1, values: plain(values) }));
       start = end;
     }
+  } finally {
+    await source.close();
+  }
+};
+
+const bufferOf = (source: ReadableFile): AsyncBuffer => ({
+  byteLength: source.size,
+  slice: async (start, end = source.size) => {
+    const bytes = new Uint8Array(end - start);
+    await source.read(start, bytes);
+    return bytes.buffer;
+  },
+});
+
+/** Bytes of the first row group, by the file's footer; 0 where that cannot be read. */
+export const firstGroupBytes = async (host: ReadingHost, path: string): Promise<number> => {
+  const { parquetMetadataAsync } = await import("hyparquet");
+  const source = await host.open(path);
+  try {
+    const { row_groups } = await parquetMetadataAsync(bufferOf(source));
+    return (row_groups[0]?.columns ?? []).reduce((sum, { meta_data }) => sum + Number(meta_data?.total_compressed_size ?? 0), 0);
+  } catch {
+    return 0;
   } finally {
     await source.close();
   }

@@ -1,36 +1,39 @@
 // The first rows of a data file, checked as a run would check them: what makes `peft check` see a column that is not there. Reads
-// 64 KiB; a file is cut behind its last whole line. A list in one .json file and a .parquet file are looked at when they are small.
+// 64 KiB; a file is cut behind its last whole line. Of a .parquet file it reads the footer and the first row group, where that is not too
+// large; a list in one .json file is looked at when it is small.
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import type { Split } from "../../spec/job-data.ts";
 import type { RowColumns } from "../../spec/row-columns.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import type { ReadableFile, ReadingHost } from "../host.ts";
+import { firstGroupBytes } from "./parquet.ts";
 import { readRows } from "./read.ts";
 
 const most = 64 << 10;
 const small = 1 << 20;
+/** The largest row group that is read. */
+const largestGroup = 16 << 20;
+/** Rows of it that are looked at. */
+const few = 100;
 
 /** What is wrong with the first rows of `path`; nothing when they are fine, or cannot be told from the beginning. */
 export const peekRows = async (host: ReadingHost, path: string, split: Split, columns: RowColumns): Promise<readonly Diagnostic[]> => {
   const bytes = (await host.kind(path)) === "file" ? await sizeOf(host, path) : 0;
   const cut = bytes > most && (split.reader === "jsonl" || split.reader === "text" || split.reader === "csv");
-  if (bytes > small && !cut) return [];
+  const group = split.reader === "parquet" && bytes > small;
+  if (group ? (await firstGroupBytes(host, path)) > largestGroup : bytes > small && !cut) return [];
   const begun = cut ? await beginning(host, path) : host;
   if (!begun) return [];
   const { name, reader, skip, columns: named } = split;
   try {
     // `skip` may leave none of these rows, and the columns are the same.
-    await readRows(
-      begun,
-      { name, reader, path, ...(named && { columns: named }), ...(skip !== undefined && !cut && { skip }) },
-      "",
-      columns,
-    );
+    const part = group ? { rows: few } : skip !== undefined && !cut ? { skip } : {};
+    await readRows(begun, { name, reader, path, ...(named && { columns: named }), ...part }, "", columns);
     return [];
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
-    if (!cut) return error.diagnostics;
+    if (!cut && !group) return error.diagnostics;
     return error.diagnostics.filter(
       ({ code, about }) =>
         // A quoted field may run over the cut, and a column that some rows have may come later.

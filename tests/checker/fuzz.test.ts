@@ -67,6 +67,14 @@ group("hardness", (test) => {
       "a module of a billion layers",
       'peft 1\nmodule M(n: int) { inner = repeat 1000000000 as i: Linear(2, 2) @ "h.{i}"  forward(x: [.., 2]) -> [.., 2] = inner(x) }\n',
     ],
+    [
+      "values of a method made of each other",
+      "peft 1\nmethod m() amends Linear {\n  let a = b + base.weight\n  let b = a * 2\n  weight = a\n}\nmethod n() amends Linear { let c = c + base.weight  weight = c }\n",
+    ],
+    [
+      "a list where a size belongs",
+      "peft 1\nmethod m(flag: bool = true) amends Linear { weight = join(split(base.weight, [1, 2])) + tile(base.weight, count: flag) }\n",
+    ],
     ["a module within itself", "peft 1\nmodule M(n: int) { inner = M(n)  forward(x: [.., n]) -> [.., n] = inner(x) }\n"],
     [
       "modules within each other",

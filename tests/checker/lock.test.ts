@@ -81,6 +81,7 @@ group("lock", (test) => {
   const changes: readonly [string, string, (text: string) => string][] = [
     ["config.json", "base/config.json", (text) => text.replace("}", ', "extra": 1}')],
     ["tokenizer.json", "base/tokenizer.json", (text) => `${text} `],
+    ["the tokenizer's settings", "base/tokenizer_config.json", (text) => `${text} `],
     ["a data file", "train.jsonl", (text) => text.replace("soup", "sole")],
     ["a data file's size", "eval.jsonl", (text) => `${text}{"slip": "x", "text": "y"}\n`],
   ];
@@ -96,6 +97,27 @@ group("lock", (test) => {
         await peftIn(folder, "plan --lock main.peft");
         assert.equal((await codes(folder)).includes("PEFT0613"), false);
       }));
+
+  test("a chat template that changes, or comes, is drift", () =>
+    locked(async (folder) => {
+      writeFileSync(join(folder, "base/chat_template.jinja"), "{{ messages }}");
+      assert.match((await peftIn(folder, "check main.peft")).out, "base/chat_template.jinja is not what");
+      const talk = '{"messages": [{"role": "user", "content": "1 soup"}, {"role": "assistant", "content": "One soup."}]}\n';
+      writeFileSync(join(folder, "talk.jsonl"), talk);
+      const template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}";
+      writeFileSync(join(folder, "own.jinja"), template);
+      const path = join(folder, "main.peft");
+      writeFileSync(
+        path,
+        `${readFileSync(path, "utf8")}data talk { eval = jsonl("talk.jsonl")  chat = messages("messages", template: "own.jinja") }\nevaluate tiny on talk.eval\n`,
+      );
+      await peftIn(folder, "plan --lock main.peft");
+      assert.equal((await codes(folder)).includes("PEFT0613"), false);
+      writeFileSync(join(folder, "own.jinja"), template.replace("[", "<"));
+      const { out } = await peftIn(folder, "check main.peft");
+      assert.match(out, "own.jinja is not what");
+      assert.match(out, /--> main\.peft:\d+/);
+    }));
 
   test("a change of the weights' header is drift", () =>
     locked(async (folder) => {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parquetWriteBuffer } from "hyparquet-writer";
+import { peekRows } from "../../runtime/data/peek.ts";
 import { readRows } from "../../runtime/data/read.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import type { Result } from "../../spec/result.ts";
@@ -54,6 +55,36 @@ group("parquet", (test) => {
         (await caught(() => read(bytes, []))).map(({ code }) => code),
         ["PEFT0607"],
       );
+  });
+
+  test("of a file larger than 1 MiB the footer and the first row group are looked at, and no other", async () => {
+    const text = Array.from({ length: 120_000 }, (_, i) => `${i} ${"soup ".repeat(10)}${(i * 7919) % 10_007}`);
+    const columnData = [{ name: "text", data: text, type: "STRING" as const }];
+    const bytes = new Uint8Array(parquetWriteBuffer({ columnData, codec: "UNCOMPRESSED", rowGroupSize: 4000 }));
+    assert.ok(bytes.length > 1 << 20);
+    const host = memoryHost();
+    host.files.set("/a.parquet", bytes);
+    let moved = 0;
+    const counting = {
+      ...host,
+      open: async (path: string) => {
+        const file = await host.open(path);
+        return {
+          ...file,
+          read: (at: number, into: Uint8Array) => {
+            moved += into.length;
+            return file.read(at, into);
+          },
+        };
+      },
+    };
+    const peek = async (column: string) =>
+      (
+        await peekRows(counting, "/a.parquet", { name: "train", reader: "parquet", path: "/a.parquet" }, { needed: [column], optional: [] })
+      ).map(({ code }) => code);
+    assert.equal(await peek("text"), []);
+    assert.ok(moved < bytes.length / 4, `${moved} of ${bytes.length} bytes were read`);
+    assert.equal(await peek("txt"), ["PEFT0567"]);
   });
 
   test(

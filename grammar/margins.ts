@@ -76,7 +76,8 @@ export abstract class Margins {
       const [first, ...rest] = this.after(element.at.end);
       // A doc comment that found no better place must not become the next item's.
       const own = (element.apart ?? false) || rest.some((text) => text.startsWith("///"));
-      add(element.at, [doc, first === undefined ? "" : suffix(` ${first}`), rest.map((text) => [hardline, text])], apart, own);
+      const below = rest.map((text, i) => [i === 0 && element.apart ? blankline : hardline, text]);
+      add(element.at, [doc, first === undefined ? "" : suffix(` ${first}`), below], apart, own);
     }
     for (let own = this.comments[this.nextComment]; own && own.at.start < end; own = this.comments[this.nextComment])
       add(own.at, this.take(end) ?? "", last?.apart ?? false, false);

@@ -74,6 +74,9 @@ data x { // open
     assert.is(checked(text), expected);
   });
 
+  test("comments inside brackets that go stand below, as they would by themselves", () =>
+    assert.is(checked("schedule s() = ((a // 1\n) // 2\n)\n"), "schedule s() = a // 1\n\n// 2\n"));
+
   test("an empty file stays empty", () => assert.is(checked(""), ""));
   test("a file of comments stays", () => assert.is(checked("// a\n\n\n// b\n"), "// a\n\n// b\n"));
   test("any text", () =>

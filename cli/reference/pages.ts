@@ -4,7 +4,12 @@ import { pages as diagnosticPages } from "../embedded/pages.ts";
 import { type Entry, entries, type Kind } from "./entries.ts";
 
 const chapters: readonly { readonly file: string; readonly title: string; readonly says: string; readonly kinds: readonly Kind[] }[] = [
-  { file: "methods", title: "Methods", says: "What an adapter injects, or trains of what is there.", kinds: ["method"] },
+  {
+    file: "methods",
+    title: "Methods",
+    says: "What an adapter injects, or trains of what is there ([how long each is](method-table.md), and what it is held to).",
+    kinds: ["method"],
+  },
   { file: "architectures", title: "Architectures", says: "Models whose checkpoints are read.", kinds: ["architecture"] },
   {
     file: "modules",

@@ -8,9 +8,11 @@ import type { Listener } from "../runtime/events.ts";
 import { nodeHost } from "../runtime/node-host.ts";
 import { runJob } from "../runtime/run.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job } from "../spec/job.ts";
 import type { Result } from "../spec/result.ts";
 import type { ExitCode } from "./command.ts";
+import { canHold, dataLimit, heldTo, isStarved, runHeld } from "./held.ts";
 import { baseName, withHub } from "./hub/base.ts";
 import { bringBase } from "./hub/bring.ts";
 import { interruptible } from "./interrupt.ts";
@@ -52,13 +54,18 @@ export interface Execution extends Performance {
 }
 
 export const execute = async (execution: Execution): Promise<ExitCode> => {
-  const { io, json, output, complain } = execution;
+  const { io, job, json, output, complain } = execution;
   // Before anything is trained: an hour of work that cannot be saved is the dearest mistake there is.
   const unwritable = makeFolder(resolve(io.cwd, output), output);
   if (unwritable) return complain([unwritable]);
   for (const [name, content] of Object.entries(execution.keep ?? {})) {
     const failed = writeWhole(resolve(io.cwd, output, name), content, `${output}/${name}`);
     if (failed) return complain([failed]);
+  }
+  if (io.again && canHold(job) && execution.verbs.has("train") && (await runsOnCpu(execution.device))) {
+    const limit = dataLimit(job);
+    const ended = await runHeld(io.again, limit);
+    return ended.starved === undefined ? (ended.code as ExitCode) : complain([exhausted(`the job (${ended.starved})`, limit)]);
   }
   const shown = (path: string): string => relative(io.cwd, path) || ".";
   const { listen, say, end } = listenOn(io.err, io.now, shown, execution.located);
@@ -70,13 +77,31 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
     return interrupt.code() ?? 0;
   } catch (error) {
     end();
-    if (!(error instanceof DiagnosticError)) throw error;
-    const code = await complain(error.diagnostics);
+    if (!(error instanceof DiagnosticError || isStarved(error))) throw error;
+    const code = await complain(error instanceof DiagnosticError ? error.diagnostics : [exhausted("the job", heldTo(), error as Error)]);
     return interrupt.code() ?? (code === 0 ? 1 : code);
   } finally {
     interrupt.dispose();
   }
 };
+
+const runsOnCpu = async (device: Wanted): Promise<boolean> => device === "cpu" || (await chooseDevice(device)).device.name === "cpu";
+
+const exhausted = (what: string, limit: number | undefined, error?: Error): Diagnostic =>
+  diagnostics.memory_exhausted(
+    undefined,
+    {
+      what,
+      limit: limit === undefined ? "" : `: it may have ${(limit / 2 ** 20).toFixed(0)} MiB of data, since its file declares a budget`,
+    },
+    {
+      ...(error && { notes: [{ message: error.message.split("\n")[0]!.slice(0, 200) }] }),
+      help:
+        limit === undefined
+          ? "`require { memory(train NAME) <= … }` lets the planner page state and compute layers again; a smaller micro_batch_size or sequence_len needs less"
+          : "a smaller micro_batch_size or sequence_len needs less; without the budget nothing limits it",
+    },
+  );
 
 /** Without showing anything. Throws a DiagnosticError. */
 export const perform = async (performance: Performance, listen: Listener, signal: AbortSignal): Promise<Result> => {

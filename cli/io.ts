@@ -30,6 +30,8 @@ export interface Io {
   readonly lines?: () => Promise<Lines>;
   /** Milliseconds from any fixed point. */
   readonly now: () => number;
+  /** The program and arguments that start this command again; absent where it is no process of its own. */
+  readonly again?: readonly string[];
 }
 
 /** https://no-color.org: any value but the empty one turns colour off; FORCE_COLOR turns it on where there is no terminal. */
@@ -105,6 +107,7 @@ export const processIo = (): Io => ({
   err: outlet(2),
   stdin: () => readFileSync(0, "utf8"),
   lines: async () => (await import("./terminal-lines.ts")).terminalLines(process.stdin, process.stdout),
+  again: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
   now: () => performance.now(),
 });
 

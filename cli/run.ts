@@ -32,6 +32,9 @@ export const runVerbs = async (
     report(call, { found: found.map(located.placed), files: [], text: located.text, product: false });
   const chosen = choose(prepared, call.arguments.slice(1), verbs);
   if ("code" in chosen) return complain([chosen]);
+  const sets = points ? (prepared.points ?? []) : [];
+  // Points have plans of their own, and no process is held to all of them.
+  const { again, ...io } = call.io;
   const code = await execute({
     job: chosen,
     read: bundleReader(prepared),
@@ -43,11 +46,10 @@ export const runVerbs = async (
     cwd: call.io.cwd,
     keep: keptFiles(prepared),
     json: call.flags.has("json"),
-    io: call.io,
+    io: sets.length === 0 && again ? { ...io, again } : io,
     located,
     complain,
   });
-  const sets = points ? (prepared.points ?? []) : [];
   if (code !== 0 || sets.length === 0) return code;
   const { runPoints } = await import("./run-points.ts");
   return runPoints(call, prepared, sets, { print: !call.flags.has("json") });

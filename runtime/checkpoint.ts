@@ -191,4 +191,5 @@ export const loadParameters = async (
     // A bank is filled from its adapters when it is needed: by then they may have been trained or read.
     else if (source.kind !== "stack") await write(parameter, await first(parameter, fate === "copied" ? room : undefined));
   }
+  room.close();
 };

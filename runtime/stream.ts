@@ -15,7 +15,8 @@ export const streamFrom = (job: Job, checkpoint: Checkpoint): ReadWeights => {
     const source = sources.get(parameter);
     if (source?.kind !== "checkpoint") throw new Error(`${parameter} is not in the checkpoint, and cannot be read again`);
     const last = source.parts ? "joined" : source.transposed ? "turned" : undefined;
-    const room: Room = (count, place) => (place === last && count === into.length ? into : beside(count, place));
+    const take = (count: number, place?: string) => (place === last && count === into.length ? into : beside(count, place));
+    const room: Room = Object.assign(take, { close: beside.close });
     await readStored(checkpoint, source, room);
   };
 };

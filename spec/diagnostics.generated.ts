@@ -492,6 +492,8 @@ export const diagnostics = {
   packed_mismatch: (at: Span | undefined, { tensor, format, problem }: { readonly tensor: string | number; readonly format: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0645", "error", `${tensor} does not lie in the checkpoint as ${format}: ${problem}`, at, details),
   /** {format} cannot be written: no other library reads it */
   format_not_written: (at: Span | undefined, { format }: { readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0646", "error", `${format} cannot be written: no other library reads it`, at, details),
+  /** {what} ran out of memory{limit} */
+  memory_exhausted: (at: Span | undefined, { what, limit }: { readonly what: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0660", "error", `${what} ran out of memory${limit}`, at, details),
   /** adapter `{adapter}` amends `{module}`, a part of a fused projection: only this tool will load it */
   parts_stay_here: (at: Span | undefined, { adapter, module }: { readonly adapter: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0670", "warning", `adapter \`${adapter}\` amends \`${module}\`, a part of a fused projection: only this tool will load it`, at, details),
   /** data `{data}` names {named}; the base tells {told} apart */

@@ -280,6 +280,8 @@ export interface Train {
   readonly log: { readonly every: number };
   /** Files that grow while it trains, in `logs/` of the run's folder. */
   readonly logs?: readonly ("jsonl" | "tensorboard")[];
+  /** Bytes that the file lets this training's memory take; it is planned to keep them. */
+  readonly budget?: number;
   /** How often the split is evaluated while it trains, by a program like `Evaluate.program`, at the training's sizes. */
   readonly evaluate?: {
     readonly every: number;

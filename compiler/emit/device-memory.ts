@@ -1,10 +1,14 @@
 // A job with its parts and kernels -> the bytes that a run of all of it holds on each device: every arena, all memory of values' own, and
 // what the device takes beside them, and sums of what methods observe. On the cpu that is what ONNX Runtime keeps for every part and takes
-// while the largest one runs, the memory that
-// kernels work in, and new values written beside the old ones; on webgpu what lies between the kernels of a segment.
+// while the largest one runs, the memory that kernels work in, and new values written beside the old ones; on webgpu what lies between the
+// kernels of a segment.
 
 import type { Job, OnnxPart, SegmentPart, TensorType } from "../../spec/job.ts";
 import { aligned, bytesOf } from "../programs/place.ts";
+import { ofEachLane } from "./lanes.ts";
+
+/** Node and ONNX Runtime in one more thread. */
+const laneBytes = 10 * 2 ** 20;
 
 export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu: number } => {
   const { scratch = 0, parts = 0, ...arenas } = job.arenas;
@@ -12,10 +16,10 @@ export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu:
   const values = own + Object.values(arenas).reduce((sum, bytes) => sum + bytes, 0);
   const segments = Object.values(job.segments);
   const sessions = segments.flatMap(({ parts: all }) => all.filter((part): part is OnnxPart => "onnx" in part));
+  const lanes = job.lanes ?? 1;
   const engine = sessions.reduce((sum, { keeps }) => sum + keeps, 0) + Math.max(0, ...sessions.map((one) => one.engine));
-  // Every other lane holds again what programs read and do not make.
-  const read = Object.entries(arenas).reduce((sum, [name, bytes]) => sum + (/^batch$|\.parameters$/.test(name) ? bytes : 0), own);
-  const copies = ((job.lanes ?? 1) - 1) * read;
+  const read = Object.entries(arenas).reduce((sum, [name, bytes]) => sum + (ofEachLane.test(name) ? bytes : 0), own);
+  const copies = (lanes - 1) * (read + laneBytes);
   const kernels = Math.max(
     0,
     ...segments.flatMap(({ parts: all, inputs, outputs, between }) => {
@@ -25,7 +29,7 @@ export const deviceMemory = (job: Job): { readonly cpu: number; readonly webgpu:
     }),
   );
   const observed = Math.max(0, ...Object.entries(job.plan).flatMap(([what, bytes]) => (what.startsWith("observed ") ? [bytes] : [])));
-  return { cpu: values + parts + copies + engine + kernels + besideBytes(job) + observed, webgpu: values + scratch };
+  return { cpu: values + parts + copies + lanes * engine + kernels + besideBytes(job) + observed, webgpu: values + scratch };
 };
 
 const operandBytes = (part: SegmentPart, typeOf: (name: string) => TensorType, sizes: Readonly<Record<string, number>>): number =>

@@ -10,11 +10,15 @@ const copiesBytes = 64 * 2 ** 20;
 const memoryBytes = 2 * 2 ** 30;
 const most = 8;
 
+/** Arenas that every lane has for itself, beside the base: what programs read, and gradients of its share. */
+export const ofEachLane = /^batch$|\.(parameters|gradients)$/;
+
 export const lanesOf = ({ values, dims, arenas, ring, train, evaluate }: Job): number | undefined => {
   // A job that reads weights as it needs them has no memory for copies of them.
   if (ring) return undefined;
-  const weights = Object.values(values).reduce((sum, value) => sum + ("own" in value.place ? bytesOf(value, dims) : 0), 0);
-  const everything = Object.values(arenas).reduce((sum, bytes) => sum + bytes, weights);
+  const base = Object.values(values).reduce((sum, value) => sum + ("own" in value.place ? bytesOf(value, dims) : 0), 0);
+  const weights = Object.entries(arenas).reduce((sum, [name, bytes]) => sum + (ofEachLane.test(name) ? bytes : 0), base);
+  const everything = Object.values(arenas).reduce((sum, bytes) => sum + bytes, base);
   const rows = Math.max(0, ...[...train, ...evaluate].map((block) => block.micro_batch_size));
   const lanes = Math.min(most, rows, 1 + Math.floor(copiesBytes / Math.max(1, weights)));
   return lanes < 2 || everything > memoryBytes ? undefined : lanes;

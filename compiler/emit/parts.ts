@@ -49,6 +49,8 @@ const engineOf = (segment: SegmentGraph, sizes: Readonly<Record<string, number>>
 export interface PartsOptions {
   /** The largest of every symbol. */
   readonly sizes: Readonly<Record<string, number>>;
+  /** The same of what one engine computes at a time: all rows, or a lane's share. */
+  readonly engineSizes?: Readonly<Record<string, number>>;
   /** Whether all threads work on a kernel at once. */
   readonly shared: boolean;
   /** Wider heads have no kernel. */
@@ -56,14 +58,18 @@ export interface PartsOptions {
 }
 
 /** The parts of one segment and their files. */
-export const emitParts = (segment: SegmentGraph, id: string, { sizes, shared, widest = widestHead }: PartsOptions): Emitted => {
+export const emitParts = (
+  segment: SegmentGraph,
+  id: string,
+  { sizes, engineSizes = sizes, shared, widest = widestHead }: PartsOptions,
+): Emitted => {
   const order = reachable(segment.outputs.map(({ node }) => node));
   const kernels = new Set(order.filter((node) => isNarrow(node, widest)));
   if (kernels.size === 0) {
     const path = `graphs/${id}.onnx`;
     const ends = { inputs: segment.inputs.map(({ name }) => name), outputs: segment.outputs.map(({ name }) => name) };
     return {
-      parts: [{ onnx: path, ...engineOf(segment, sizes), ...ends }],
+      parts: [{ onnx: path, ...engineOf(segment, engineSizes), ...ends }],
       between: {},
       bytes: 0,
       files: [[path, emitOnnx(segment)]],
@@ -111,7 +117,7 @@ export const emitParts = (segment: SegmentGraph, id: string, { sizes, shared, wi
     const graph = cut({ name: `${segment.name}.again`, inputs, outputs: copied });
     const path = `graphs/${id}.${files.length}.onnx`;
     add(
-      { onnx: path, ...engineOf(graph, sizes), inputs: [...inputs.values()], outputs: copied.map(({ name }) => name) },
+      { onnx: path, ...engineOf(graph, engineSizes), inputs: [...inputs.values()], outputs: copied.map(({ name }) => name) },
       path,
       emitOnnx(graph),
     );
@@ -152,7 +158,7 @@ export const emitParts = (segment: SegmentGraph, id: string, { sizes, shared, wi
     add(
       {
         onnx: path,
-        ...engineOf(graph, sizes),
+        ...engineOf(graph, engineSizes),
         inputs: graph.inputs.map(({ name }) => name),
         outputs: graph.outputs.map(({ name }) => name),
       },

@@ -28,7 +28,16 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
     prints.push(`segment ${id}\n${printKernels(fused)}`);
     const laid = layScratch(kernels, inside, job.dims);
     scratch = Math.max(scratch, laid.bytes);
-    const { parts, between, bytes, files: written } = emitParts(graph, id, { sizes: job.dims, shared: lanes === undefined });
+    const {
+      parts,
+      between,
+      bytes,
+      files: written,
+    } = emitParts(graph, id, {
+      sizes: job.dims,
+      engineSizes: shareOf(job.dims, lanes ?? 1),
+      shared: lanes === undefined,
+    });
     mostBetween = Math.max(mostBetween, bytes);
     specs[id] = { ...spec, kernels, scratch: laid.values, parts, between };
     files.set(spec.wgsl, wgsl);
@@ -41,6 +50,12 @@ export const emitSegments = ({ job, segments }: Lowered): { job: Job; files: Map
     files,
     kernels: prints.join("\n\n"),
   };
+};
+
+/** Sizes of one lane's rows: b of them, of n tokens. */
+const shareOf = (dims: Readonly<Record<string, number>>, lanes: number): Readonly<Record<string, number>> => {
+  const { b, n } = dims;
+  return { ...dims, ...(b !== undefined && { b: Math.ceil(b / lanes) }), ...(n !== undefined && { n: Math.ceil(n / lanes) }) };
 };
 
 /** What lies between a segment's kernels, each value only as long as a kernel still reads it: one decoded matrix at a time. */

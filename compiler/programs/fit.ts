@@ -34,7 +34,8 @@ export const fit = (checked: Checked, lowered: Lowered, host: CompileHost): Lowe
   const savings = new Map<string, Saving>();
   let streamed = 0;
   let current = lowered;
-  for (const [name, budget] of budgetsOf(checked)) {
+  const budgets = budgetsOf(checked);
+  for (const [name, budget] of budgets) {
     const train = lowered.job.train.find(({ adapter }) => adapter === name);
     if (!train || needs(current, name) <= budget) continue;
     const layers = lowered.job.programs[train.step]!.calls.length;
@@ -66,7 +67,15 @@ export const fit = (checked: Checked, lowered: Lowered, host: CompileHost): Lowe
     savings.set(name, saving);
     current = best;
   }
-  return current;
+  return budgets.size > 0 ? declared(current, budgets) : current;
+};
+
+const declared = (lowered: Lowered, budgets: ReadonlyMap<string, number>): Lowered => {
+  const train = lowered.job.train.map((one) => {
+    const budget = budgets.get(one.adapter);
+    return budget === undefined ? one : { ...one, budget };
+  });
+  return { ...lowered, job: { ...lowered.job, train } };
 };
 
 /** The least number for which it holds, given that it holds for all above; `high` where it holds for none. */

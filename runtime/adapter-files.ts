@@ -198,6 +198,17 @@ const wholeNumbers = (bytes: Uint8Array, size: 4 | 8): Int32Array => {
 /** Settings that say how to train or how to run, not what is computed. */
 const harmless = (key: string): boolean => key === "inference_mode" || key === "version" || key.includes("dropout");
 
+/** Exceptions by module in one order; of a list of truths, how many there are, if not all: which they were is in no tensor. */
+const exceptionsIn = (pattern: unknown): string =>
+  pythonJson(
+    Object.fromEntries(
+      Object.entries(isRecord(pattern) ? pattern : {})
+        .filter(([, value]) => !Array.isArray(value) || value.includes(false))
+        .map(([module, value]) => [module, Array.isArray(value) ? value.filter((one) => one === true).length : value] as const)
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    ),
+  );
+
 /**
  * Where a stored configuration says that something else is computed: a number, text or switch that differs, a switch `use_…` that is on
  * there and unknown here, or a `…_pattern` of exceptions. Lists of targets are not compared: the tensors' names say it better.
@@ -215,7 +226,12 @@ const contradiction = (ours: Readonly<Record<string, unknown>>, theirs: Readonly
   }
   for (const [key, other] of Object.entries(theirs)) {
     if (key.startsWith("use_") && other === true && ours[key] !== true) return `it says ${key}: true, which the job does not compute`;
-    if (key.endsWith("_pattern") && isRecord(other) && Object.keys(other).length > 0 && pythonJson(other) !== pythonJson(ours[key] ?? {}))
+    if (
+      key.endsWith("_pattern") &&
+      isRecord(other) &&
+      Object.keys(other).length > 0 &&
+      exceptionsIn(other) !== exceptionsIn(ours[key] ?? {})
+    )
       return `it has exceptions under ${key}, which the job does not have`;
   }
   return undefined;

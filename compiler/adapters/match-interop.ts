@@ -89,7 +89,7 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, { library, conf
     const { key, value } = entry;
     if (isUnread(entry)) continue;
     const stored = config[key.text];
-    const call = entryCall(value, "pattern", "targets", "topmost", "elsewhere", "called");
+    const call = entryCall(value, "pattern", "targets", "topmost", "elsewhere", "called", "marked");
     const of = call?.args[0]?.value;
     const setting = of?.kind === "ref" ? of.name : undefined;
     const named = call?.callee.kind === "ref" ? call.callee.name : undefined;
@@ -114,7 +114,8 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, { library, conf
       const exceptions = new Map(Object.entries((stored as Record<string, unknown> | null | undefined) ?? {}));
       if (setting !== undefined) patterns.push({ setting, exceptions });
       else if (exceptions.size > 0 || of) return { reason: `\`${key.text}\` is computed by ${method.name.text}` };
-    } else if (named === "topmost" || named === "elsewhere") {
+    } else if (named === "marked" && setting !== undefined) patterns.push({ setting, exceptions: markedIn(stored, call!.args[2]?.value) });
+    else if (named === "topmost" || named === "elsewhere") {
       // The tensors' names say where it is; load-adapter.ts holds the configuration to them.
     } else {
       const literal = literalOf(value);
@@ -132,6 +133,16 @@ const readBackwards = (method: tree.MethodDef, interop: Interop, { library, conf
   const beyond = Object.entries(config).find(([key, value]) => !covered(key) && layouts[library].saysMore(key, value));
   if (beyond) return { reason: `${says(...beyond)} is nothing that ${method.name.text} computes` };
   return { lines: linesOf(method, settings, patterns), certain, begins: beginningsOf(method) };
+};
+
+/** `{"MODULE.TENSOR": [true, false, …]}`: how many are true, by module. */
+const markedIn = (stored: unknown, tensor: tree.Expr | undefined): ReadonlyMap<string, number> => {
+  const ending = `.${tensor?.kind === "string" ? tensor.value : ""}`;
+  return new Map(
+    Object.entries((stored as Config | null | undefined) ?? {}).flatMap(([key, marks]): [string, number][] =>
+      Array.isArray(marks) && key.endsWith(ending) ? [[key.slice(0, -ending.length), marks.filter((mark) => mark === true).length]] : [],
+    ),
+  );
 };
 
 /** `unread: ["init_*"]`: keys, `*` for any part, that nothing of what is computed depends on. */

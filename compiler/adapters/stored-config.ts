@@ -39,7 +39,7 @@ export const configOf = (interop: tree.InteropMember, adapter: AdapterPlan, root
   for (const entry of interop.config) {
     const { key, value } = entry;
     if (isUnread(entry)) continue;
-    const call = entryCall(value, "pattern", "targets", "topmost", "elsewhere", "called");
+    const call = entryCall(value, "pattern", "targets", "topmost", "elsewhere", "called", "marked");
     const of = call?.args[0]?.value;
     switch (call?.callee.kind === "ref" && call.callee.name) {
       case "pattern":
@@ -62,6 +62,12 @@ export const configOf = (interop: tree.InteropMember, adapter: AdapterPlan, root
       case "elsewhere":
         config[key.text] = alike().flatMap((module, i) => (adapter.targets.includes(module) ? [] : [i]));
         break;
+      case "marked": {
+        if (of?.kind === "ref") covered.add(of.name);
+        const marks = adapter.injections.flatMap((injection) => marksOf(call!, injection, (expr) => at(expr, injection)));
+        if (marks.length > 0) config[key.text] = Object.fromEntries(marks);
+        break;
+      }
       case "called":
         config[key.text] = calledThere(call!, at(of!, first));
         break;
@@ -76,6 +82,18 @@ export const configOf = (interop: tree.InteropMember, adapter: AdapterPlan, root
         return undefined;
     }
   return config;
+};
+
+/** `marked(count, whole, "TENSOR")`: of each target that has fewer than the whole, which of them there are. */
+const marksOf = (
+  { args }: tree.Call,
+  { targets }: InjectionPlan,
+  valueOf: (expr: tree.Expr) => unknown,
+): readonly (readonly [string, readonly boolean[]])[] => {
+  const [count, whole, tensor] = args.map(({ value }) => valueOf(value));
+  if (Number(count) >= Number(whole)) return [];
+  const marks = Array.from({ length: Number(whole) }, (_, i) => i < Number(count));
+  return targets.map(({ checkpoint }) => [`${checkpoint}.${String(tensor)}`, marks] as const);
 };
 
 /** `called(act, swish: silu)`: what is `silu` here is `swish` there, and everything else has one name. */

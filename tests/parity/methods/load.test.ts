@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpuDevice } from "../../../runtime/devices/cpu.ts";
 import { assert, group } from "../../harness.ts";
 import { open } from "../opened.ts";
+import { openPython, pythonMissing } from "../python.ts";
 import { batches } from "./case.ts";
 import { cases } from "./cases.ts";
 import { openWorkshop, type Workshop } from "./compare.ts";
@@ -54,6 +55,42 @@ group("load", (test) => {
     assert.equal((await trained(`load("${folder}/made/")`)).codes, ["PEFT0373"]);
     assert.equal((await trained("p_tuning(tokens: 4) into model")).codes, []);
   });
+
+  test(
+    "directions that PEFT left out of a file are left out here, and the file goes back to PEFT as it came",
+    async () => {
+      const { folder, device, base } = await workshop();
+      const python = openPython("methods/methods.py");
+      try {
+        const config = { peft_type: "ADALORA", init_r: 4, target_r: 3, lora_alpha: 3, tinit: 1, tfinal: 2, deltaT: 1, total_step: 8 };
+        const question = { do: "train", base: base("llama"), out: `${folder}/theirs`, noise: 0.2, seed: 5, sgd: 0.1, adamw: 0.01 };
+        await python.ask({
+          ...question,
+          cut: true,
+          batches: batches.slice(0, 8),
+          config: { ...config, target_modules: ["q_proj", "v_proj"] },
+        });
+        const place = `${folder}/theirs/sgd`;
+        const said = JSON.parse(readFileSync(`${place}/adapter_config.json`, "utf8")) as { rank_pattern: Record<string, boolean[]> };
+        const left = Object.values(said.rank_pattern).map((marks) => marks.filter(Boolean).length);
+        assert.ok(new Set(left).size > 1 && left.every((count) => count > 0), `not cut apart: ${left}`);
+        const opened = await open(pipeline("llama", `load("${place}/")`), `${folder}/it.peft`, device);
+        await opened.load("it", place);
+        const row = batches[0]!.ids[0]!;
+        const ours = await opened.logits("it", row);
+        await opened.save("it", `${folder}/again`);
+        await opened.close();
+        for (const adapter of [place, `${folder}/again`]) {
+          const { logits } = (await python.ask({ do: "logits", base: base("llama"), adapter, ids: [row] })) as { logits: number[][][] };
+          const far = Math.max(...logits[0]!.flatMap((line, i) => line.map((x, k) => Math.abs(x - ours[i]![k]!))));
+          assert.ok(far < 1e-4, `${adapter}: ${far} apart`);
+        }
+      } finally {
+        python.close();
+      }
+    },
+    { skip: pythonMissing },
+  );
 
   test("exceptions by module are read, and the tensors' shapes hold them to it", async () => {
     const { folder, device } = await workshop();

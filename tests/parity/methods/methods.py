@@ -2,7 +2,7 @@
 
 {"do": "versions"}                  -> {"peft", "torch", "transformers"}
 {"do": "train", "base": folder, "out": folder, "config": {"peft_type", ...}, "noise": float, "seed": int,
- "batches": [{"ids", "labels"}], labels -100 for no loss, "observe": how many of them first values are computed from, "sgd": rate, "adamw": rate, "optimizer": one of PEFT's in AdamW's place}
+ "cut": whether AdaLoRA's file leaves out what was given up, "batches": [{"ids", "labels"}], labels -100 for no loss, "observe": how many of them first values are computed from, "sgd": rate, "adamw": rate, "optimizer": one of PEFT's in AdamW's place}
     writes out/first (PEFT's own first tensors, with noise on what is trained, so that no gradient is zero by accident),
     out/gradients.safetensors (of the first batch, computed in double precision, under the adapter's keys),
     out/sgd, out/adamw (the adapter after every batch was one step, in single precision)
@@ -122,7 +122,7 @@ def run(model, job, kind, out):
     allocates = hasattr(getattr(model, "base_model", None), "update_and_allocate")
     allocate = model.base_model.update_and_allocate if allocates else lambda step: None
     losses = take_steps(model, job["batches"], optimizer, allocate)
-    if allocates:
+    if allocates and not job.get("cut"):
         # Whole tensors are compared, what was given up as zeros: with a pattern PEFT leaves those rows out.
         model.peft_config["default"].rank_pattern = None
     model.save_pretrained(out)

@@ -10,7 +10,7 @@ import type { CompileHost, StoredTensor } from "../host.ts";
 import { pictureOf } from "../unfold/sequence.ts";
 import type { Dim } from "../values/dims.ts";
 import { type Context, evaluate } from "../values/expressions.ts";
-import { bool, describe, none, number, type Scope, scopeOf, type Value } from "../values/values.ts";
+import { bool, describe, none, number, type Scope, scopeOf, unknown, type Value } from "../values/values.ts";
 import { type Instance, instantiate, parametersOf } from "./instantiate.ts";
 import { nearestArchitecture, type Tried } from "./nearest-architecture.ts";
 import { packedReader } from "./packed.ts";
@@ -230,6 +230,9 @@ const reportUnknown = (
   );
 };
 
+/** A default that says that there is none: the key must be there. */
+const needed: Value = { kind: "text", value: "needed" };
+
 /** config.json's keys as the architecture types them. Newer checkpoints keep some one level down, in an object of their own. */
 const readConfig = (
   architecture: tree.ArchitectureDef,
@@ -245,13 +248,19 @@ const readConfig = (
     const name = key.name.text;
     const label = key.paths.find(({ text }) => valueAt(config, text) !== undefined)?.text ?? name;
     const raw = lookUp(config, key);
-    const fallback = (): Value => (key.value ? evaluate(key.value, scopeOf(sizes), inner) : none);
     if (raw === undefined || (raw === null && (key.optional || key.value))) {
-      if (!key.value && !key.optional) {
-        context.report(diagnostics.missing_config_key(at, { key: label, architecture: architecture.name.text }));
+      const value: Value = key.value
+        ? evaluate(key.value, scopeOf(new Map([...sizes, ["needed", needed]])), inner)
+        : key.optional
+          ? none
+          : needed;
+      if (value === needed) {
+        const place = key.paths[0]?.text ?? name;
+        context.report(diagnostics.missing_config_key(at, { key: place, architecture: architecture.name.text }));
         ok = false;
+        sizes.set(name, unknown);
+        continue;
       }
-      const value = fallback();
       const problem = value.kind === "none" ? undefined : misfit(key, value, sizes, inner);
       if (problem) {
         context.report(

@@ -153,7 +153,16 @@ group("checker", (test) => {
   test("what config.json asks for and the architecture cannot do is named", async () => {
     const codes = async (config: object): Promise<string> => (await check(good, config)).map((d) => `${d.code} ${d.message}`).join("\n");
     assert.match(await codes({ ...llamaConfig, hidden_act: "gelu" }), /PEFT0345.*hidden_act/);
-    assert.match(await codes({ ...llamaConfig, rope_scaling: { rope_type: "yarn", factor: 8 } }), /PEFT0345/);
+    assert.match(await codes({ ...llamaConfig, rope_scaling: { rope_type: "dynamic", factor: 8 } }), /PEFT0345/);
+    const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 32 };
+    assert.is(await codes({ ...llamaConfig, rope_scaling: llama3 }), "");
+    for (const key of Object.keys(llama3).slice(1))
+      assert.match(await codes({ ...llamaConfig, rope_scaling: { ...llama3, [key]: undefined } }), new RegExp(`^PEFT0344.*${key}`));
+    assert.match(
+      await codes({ ...llamaConfig, rope_scaling: { rope_type: "yarn", factor: 8 } }),
+      /^PEFT0344.*original_max_position_embeddings/,
+    );
+    assert.match(await codes({ ...llamaConfig, rope_scaling: { rope_type: "linear" } }), /^PEFT0344.*factor/);
     assert.match(await codes({ ...llamaConfig, hidden_size: undefined }), /PEFT0344.*hidden_size/);
     assert.match(await codes({ ...llamaConfig, architectures: ["LlamaForCausalML"] }), /PEFT0343/);
     assert.match(await codes({ ...llamaConfig, num_attention_heads: 3, num_key_value_heads: 3 }), /PEFT0345.*head_dim.*5\.33/);

@@ -74,9 +74,35 @@ export const cases: readonly Case[] = [
     class: "LlamaForCausalLM",
     config: { ...grouped, rope_parameters: { rope_type: "linear", rope_theta: 100.0, factor: 3.0 } },
   },
+  {
+    name: "llama-yarn",
+    class: "LlamaForCausalLM",
+    config: {
+      ...grouped,
+      rope_parameters: {
+        rope_type: "yarn",
+        rope_theta: 100.0,
+        factor: 4.0,
+        beta_fast: 3.0,
+        beta_slow: 0.5,
+        truncate: false,
+        original_max_position_embeddings: 16,
+        attention_factor: 1.25,
+      },
+    },
+  },
   { name: "mistral", class: "MistralForCausalLM", config: { ...grouped, sliding_window: 5 } },
   { name: "qwen2", class: "Qwen2ForCausalLM", config: { ...grouped, use_sliding_window: true, sliding_window: 4, max_window_layers: 1 } },
   { name: "qwen3", class: "Qwen3ForCausalLM", config: { ...grouped, head_dim: 12 } },
+  {
+    name: "qwen3-yarn",
+    class: "Qwen3ForCausalLM",
+    config: {
+      ...grouped,
+      head_dim: 12,
+      rope_parameters: { rope_type: "yarn", rope_theta: 100.0, factor: 2.0, beta_fast: 4.0, original_max_position_embeddings: 32 },
+    },
+  },
   { name: "smollm3", class: "SmolLM3ForCausalLM", config: { ...grouped, no_rope_layer_interval: 2, pad_token_id: 0 } },
   {
     name: "gemma-2",

@@ -53,6 +53,20 @@ const encoders = "modules/encoder.peft";
 const t5 = "architectures/t5.peft";
 
 export const faults: readonly Fault[] = [
+  {
+    title: "frequencies that are divided where they are kept",
+    case: "llama-yarn",
+    file: rotary,
+    from: "frequency * (1 - divided + divided * (1 / factor))",
+    to: "frequency * (divided + (1 - divided) * (1 / factor))",
+  },
+  {
+    title: "scores that do not grow with the context",
+    case: "qwen3-yarn",
+    file: "architectures/qwen3.peft",
+    from: "max(0.1 * log(rope_factor) + 1, 1)",
+    to: "1.0",
+  },
   { title: "scores that are scaled", case: "t5", file: t5, from: ", scale: 1.0, bias", to: ", bias" },
   {
     title: "distances that end too early",

@@ -88,9 +88,9 @@ export const configOf = (interop: tree.InteropMember, adapter: AdapterPlan, root
 const marksOf = (
   { args }: tree.Call,
   { targets }: InjectionPlan,
-  valueOf: (expr: tree.Expr) => unknown,
+  told: (expr: tree.Expr) => unknown,
 ): readonly (readonly [string, readonly boolean[]])[] => {
-  const [count, whole, tensor] = args.map(({ value }) => valueOf(value));
+  const [count, whole, tensor] = args.map(({ value }) => told(value));
   if (Number(count) >= Number(whole)) return [];
   const marks = Array.from({ length: Number(whole) }, (_, i) => i < Number(count));
   return targets.map(({ checkpoint }) => [`${checkpoint}.${String(tensor)}`, marks] as const);

@@ -54,6 +54,34 @@ const t5 = "architectures/t5.peft";
 
 export const faults: readonly Fault[] = [
   {
+    title: "a class that is read off the second token",
+    case: "bert-classes",
+    file: "architectures/bert.peft",
+    from: "pool(x[:, 0])",
+    to: "pool(x[:, 1])",
+  },
+  {
+    title: "a feed-forward without its activation",
+    case: "distilbert-masked",
+    file: "architectures/distilbert.peft",
+    from: "down(activate(up(x)))",
+    to: "down(up(x))",
+  },
+  {
+    title: "a feed-forward that waits for attention",
+    case: "falcon",
+    file: "architectures/falcon.peft",
+    from: "else if parallel then attn_in else",
+    to: "else if parallel then attn_norm(residual) else",
+  },
+  {
+    title: "a feed-forward that does not wait for attention",
+    case: "gpt-neox-serial",
+    file: "architectures/gpt_neox.peft",
+    from: "if parallel then x else residual",
+    to: "if parallel then residual else x",
+  },
+  {
     title: "frequencies that are divided where they are kept",
     case: "llama-yarn",
     file: rotary,

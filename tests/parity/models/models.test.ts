@@ -23,6 +23,14 @@ group("models", (test) => {
       assert.is(await compareLora(one, fixture(one.name)), undefined);
     });
 
+  test("every case has a mistake that it sees", () => {
+    const seen = new Set(faults.map((fault) => fault.case));
+    assert.equal(
+      cases.filter(({ name }) => !seen.has(name)).map(({ name }) => name),
+      [],
+    );
+  });
+
   for (const { title, case: name, file, from, to, says } of loraFaults)
     test(`LoRA: ${title} is seen (${name})`, async () => {
       const text = std.get(file)!;

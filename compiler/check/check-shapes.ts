@@ -35,7 +35,7 @@ export const checkShape = (
   const actual: readonly Dim[] = leading ? all.slice(Math.max(0, all.length - wanted.length)) : all;
   const whole = !type || isWhole(node.type);
   if (whole && actual.length === wanted.length && actual.every((dim, i) => wanted[i] === undefined || alike(wanted[i], dim))) return true;
-  const print = `${type ? "int " : ""}[${(leading ? [".."] : []).concat(wanted.map(String)).join(", ")}]`;
+  const print = `${type ? "int " : ""}[${(leading ? [".."] : []).concat(wanted.map((dim) => String(dim ?? "?"))).join(", ")}]`;
   reportThrough(
     context,
     at,

@@ -18,6 +18,7 @@ import { bringBase } from "./hub/bring.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Io } from "./io.ts";
 import { loggingTo } from "./logs/node-logs.ts";
+import { peakMemory } from "./peak-memory.ts";
 import { type Located, listenOn } from "./render/events.ts";
 import { renderResult } from "./render/result.ts";
 import { resultProblem } from "./validate.ts";
@@ -37,8 +38,8 @@ export interface Performance {
   readonly device: Wanted;
   readonly verbs: ReadonlySet<Verb>;
   readonly inputs: Readonly<Record<string, string>>;
-  /** Also measures what a token costs. */
-  readonly measure?: boolean;
+  /** Evaluates this subject alone, and also measures what a token costs with it and with it merged. */
+  readonly measure?: string;
   readonly cwd: string;
 }
 
@@ -118,11 +119,11 @@ export const perform = async (performance: Performance, listen: Listener, signal
     out: resolve(cwd, output),
     verbs,
     inputs,
-    ...(performance.measure && { measure: true }),
+    ...(performance.measure !== undefined && { measure: performance.measure }),
     versions: { peft: version, node: process.version, platform: `${process.platform} ${process.arch}`, engine: choice.device.describe() },
     listen: loggingTo(job, resolve(cwd, output), listen),
     signal,
-    peakMemory: () => process.resourceUsage().maxRSS * 1024, // libuv gives kilobytes on every platform
+    peakMemory,
   });
   const problem = resultProblem(result);
   if (problem) throw new Error(`result.json does not keep to its schema: ${problem}`);

@@ -20,6 +20,8 @@ import { renderText } from "./render/text.ts";
 import { jobProblem } from "./validate.ts";
 import { version } from "./version.ts";
 
+export { serve } from "./served.ts";
+
 export interface RunOptions {
   readonly output?: string;
   readonly device?: Wanted;

@@ -3,6 +3,7 @@
 
 import type { Figures } from "../compiler/blocks/figures.ts";
 import type { Result } from "../spec/result.ts";
+import type { PairedScore } from "./significance.ts";
 
 export interface PointRun {
   readonly id: string;
@@ -31,6 +32,8 @@ export interface PointTable {
   readonly keys: readonly string[];
   readonly columns: readonly Column[];
   readonly rows: readonly PointRow[];
+  /** A comparison's candidates beside the first of them. */
+  readonly paired: readonly PairedScore[];
 }
 
 interface Measure extends Column {
@@ -39,20 +42,22 @@ interface Measure extends Column {
 
 const trainOf = ({ result, subject }: PointRun) => result.train.find(({ adapter }) => adapter === subject);
 
+const millisecondsOf =
+  (figure: "secondsPerToken" | "mergedSecondsPerToken"): Measure["of"] =>
+  ({ result, subject }) => {
+    const seconds = result.inference?.find((one) => one.subject === subject)?.[figure];
+    return seconds === undefined ? undefined : 1000 * seconds;
+  };
+
 const costs: readonly Measure[] = [
   { title: "trained", unit: "count", of: ({ result, subject }) => result.adapters[subject]?.trainable },
   { title: "share", unit: "percent", of: ({ result, subject }) => result.adapters[subject]?.share },
   { title: "on disk", unit: "bytes", of: ({ result, subject }) => result.adapters[subject]?.bytes },
-  { title: "memory", unit: "bytes", of: (run) => trainOf(run)?.deviceMemory },
+  { title: "values", unit: "bytes", of: (run) => trainOf(run)?.deviceMemory },
+  { title: "peak memory", unit: "bytes", of: (run) => trainOf(run)?.peakMemory },
   { title: "tokens/s", unit: "rate", of: (run) => trainOf(run)?.tokensPerSecond },
-  {
-    title: "ms/token",
-    unit: "milliseconds",
-    of: ({ result, subject }) => {
-      const measured = result.inference?.find((one) => one.subject === subject);
-      return measured && 1000 * measured.secondsPerToken;
-    },
-  },
+  { title: "ms/token", unit: "milliseconds", of: millisecondsOf("secondsPerToken") },
+  { title: "merged", unit: "milliseconds", of: millisecondsOf("mergedSecondsPerToken") },
 ];
 
 /** Scores of every evaluation; the split is said where there are several. */
@@ -76,13 +81,14 @@ export const pointTable = (
   kind: PointTable["kind"],
   name: string,
   runs: readonly PointRun[],
-  beside: readonly Figures[] = [],
+  { beside = [], paired = [] }: { readonly beside?: readonly Figures[]; readonly paired?: readonly PairedScore[] } = {},
 ): PointTable => {
   const keys = [...new Set(runs.flatMap(({ values }) => Object.keys(values)))].filter((key) => key !== "seed");
   const measures: readonly Measure[] = [
     ...(kind === "sweep" ? costs.slice(0, 1) : costs),
     ...(kind === "sweep" ? [{ title: "train loss", of: (run: PointRun) => tailLoss(trainOf(run)?.losses) }] : []),
     ...scores(runs),
+    ...(kind === "compare" ? forgotten(runs) : []),
   ];
   const groups = new Map<string, PointRun[]>();
   for (const run of runs) {
@@ -98,7 +104,22 @@ export const pointTable = (
       beside: beside.flatMap((figures) => besideRow(figures, values, filled) ?? []),
     };
   });
-  return { kind, name, keys, columns: filled.map(({ title, unit }) => ({ title, ...(unit && { unit }) })), rows };
+  return { kind, name, keys, columns: filled.map(({ title, unit }) => ({ title, ...(unit && { unit }) })), rows, paired };
+};
+
+/** How far the first score on other data than was trained on moved from the base's: what was forgotten. */
+const forgotten = (runs: readonly PointRun[]): readonly Measure[] => {
+  const plain = runs.find(({ result }) => result.train.length === 0);
+  const learnt = new Set(runs.map((run) => trainOf(run)?.data));
+  return (plain?.result.evaluate ?? []).flatMap(({ data, split, metrics }, place): readonly Measure[] => {
+    const [name] = Object.keys(metrics);
+    if (learnt.has(data) || name === undefined) return [];
+    const of = (run: PointRun): number | undefined => {
+      const after = run.result.evaluate.filter(({ subject }) => subject === run.subject)[place]?.metrics[name];
+      return run === plain || after === undefined ? undefined : after - metrics[name]!;
+    };
+    return [{ title: `${data}.${split} ${name} change`, of }];
+  });
 };
 
 /** The figures of one point under the columns of the same name; the first of several evaluations. */

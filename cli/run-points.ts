@@ -11,19 +11,23 @@ import { join, relative, resolve } from "node:path";
 import type { Figures } from "../compiler/blocks/figures.ts";
 import type { PointSet } from "../compiler/blocks/points.ts";
 import { DiagnosticError } from "../runtime/diagnostic-error.ts";
-import type { Job } from "../spec/job.ts";
+import type { Listener } from "../runtime/events.ts";
+import type { Evaluate, Job } from "../spec/job.ts";
 import type { Result } from "../spec/result.ts";
+import { performApart } from "./apart.ts";
 import { outputFolder } from "./build.ts";
 import { type ExitCode, type Invocation, lastValue } from "./command.ts";
 import { compileFile, inputsOf } from "./compile-file.ts";
-import { perform } from "./execute.ts";
+import { perform, type Verb } from "./execute.ts";
 import { interruptible } from "./interrupt.ts";
 import { type PointRun, type PointTable, pointTable } from "./point-table.ts";
 import type { Prepared } from "./prepare.ts";
 import { listenOn } from "./render/events.ts";
+import { csvPaired, markdownPaired, renderPaired } from "./render/paired.ts";
 import { csvPoints, markdownPoints, renderPoints } from "./render/points.ts";
 import { report } from "./report.ts";
 import { bundleReader, keptFiles, sourceFolder } from "./run.ts";
+import type { PairedScore } from "./significance.ts";
 import { makeFolder, writeWhole } from "./write.ts";
 
 export const folderOfSet = ({ kind, name }: Pick<PointSet, "kind" | "name">): string =>
@@ -44,6 +48,8 @@ export interface PointsFile {
   readonly points: readonly { readonly id: string; readonly values: Readonly<Record<string, string>>; readonly subject: string }[];
   /** What others found for the same points. */
   readonly beside?: readonly Figures[];
+  /** A comparison's candidates beside the first of them. */
+  readonly paired?: readonly PairedScore[];
 }
 
 export const runPoints = async (
@@ -64,6 +70,7 @@ export const runPoints = async (
   try {
     for (const set of sets) {
       const runs: PointRun[] = [];
+      let evaluates: readonly Evaluate[] = [];
       for (const [i, point] of set.points.entries()) {
         const title = `${set.kind} ${set.name} ${i + 1}/${set.points.length}: ${point.id}`;
         const folder = join(output, folderOfSet(set), point.id);
@@ -71,6 +78,7 @@ export const runPoints = async (
         if (!compiled.job || !compiled.files)
           return await report(call, { found: compiled.diagnostics, files: [], text: (file) => compiled.texts.get(file), product: false });
         const job = hashOf(compiled.job);
+        evaluates = compiled.job.evaluate.filter(({ subject }) => subject === point.subject);
         const place = resolve(io.cwd, folder);
         let result = finished(place, job);
         if (result) say(`${title}: finished before`);
@@ -78,22 +86,23 @@ export const runPoints = async (
           const failed = makeFolder(place, folder);
           if (failed) return await report(call, { found: [failed], files: [], text: () => undefined, product: false });
           say(title);
-          result = await perform(
-            {
-              job: compiled.job,
-              read: bundleReader({ ...prepared, ...compiled }),
-              folder: sourceFolder(prepared),
-              output: folder,
-              device: (lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto",
-              verbs: new Set(["train", "evaluate"]),
-              inputs: inputsOf(call),
-              measure: set.kind === "compare",
-              cwd: io.cwd,
-            },
-            // Where it runs, what it saved and wrote is in its folder; a set's lines are its points.
-            (event) => ["step", "progress", "phase", "warning", "metrics"].includes(event.kind) && listen(event),
-            interrupt.signal,
-          );
+          const performance = {
+            job: compiled.job,
+            read: bundleReader({ ...prepared, ...compiled }),
+            folder: sourceFolder(prepared),
+            output: folder,
+            device: (lastValue(call, "device") as "auto" | "cpu" | "webgpu" | undefined) ?? "auto",
+            verbs: new Set<Verb>(["train", "evaluate"]),
+            inputs: inputsOf(call),
+            cwd: io.cwd,
+          };
+          // Where it runs, what it saved and wrote is in its folder; a set's lines are its points.
+          const heard: Listener = (event) => ["step", "progress", "phase", "warning", "metrics"].includes(event.kind) && listen(event);
+          // What a candidate costs is measured in a process that does nothing else.
+          result =
+            set.kind === "compare"
+              ? await performApart({ ...performance, measure: point.subject }, compiled.files, heard, interrupt.signal)
+              : await perform(performance, heard, interrupt.signal);
           end();
           if (interrupt.signal.aborted) {
             say(`stopped; run the same command again to go on with ${point.id}`);
@@ -103,7 +112,8 @@ export const runPoints = async (
         }
         runs.push({ id: point.id, values: point.values, subject: point.subject, result });
       }
-      tables.push(writeSet(set, runs, resolve(io.cwd, output), output));
+      const paired = set.kind === "compare" ? (await import("./significance.ts")).pairedScores(runs, evaluates) : [];
+      tables.push(writeSet(set, runs, paired, resolve(io.cwd, output), output));
     }
   } catch (error) {
     end();
@@ -117,12 +127,14 @@ export const runPoints = async (
   if (call.flags.has("json")) io.out.write(`${JSON.stringify(tables, undefined, 2)}\n`);
   else
     for (const table of tables)
-      io.out.write(`\n${table.kind} ${table.name}\n${renderPoints(table)}\nmore in ${join(output, folderOfSet(table))}/\n`);
+      io.out.write(
+        `\n${table.kind} ${table.name}\n${renderPoints(table)}${table.paired.length ? `\n${renderPaired(table.paired)}` : ""}\nmore in ${join(output, folderOfSet(table))}/\n`,
+      );
   return 0;
 };
 
-const writeSet = (set: PointSet, runs: readonly PointRun[], base: string, shown: string): PointTable => {
-  const table = pointTable(set.kind, set.name, runs, set.beside);
+const writeSet = (set: PointSet, runs: readonly PointRun[], paired: readonly PairedScore[], base: string, shown: string): PointTable => {
+  const table = pointTable(set.kind, set.name, runs, { ...(set.beside && { beside: set.beside }), paired });
   const points = runs.map(({ id, values, subject }) => ({ id, values, subject }));
   const file: PointsFile = {
     format: "peft-points/1",
@@ -131,11 +143,13 @@ const writeSet = (set: PointSet, runs: readonly PointRun[], base: string, shown:
     of: set.of,
     points,
     ...(set.beside && { beside: set.beside }),
+    ...(paired.length > 0 && { paired }),
   };
   const contents = {
     "points.json": `${JSON.stringify(file, undefined, 1)}\n`,
     "table.md": markdownPoints(table),
     "table.csv": csvPoints(table),
+    ...(paired.length > 0 && { "paired.md": markdownPaired(paired), "paired.csv": csvPaired(paired) }),
   };
   for (const [name, content] of Object.entries(contents)) {
     const failed = writeWhole(join(base, folderOfSet(set), name), content, join(shown, folderOfSet(set), name));

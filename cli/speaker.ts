@@ -80,7 +80,15 @@ export const openSpeaker = async ({ job, read, choice, folder, output }: Speaker
     await close();
     throw error;
   }
-  const ready = readyAdapters(job, { host: nodeHost, session, folder, out: output, listen: () => {} });
+  const ready = readyAdapters(job, {
+    host: nodeHost,
+    session,
+    folder,
+    out: output,
+    listen: () => {},
+    base: checkpoint,
+    tokens: async () => tokenizer,
+  });
   const chatOf = async (block: Evaluate): Promise<ChatTemplate | undefined> => {
     const chat = job.data.find(({ name }) => name === block.data)?.chat;
     return chat && openChatOf(chat, nodeHost, folder, tokenizer, base);

@@ -12,6 +12,7 @@
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
 import { adapterFiles } from "./adapters/adapter-files.ts";
+import { mergingToMeasure } from "./adapters/merge-to-measure.ts";
 import { type Asked, usualContext, withAsked } from "./blocks/asked.ts";
 import { withFigures } from "./blocks/figures.ts";
 import { expandPoints, type Point, type PointSet } from "./blocks/points.ts";
@@ -81,7 +82,7 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   const chosen = options.point && findPoint(options.point, points);
   const [resolved, inputs] = chosen ? pointOf(chosen, whole, options.inputs ?? {}) : [whole, options.inputs ?? {}];
   const found = await check(resolved, inputs, host, report);
-  const checked = found && options.asked?.talk ? talking(found) : found;
+  const checked = found && adjusted(found, options, chosen);
   // A mistake that only some points have (a rank too large) is found before any of them runs.
   if (!chosen) for (const point of points.flatMap((set) => set.points)) await check(...pointOf(point, whole, inputs), host, report);
   if (!checked) return { diagnostics, texts, resolved, points, levels: {} };
@@ -117,14 +118,14 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   return { diagnostics, texts, resolved, points, checked, job, files, levels };
 };
 
-/** A conversation is as long as it becomes, not as the rows were that an adapter was trained on. */
-const talking = (checked: Checked): Checked => ({
-  ...checked,
-  evaluates: checked.evaluates.map((plan) => ({
-    ...plan,
-    sequence_len: plan.sequence_len ?? Math.min(usualContext, checked.base.context),
-  })),
-});
+/** What the file does not say and this compilation needs. */
+const adjusted = (checked: Checked, { asked, point }: CompileOptions, chosen: Point | undefined): Checked => {
+  if (chosen && point?.kind === "compare") return mergingToMeasure(checked, chosen.subject);
+  if (!asked?.talk) return checked;
+  // A conversation is as long as it becomes, not as the rows were that an adapter was trained on.
+  const most = Math.min(usualContext, checked.base.context);
+  return { ...checked, evaluates: checked.evaluates.map((plan) => ({ ...plan, sequence_len: plan.sequence_len ?? most })) };
+};
 
 /** A checkpoint's headers are read once, however many points look at them. */
 const readingOnce = (host: CompileHost): CompileHost => {

@@ -7,9 +7,9 @@ import type { Element } from "./margins.ts";
 import { level } from "./operators.ts";
 import type {
   Adapter,
+  Candidate,
   Claim,
   ConfigKey,
-  Entry,
   Expr,
   File,
   ForwardMember,
@@ -162,7 +162,7 @@ class Format extends ExpressionFormat {
     return printed.length ? [" is ", join(printed, ", ")] : "";
   }
 
-  private entries(entries: readonly (Entry & { into?: readonly Path[] })[], end: number): Doc {
+  private entries(entries: readonly Candidate[], end: number): Doc {
     return this.block(
       entries.map((entry) => ({ at: entry.at, print: () => this.entry(entry) })),
       end,
@@ -170,9 +170,11 @@ class Format extends ExpressionFormat {
     );
   }
 
-  private entry({ key, sign, value, into }: Entry & { into?: readonly Path[] }): Doc {
+  private entry({ key, sign, value, into, store = [] }: Candidate): Doc {
     const assigned = [this.name(key), this.assigned(sign === ":" ? ":" : " =", value)];
-    return into ? [assigned, " into ", this.paths(into)] : assigned;
+    const stored = store.map((entry) => [line, "store ", this.paths(entry.paths), " as ", this.expr(entry.format)]);
+    const placed = into ? [assigned, " into ", this.paths(into)] : assigned;
+    return stored.length ? group([placed, indent(stored)]) : placed;
   }
 
   private paths(paths: readonly Path[]): Doc {

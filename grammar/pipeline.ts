@@ -273,15 +273,17 @@ export class PeftParser extends DefinitionParser {
   });
 
   private readonly store = this.RULE("store", (): Tree.Base["store"][number] | undefined =>
-    this.unit("storage is written `store layers.*.mlp.** as nf4(block: 64)`", () => {
-      const start = this.start();
-      this.CONSUME(Store);
-      const paths = this.paths(1);
-      this.word(1, As);
-      const format = this.SUBRULE(this.expression);
-      return { paths, format, at: this.span(start) };
-    }),
+    this.unit("storage is written `store layers.*.mlp.** as nf4(block: 64)`", () => this.SUBRULE(this.storage)),
   );
+
+  private readonly storage = this.RULE("storage", (): Tree.Base["store"][number] => {
+    const start = this.start();
+    this.CONSUME(Store);
+    const paths = this.paths(1);
+    this.word(1, As);
+    const format = this.SUBRULE(this.expression);
+    return { paths, format, at: this.span(start) };
+  });
 
   private readonly adapter = this.RULE("adapter", (): Tree.Adapter => {
     const start = this.start();
@@ -382,7 +384,9 @@ export class PeftParser extends DefinitionParser {
           return this.paths(1);
         },
       });
-      return { at: this.span(start), key, sign, value, ...(into && { into }) };
+      const store: Tree.Base["store"][number][] = [];
+      this.MANY({ GATE: () => this.asWord(), DEF: () => store.push(this.SUBRULE(this.storage)) });
+      return { at: this.span(start), key, sign, value, ...(into && { into }), ...(store.length > 0 && { store }) };
     }),
   );
 

@@ -170,7 +170,13 @@ export interface Compare {
   readonly at: Span;
   readonly name: Name;
   readonly on: Path;
-  readonly entries: readonly (Entry & { readonly into?: readonly Path[] })[];
+  readonly entries: readonly Candidate[];
+}
+
+/** `qlora: menu store layers.** as nf4()`: the base as this candidate has it. */
+export interface Candidate extends Entry {
+  readonly into?: readonly Path[];
+  readonly store?: Base["store"];
 }
 
 /** `merge menu into "merged/" as f16`. */

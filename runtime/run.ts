@@ -25,7 +25,7 @@ import { fateOf, readParameter, storeParameter, storePieces } from "./formats/st
 import { storedBase } from "./formats/stored-base.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { finishAdapter, initAdapter } from "./init.ts";
-import { measureInference } from "./measure.ts";
+import { measureSubject } from "./measure.ts";
 import { mergedValue } from "./merged-value.ts";
 import { observerOf } from "./observe.ts";
 import { openPaged } from "./paged.ts";
@@ -51,8 +51,8 @@ export interface RunOptions {
   /** What an adapter's configuration says of its base, by its keys; without it, the base's folder. */
   readonly baseName?: Readonly<Record<string, string>>;
   readonly inputs: Readonly<Record<string, string>>;
-  /** Also measures what a token costs each subject that is evaluated on text. */
-  readonly measure?: boolean;
+  /** Evaluates this subject alone, and also measures what a token costs with it, and with it merged into the base's weights. */
+  readonly measure?: string;
   readonly versions: Result["versions"];
   readonly listen: Listener;
   readonly signal?: AbortSignal;
@@ -82,13 +82,9 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
 
     const evaluateSome = async (wanted: (item: Evaluate) => boolean): Promise<void> => {
       for (const item of job.evaluate) {
-        if (!wanted(item) || options.signal?.aborted) continue;
+        if (!wanted(item) || options.signal?.aborted || (options.measure ?? item.subject) !== item.subject) continue;
         const one = await blaming({ block: `evaluate ${item.subject}` }, () => run.evaluate(item));
         if (one) evaluate.push(one);
-        if (options.measure && !options.signal?.aborted && !inference.some(({ subject }) => subject === item.subject)) {
-          const measured = await measureInference(job, item, session);
-          if (measured) inference.push(measured);
-        }
       }
     };
     const isAdapter = (name: string): boolean => job.adapters.some((adapter) => adapter.name === name);
@@ -105,6 +101,11 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       if (verbs.has("evaluate")) await evaluateSome((item) => isAdapter(item.subject));
       for (const item of verbs.has("merge") ? job.merge : [])
         merge.push(await blaming({ block: `merge ${item.adapter}` }, () => run.merge(item)));
+    }
+
+    if (options.measure !== undefined && !options.signal?.aborted) {
+      const measured = await measureSubject(job, options.measure, session, (tensor) => mergedValue(job, tensor, session, checkpoint));
+      if (measured) inference.push(measured);
     }
 
     const result: Result = {
@@ -135,7 +136,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       train,
       evaluate,
       merge,
-      ...(options.measure && { inference }),
+      ...(options.measure !== undefined && { inference }),
       seconds: (performance.now() - start) / 1000,
       plan: train.map(({ adapter }) => ({
         fact: `memory(train ${adapter}), values`,

@@ -108,6 +108,8 @@ export interface EvaluateResult {
 export interface InferenceResult {
   readonly subject: string;
   readonly secondsPerToken: number;
+  /** With the adapter merged into the base's weights, stored as the base stores them; where it can be. */
+  readonly mergedSecondsPerToken?: number;
   readonly tokens: number;
 }
 

@@ -67,13 +67,16 @@ const rowOf = (table: PointTable, { values, cells }: PointRow): string[] => [
 export const cellText = (cell: readonly number[], unit: PointTable["columns"][number]["unit"]): string => {
   if (!cell.length) return "";
   const value = mean(cell);
-  if (unit === "bytes") return bytes(Math.round(value));
-  if (unit === "percent") return `${(100 * value).toPrecision(3)} %`;
-  if (unit === "count") return grouped(Math.round(value));
-  if (unit === "rate") return grouped(Math.round(value));
+  const deviation = cell.length > 1 ? spread(cell) : 0;
+  const written = (number: number): string => inUnit(number, unit);
+  if (unit && unit !== "milliseconds") return deviation > 0 ? `${written(value)} ± ${written(deviation)}` : written(value);
   if (cell.length === 1) return value.toPrecision(4);
-  const deviation = spread(cell);
   // As many decimals as the deviation's two figures need.
   const decimals = Math.max(0, Math.min(6, deviation > 0 ? 1 - Math.floor(Math.log10(deviation)) : 4));
   return `${value.toFixed(decimals)} ± ${deviation.toFixed(decimals)}`;
+};
+
+const inUnit = (value: number, unit: PointTable["columns"][number]["unit"]): string => {
+  if (unit === "bytes") return bytes(Math.round(value));
+  return unit === "percent" ? `${(100 * value).toPrecision(3)} %` : grouped(Math.round(value));
 };

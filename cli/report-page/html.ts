@@ -1,6 +1,7 @@
 // What was read -> one HTML page that needs nothing else: no network, no script. It reads in light and dark, on a phone and on paper.
 
 import type { Result } from "../../spec/result.ts";
+import { markdownPaired, pairedSays } from "../render/paired.ts";
 import { markdownPoints } from "../render/points.ts";
 import { bytes, grouped } from "../render/table.ts";
 import type { Reported, ReportedSet } from "./read.ts";
@@ -124,16 +125,23 @@ const evaluateTable = ({ evaluate }: Result): string => {
 };
 
 const setSection = ({ table: points, of }: ReportedSet, plots: Pictures["sets"][number]): string => {
-  const [head, , ...rows] = markdownPoints(points)
-    .trimEnd()
-    .split("\n")
-    .map((line) => line.slice(2, -2).split(" | "));
   const says = points.kind === "sweep" ? `sweep over ${of}` : `comparison on ${of}`;
   const figures = plots.map(({ title, svg }) => `<figure><figcaption>${safeHtml(title)}</figcaption>${svg}</figure>`).join("");
-  return `<h2>${safeHtml(points.name)} <span class="faint">${safeHtml(says)}</span></h2>${table(
-    head!.map(safeHtml),
-    rows.map((row) => row.map(safeHtml)),
-  )}${plots.length ? `<div class="${plots.length > 1 ? "plots" : ""}" style="margin-top:1.25rem">${figures}</div>` : ""}`;
+  const paired = points.paired.length
+    ? `<p class="faint">${safeHtml(pairedSays(points.paired))}</p>${tableOf(markdownPaired(points.paired))}`
+    : "";
+  return `<h2>${safeHtml(points.name)} <span class="faint">${safeHtml(says)}</span></h2>${tableOf(markdownPoints(points))}${paired}${
+    plots.length ? `<div class="${plots.length > 1 ? "plots" : ""}" style="margin-top:1.25rem">${figures}</div>` : ""
+  }`;
+};
+
+/** The table of the Markdown report. */
+const tableOf = (markdown: string): string => {
+  const [head, , ...rows] = markdown
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.slice(2, -2).split(" | ").map(safeHtml));
+  return table(head!, rows);
 };
 
 /** What each subject wrote to the same prompt, side by side. */

@@ -1,5 +1,6 @@
 // The same report for a pull request or a wiki: tables and no pictures.
 
+import { markdownPaired, pairedSays } from "../render/paired.ts";
 import { markdownPoints } from "../render/points.ts";
 import { grouped } from "../render/table.ts";
 import type { Reported } from "./read.ts";
@@ -20,7 +21,9 @@ export const renderMarkdown = ({ result, sets, source }: Reported): string => {
     );
   }
   for (const { table, of } of sets)
-    parts.push(`## ${table.name} (${table.kind === "sweep" ? `sweep over ${of}` : `comparison on ${of}`})\n\n${markdownPoints(table)}`);
+    parts.push(
+      `## ${table.name} (${table.kind === "sweep" ? `sweep over ${of}` : `comparison on ${of}`})\n\n${markdownPoints(table)}${table.paired.length ? `\n${pairedSays(table.paired)}:\n\n${markdownPaired(table.paired)}` : ""}`,
+    );
   if (source) parts.push(`## Pipeline\n\n\`\`\`peft\n${source.trimEnd()}\n\`\`\`\n`);
   return parts.join("\n");
 };

@@ -50,5 +50,5 @@ const readSet = (folder: string): ReportedSet | undefined => {
     const result = json<Result>(join(folder, point.id, "result.json"));
     return result ? [{ ...point, result }] : [];
   });
-  return { table: pointTable(file.kind, file.name, runs, file.beside), of: file.of, runs };
+  return { table: pointTable(file.kind, file.name, runs, file), of: file.of, runs };
 };

@@ -1,6 +1,7 @@
 // A `compare` block -> its points: the base by itself, then every candidate once per seed. All are evaluated by every `evaluate` block
 // of the file, so that a block on other data than the comparison's shows what was forgotten. A candidate is an adapter of the file,
-// trained as its own `train` block says; or a method with its places, trained as the first `train` block on the same data says.
+// trained as its own `train` block says; or a method with its places, trained as the first `train` block on the same data says. What a
+// candidate stores otherwise is so in its own points alone.
 
 import type * as tree from "../../grammar/tree.ts";
 import { nearest } from "../../spec/diagnostic.ts";
@@ -10,8 +11,6 @@ import { besideKey } from "./figures.ts";
 import { folderOf, needed, pruned, textOf, withEntry } from "./point-items.ts";
 import type { Point, PointSet } from "./points.ts";
 import type { Resolved } from "./resolve.ts";
-
-type Candidate = tree.Compare["entries"][number];
 
 /** A key of the block that is no candidate: one training per seed. */
 export const seedsKey = "seeds";
@@ -49,9 +48,10 @@ export const comparePoints = (item: tree.Compare, resolved: Resolved, { report }
   const candidates = item.entries.filter(({ key }) => key.text !== seedsKey && key.text !== besideKey);
   if (candidates.length === 0 || seedValues.length === 0)
     report(diagnostics.no_points(item.at, { name: item.name.text }, { help: "name candidates, like `full: tune() into tiny.**`" }));
+  // The base is there beside the candidate, for what it costs with the candidate merged into it.
   const evaluated = (all: readonly tree.Item[], subject: tree.Name): readonly tree.Item[] => [
     ...all.filter(({ kind }) => kind !== "evaluate"),
-    ...evaluates.map((one) => ({ ...one, subjects: [subject] })),
+    ...evaluates.map((one) => ({ ...one, subjects: subject.text === base.name.text ? [subject] : [subject, base.name] })),
   ];
   const plain: Point = {
     id: folderOf({ method: base.name.text }),
@@ -66,9 +66,10 @@ export const comparePoints = (item: tree.Compare, resolved: Resolved, { report }
     if (!made) continue;
     for (const seed of seedValues) {
       const values = { method: candidate.key.text, ...(seed && { seed: textOf(seed, texts) }) };
-      const trained = made.items.map((one) =>
-        seed && one.kind === "train" ? { ...one, entries: withEntry(one.entries, "seed", seed) } : one,
-      );
+      const trained = made.items.map((one) => {
+        if (seed && one.kind === "train") return { ...one, entries: withEntry(one.entries, "seed", seed) };
+        return candidate.store && one.kind === "base" ? { ...one, store: [...one.store, ...candidate.store] } : one;
+      });
       points.push({ id: folderOf(values), values, subject: made.name.text, inputs: [], items: evaluated(trained, made.name) });
     }
   }
@@ -79,7 +80,7 @@ const firstName = (path: tree.Path): string => (path.segments[0]?.kind === "name
 
 /** The items with the candidate as an adapter that is trained. */
 const adapterOf = (
-  candidate: Candidate,
+  candidate: tree.Candidate,
   { items, library }: Resolved,
   data: string,
   report: Context["report"],

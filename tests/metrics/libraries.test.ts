@@ -2,12 +2,14 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { random } from "../../examples/base/world.ts";
 import { classification } from "../../runtime/metrics/classification.ts";
 import { type Item, scoreItems } from "../../runtime/metrics/metric.ts";
+import { approximateRandomisation, pairedBootstrap } from "../../runtime/metrics/paired.ts";
 import { assert, group } from "../harness.ts";
 import { python } from "../parity/python.ts";
 import { shared, without } from "../runtime/shared.ts";
-import { score } from "./score.ts";
+import { score, textMetric, withDefaults } from "./score.ts";
 
 const probe = spawnSync("python3", ["-c", "import rouge_score, sacrebleu, sklearn"], { timeout: 60_000 });
 const skip = probe.status === 0 ? undefined : "python3 lacks rouge-score, sacrebleu or scikit-learn";
@@ -44,6 +46,22 @@ const labels = [
   { predicted: ["x", "x", "x"], true: ["x", "y", "x"] },
 ];
 
+/** Two systems that write a sentence each, better and worse at random, and the same again with one word changed. */
+const rivals = (): { readonly first: string[]; readonly second: string[]; readonly references: string[] }[] => {
+  const next = random(3);
+  const words = "the a place serves cheap food near river and it is rated five out of high low".split(" ");
+  const sentence = (): string[] => Array.from({ length: 8 + Math.floor(8 * next()) }, () => words[Math.floor(next() * words.length)]!);
+  const spoilt = (text: readonly string[], share: number): string =>
+    text.map((word) => (next() < share ? words[Math.floor(next() * words.length)]! : word)).join(" ");
+  const texts = Array.from({ length: 30 }, sentence);
+  const references = texts.map((text) => text.join(" "));
+  return [0.34, 0.31].map((share) => ({
+    first: texts.map((text) => spoilt(text, 0.3)),
+    second: texts.map((text) => spoilt(text, share)),
+    references,
+  }));
+};
+
 group("metrics against the libraries", (test) => {
   test(
     "rouge-score, sacrebleu and scikit-learn give the same numbers",
@@ -52,8 +70,13 @@ group("metrics against the libraries", (test) => {
       const input = {
         sets: sets.map((items) => ({ hypotheses: items.map((i) => i.hypothesis), references: items.map((i) => i.references) })),
         labels,
+        paired: rivals(),
       };
-      const answer = (await python("metric_scores.py", input)) as { sets: Record<string, number>[]; labels: Record<string, number>[] };
+      const answer = (await python("metric_scores.py", input)) as {
+        sets: Record<string, number>[];
+        labels: Record<string, number>[];
+        paired: { draws: { bs: number[][]; ar: number[][] }; p: Record<string, number> }[];
+      };
       let compared = 0;
       const same = (what: string, ours: number, theirs: number): void => {
         compared++;
@@ -80,6 +103,30 @@ group("metrics against the libraries", (test) => {
         const items = predicted.map((hypothesis, k) => ({ hypothesis, references: [truth[k]!] }));
         for (const [name, value] of Object.entries(scoreItems(classification.make({}), items)))
           same(`labels ${i}, ${name}`, value, answer.labels[i]![name]!);
+      }
+      for (const [i, { first, second, references }] of rivals().entries()) {
+        const { draws, p } = answer.paired[i]!;
+        const itemsOf = (texts: readonly string[]): Item[] => texts.map((hypothesis, k) => ({ hypothesis, references: [references[k]!] }));
+        for (const [name, key] of [
+          ["bleu", "BLEU"],
+          ["chrf", "chrF2"],
+        ] as const) {
+          const metric = textMetric(name).make(withDefaults(textMetric(name)));
+          const [a, b] = [metric.statistics(itemsOf(first)), metric.statistics(itemsOf(second))];
+          // In their shuffles a draw says where the first system stays, in ours where the two change places.
+          const moved = draws.ar.map((draw) => draw.map((stays) => 1 - stays));
+          const [resampled, shuffled] = [pairedBootstrap(metric, a, b, draws.bs), approximateRandomisation(metric, a, b, moved)];
+          same(`difference, ${name}`, resampled[name]!.difference, p[`difference ${key}`]!);
+          same(`paired bootstrap, ${name}`, resampled[name]!.p, p[`bs ${key}`]!);
+          same(`approximate randomisation, ${name}`, shuffled[name]!.p, p[`ar ${key}`]!);
+          // With draws of our own, within what so many draws leave to chance.
+          const own = [pairedBootstrap(metric, a, b)[name]!.p, approximateRandomisation(metric, a, b)[name]!.p];
+          for (const [k, theirs] of [p[`bs ${key}`]!, p[`ar ${key}`]!].entries())
+            assert.ok(
+              Math.abs(own[k]! - theirs) < 4 * Math.sqrt((theirs * (1 - theirs)) / 1000) + 2e-3,
+              `${name}: ${own[k]} and ${theirs}`,
+            );
+        }
       }
       assert.ok(compared >= 32, `${compared} numbers were compared`);
     },

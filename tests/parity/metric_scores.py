@@ -3,9 +3,11 @@
 import json
 import sys
 
+import numpy as np
 import sacrebleu
 from rouge_score import rouge_scorer
 from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.significance import PairedTest
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 given = json.load(sys.stdin)
@@ -44,4 +46,22 @@ labels = [
     }
     for one in given["labels"]
 ]
-print(json.dumps({"sets": sets, "labels": labels, "sacrebleu": sacrebleu.__version__}))
+paired = []
+for one in given["paired"]:
+    # sacrebleu's own tests, and the very draws that they made, so that nothing is left to chance.
+    count = len(one["first"])
+    references = [one["references"]]
+    found = {"draws": {}, "p": {}}
+    for kind, times in (("bs", 1000), ("ar", 2000)):
+        rng = np.random.default_rng(12345)
+        draws = rng.choice(count, size=(times, count), replace=True) if kind == "bs" else rng.integers(2, size=(times, count), dtype=bool)
+        found["draws"][kind] = draws.astype(int).tolist()
+        metrics = {"bleu": BLEU(references=references), "chrf": CHRF(references=references)}
+        test = PairedTest([("first", one["first"]), ("second", one["second"])], metrics, references=None, test_type=kind, n_samples=times)
+        _, scores = test()
+        for name, results in scores.items():
+            if name != "System":
+                found["p"][f"{kind} {name}"] = results[1].p_value
+                found["p"][f"difference {name}"] = results[1].score - results[0].score
+    paired.append(found)
+print(json.dumps({"paired": paired, "sets": sets, "labels": labels, "sacrebleu": sacrebleu.__version__}))

@@ -60,7 +60,7 @@ group("figures beside", (test) => {
     const [set] = points!;
     assert.is(set!.points.length, 6, "they are no axis of the sweep");
     const runs = ["1", "2", "4"].flatMap((r) => [run(r, "1", 2, 10), run(r, "2", 3, 12)]);
-    const table = pointTable("sweep", "ranks", runs, set!.beside);
+    const table = pointTable("sweep", "ranks", runs, { beside: set!.beside! });
     assert.equal(
       table.rows.map(({ beside }) => beside.map(({ title }) => title)),
       [["paper"], ["ours before"], ["ours before", "paper"]],

@@ -81,13 +81,43 @@ group("points", (test) => {
     );
     const [base, , low, top] = await Promise.all(set!.points.map((point) => jobOf(blocks, set!, point)));
     assert.equal([base!.train.length, base!.adapters.length], [0, 0]);
-    for (const job of [base!, low!, top!])
+    for (const [job, subject] of [
+      [base!, "tiny"],
+      [low!, "menu"],
+      [top!, "top"],
+    ] as const) {
+      const own = job.evaluate.filter((one) => one.subject === subject);
       assert.equal(
-        job.evaluate.map(({ data }) => data),
+        own.map(({ data }) => data),
         ["rows", "tales"],
       );
+      // The base stands beside a candidate: what it costs merged is measured in its program.
+      assert.is(job.evaluate.length, subject === "tiny" ? 2 : 4);
+      assert.equal(
+        job.merge.map(({ adapter }) => adapter),
+        subject === "tiny" ? [] : [subject],
+      );
+    }
     assert.equal([low!.train[0]!.seed, low!.train[0]!.adapter, top!.train[0]!.adapter], [2, "menu", "top"]);
     assert.is(top!.train[0]!.steps, 10, "trained as the file trains on the same data");
+  });
+
+  test("a candidate's storage is the base's in its own points alone; what cannot be merged is not", async () => {
+    const blocks = `compare c on rows {
+      low: menu
+      packed: menu store layers.*.{attn, mlp}.** as nf4(block: 16), embed as int8()
+      soft: prompt(tokens: 2) into tiny
+    }`.replace(", embed as int8()", "  store embed as nf4(block: 16)");
+    const [set] = await setsOf(blocks);
+    const [, low, packed, soft] = await Promise.all(set!.points.map((point) => jobOf(blocks, set!, point)));
+    const formats = (job: typeof low): string[] => [...new Set(job!.parameters.flatMap(({ format }) => format ?? []))];
+    assert.equal([formats(low), formats(soft)], [[], []]);
+    assert.is(formats(packed).length, 1);
+    assert.equal(
+      [packed!, soft!].map(({ merge }) => merge.length),
+      [1, 0],
+    );
+    assert.equal(await codes("compare c on rows { low: menu store layers.*.nope as nf4() }"), ["PEFT0312"]);
   });
 
   test("what cannot run is said: an unknown key, an untrained adapter, no values, no candidate, a mistake in one point", async () => {

@@ -4,7 +4,13 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
+import { buildWhenStale } from "../../build.ts";
+import { performApart } from "../../cli/apart.ts";
+import { compileFile } from "../../cli/compile-file.ts";
+import type { Io } from "../../cli/io.ts";
 import type { PointTable } from "../../cli/point-table.ts";
+import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
+import type { RunEvent } from "../../runtime/events.ts";
 import type { Result } from "../../spec/result.ts";
 import { peft } from "../cli/run-cli.ts";
 import { assert, group } from "../harness.ts";
@@ -61,9 +67,22 @@ group("points from the command line", (test) => {
       assert.equal(second.table.rows[1]!.cells[column], [lossOf("r=2,seed=1"), lossOf("r=2,seed=2")]);
       assert.not.equal(lossOf("r=2,seed=1"), lossOf("r=2,seed=2"));
 
+      await buildWhenStale();
       const compared = await peft(["compare", file, "ways", "-o", `${folder}/out`, "--device", "cpu"].join(" "));
       assert.is(compared.code, 0, compared.err);
-      for (const word of ["teller", "lora", "top", "ms/token", "tokens/s", "on disk", "memory", "rougeL"]) assert.match(compared.out, word);
+      for (const word of ["teller", "lora", "top", "ms/token", "merged", "tokens/s", "on disk", "peak memory", "rougeL", "paired by input"])
+        assert.match(compared.out, word);
+      const way = (name: string): Result =>
+        JSON.parse(readFileSync(`${folder}/out/comparisons/ways/method=${name}/result.json`, "utf8")) as Result;
+      const [lora] = way("lora").inference!;
+      assert.ok(lora!.secondsPerToken > 0 && lora!.mergedSecondsPerToken! > 0);
+      assert.is(way("teller").inference![0]!.mergedSecondsPerToken, undefined);
+      // What the process of a candidate took, and not what this one takes.
+      const peak = way("lora").train[0]!.peakMemory;
+      assert.ok(peak > way("lora").train[0]!.deviceMemory && peak < process.memoryUsage().rss, `${peak} of ${process.memoryUsage().rss}`);
+      const paired = readFileSync(`${folder}/out/comparisons/ways/paired.csv`, "utf8").trim().split("\n");
+      assert.is(paired.length, 1 + 2 * 4, "the base and the other candidate, four scores of rouge each");
+      assert.ok(paired.slice(1).every((line) => /^orders\.eval,rouge\w+,lora,(teller|top),/.test(line)));
       assert.ok(existsSync(`${folder}/out/comparisons/ways/table.csv`));
 
       const shown = await peft(`report ${folder}/out`);
@@ -81,12 +100,52 @@ group("points from the command line", (test) => {
       const pictures = page.match(/<svg/g)!.length;
       // The loss curves, a plot per score of the sweep (train loss, loss, four of rouge), the trade-off.
       assert.is(pictures, 1 + 6 + 1);
-      for (const word of ["ranks", "ways", "Samples", "sweep ranks over clerk", "sha256", "± "]) assert.ok(page.includes(word), word);
+      for (const word of ["paired by input", "ranks", "ways", "Samples", "sweep ranks over clerk", "sha256", "± "])
+        assert.ok(page.includes(word), word);
       assert.match(readFileSync(`${folder}/out/report.md`, "utf8"), /\| r \| seeds \|/);
       assert.is((await peft(`report ${folder}`)).code, 1, "a folder without results is said to be one");
       const none = await peft(["compare", file, "wys", "-o", `${folder}/out`].join(" "));
       assert.is(none.code, 1);
       assert.match(none.err, /did you mean `ways`/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("a job in a process of its own tells what it does, saves when it is stopped, and says what is wrong with it", async () => {
+    await buildWhenStale();
+    const folder = mkdtempSync(`${tmpdir()}/peft-apart-`);
+    try {
+      const text = pipeline("1").replace("steps: 2 ", "steps: 5000 ");
+      const call = { io: { cwd: folder } as Io, arguments: ["p.peft"], flags: new Set<string>(), values: new Map<string, string[]>() };
+      const { job, files } = await compileFile({ file: "p.peft", text }, call, "build");
+      const apart = (output: string, signal: AbortSignal, listen: (event: RunEvent) => void): Promise<Result> =>
+        performApart(
+          {
+            job: job!,
+            read: () => Promise.reject(new Error("read here")),
+            folder,
+            output,
+            device: "cpu",
+            verbs: new Set(["train"]),
+            inputs: {},
+            cwd: folder,
+          },
+          files!,
+          listen,
+          signal,
+        );
+      const stopping = new AbortController();
+      const result = await apart("out", stopping.signal, (event) => event.kind === "step" && stopping.abort());
+      assert.is(result.outcome, "interrupted");
+      assert.ok(result.train[0]!.steps > 0 && result.train[0]!.steps < 5000);
+      assert.ok(existsSync(`${folder}/out/state`));
+      writeFileSync(`${folder}/taken`, "");
+      const wrong = await apart("taken", new AbortController().signal, () => {}).then(
+        () => [],
+        (error: unknown) => (error instanceof DiagnosticError ? error.diagnostics : [String(error)]),
+      );
+      assert.ok(wrong.length > 0 && typeof wrong[0] === "object", JSON.stringify(wrong));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

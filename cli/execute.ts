@@ -110,6 +110,7 @@ export const perform = async (performance: Performance, listen: Listener, signal
   await bringBase(job.base, process.env, listen);
   const choice = await chooseDevice(device, job);
   const base = baseName(job.base.path);
+  const logging = loggingTo(job, resolve(cwd, output), listen, process.env, verbs.has("train"));
   const result = await runJob(job, {
     host: withHub(nodeHost, process.env),
     choice,
@@ -121,10 +122,14 @@ export const perform = async (performance: Performance, listen: Listener, signal
     inputs,
     ...(performance.measure !== undefined && { measure: performance.measure }),
     versions: { peft: version, node: process.version, platform: `${process.platform} ${process.arch}`, engine: choice.device.describe() },
-    listen: loggingTo(job, resolve(cwd, output), listen),
+    listen: logging.listen,
     signal,
     peakMemory,
+  }).catch(async (error: unknown) => {
+    await logging.close("FAILED");
+    throw error;
   });
+  await logging.close(result.outcome === "done" ? "FINISHED" : "KILLED");
   const problem = resultProblem(result);
   if (problem) throw new Error(`result.json does not keep to its schema: ${problem}`);
   return result;

@@ -514,6 +514,8 @@ export const diagnostics = {
   prompt_cut: (at: Span | undefined, { tokens, most }: { readonly tokens: string | number; readonly most: string | number }, details: Details = {}): Diagnostic => make("PEFT0704", "warning", `a prompt has ${tokens} tokens, and ${most} of them are read`, at, details),
   /** `{command}` {problem} */
   chat_command: (at: Span | undefined, { command, problem }: { readonly command: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0705", "error", `\`${command}\` ${problem}`, at, details),
+  /** {server} gets no numbers of this training: {problem} */
+  tracking_failed: (at: Span | undefined, { server, problem }: { readonly server: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0706", "warning", `${server} gets no numbers of this training: ${problem}`, at, details),
   /** something went wrong inside peft: {message} */
   internal_error: (at: Span | undefined, { message }: { readonly message: string | number }, details: Details = {}): Diagnostic => make("PEFT0900", "error", `something went wrong inside peft: ${message}`, at, details),
   /** there is no command `{command}` */

@@ -278,8 +278,8 @@ export interface Train {
   readonly shuffle: boolean;
   readonly checkpoint?: { readonly every: number; readonly unit: "steps" | "epochs"; readonly keep: number };
   readonly log: { readonly every: number };
-  /** Files that grow while it trains, in `logs/` of the run's folder. */
-  readonly logs?: readonly ("jsonl" | "tensorboard")[];
+  /** Files that grow while it trains, in `logs/` of the run's folder; and a server that gets the same numbers. */
+  readonly logs?: readonly ("jsonl" | "tensorboard" | "mlflow")[];
   /** Bytes that the file lets this training's memory take; it is planned to keep them. */
   readonly budget?: number;
   /** How often the split is evaluated while it trains, by a program like `Evaluate.program`, at the training's sizes. */

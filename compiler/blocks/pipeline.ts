@@ -42,7 +42,7 @@ export interface TrainPlan {
   readonly evaluate?: { readonly every: number; readonly unit: "steps" | "epochs" };
   readonly keep_best?: "loss" | "token_accuracy";
   readonly patience?: number;
-  readonly logs?: readonly ("jsonl" | "tensorboard")[];
+  readonly logs?: readonly ("jsonl" | "tensorboard" | "mlflow")[];
 }
 
 export interface MergePlan {
@@ -127,7 +127,7 @@ export const trainTable: Record<string, Setting> = {
   patience: { type: "int", atLeast: 1, doc: "evaluations in a row without a gain before training stops" },
   checkpoint: { type: "every", doc: "how often the state is saved" },
   log: { type: "every", doc: "how often a line is logged" },
-  logs: { type: "list", doc: "files that grow while it trains, like `logs: [jsonl, tensorboard]`" },
+  logs: { type: "list", doc: "where numbers go while it trains, like `logs: [jsonl, tensorboard, mlflow]`" },
 };
 
 export const readTrain = (
@@ -205,7 +205,7 @@ export const readTrain = (
   };
 };
 
-const logKinds = ["jsonl", "tensorboard"] as const;
+const logKinds = ["jsonl", "tensorboard", "mlflow"] as const;
 
 const readLogs = (entry: tree.Entry | undefined, context: Context): Pick<TrainPlan, "logs"> => {
   if (entry?.value.kind !== "list") return {};

@@ -119,7 +119,7 @@ group("points from the command line", (test) => {
       const text = pipeline("1").replace("steps: 2 ", "steps: 5000 ");
       const call = { io: { cwd: folder } as Io, arguments: ["p.peft"], flags: new Set<string>(), values: new Map<string, string[]>() };
       const { job, files } = await compileFile({ file: "p.peft", text }, call, "build");
-      const apart = (output: string, signal: AbortSignal, listen: (event: RunEvent) => void): Promise<Result> =>
+      const apart = (verb: "train" | "evaluate", output: string, signal: AbortSignal, listen: (event: RunEvent) => void): Promise<Result> =>
         performApart(
           {
             job: job!,
@@ -127,7 +127,7 @@ group("points from the command line", (test) => {
             folder,
             output,
             device: "cpu",
-            verbs: new Set(["train"]),
+            verbs: new Set([verb]),
             inputs: {},
             cwd: folder,
           },
@@ -136,12 +136,11 @@ group("points from the command line", (test) => {
           signal,
         );
       const stopping = new AbortController();
-      const result = await apart("out", stopping.signal, (event) => event.kind === "step" && stopping.abort());
+      const result = await apart("train", "out", stopping.signal, (event) => event.kind === "step" && stopping.abort());
       assert.is(result.outcome, "interrupted");
       assert.ok(result.train[0]!.steps > 0 && result.train[0]!.steps < 5000);
       assert.ok(existsSync(`${folder}/out/state`));
-      writeFileSync(`${folder}/taken`, "");
-      const wrong = await apart("taken", new AbortController().signal, () => {}).then(
+      const wrong = await apart("evaluate", "untrained", new AbortController().signal, () => {}).then(
         () => [],
         (error: unknown) => (error instanceof DiagnosticError ? error.diagnostics : [String(error)]),
       );

@@ -10,7 +10,7 @@ import { runJob } from "../runtime/run.ts";
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job } from "../spec/job.ts";
-import type { Result } from "../spec/result.ts";
+import type { HeldScore, Result } from "../spec/result.ts";
 import type { ExitCode } from "./command.ts";
 import { canHold, dataLimit, heldTo, isStarved, runHeld } from "./held.ts";
 import { baseName, withHub } from "./hub/base.ts";
@@ -75,7 +75,9 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
     const result = await perform(execution, listen, interrupt.signal);
     end();
     io.out.write(json ? `${JSON.stringify(result, undefined, 2)}\n` : renderResult(result, `${output}/result.json`, io.out.colour));
-    return interrupt.code() ?? 0;
+    const broken = (result.require ?? []).filter(({ holds }) => !holds);
+    const code = broken.length > 0 ? await complain(broken.map(brokenBound)) : 0;
+    return interrupt.code() ?? code;
   } catch (error) {
     end();
     if (!(error instanceof DiagnosticError || isStarved(error))) throw error;
@@ -87,6 +89,13 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
 };
 
 const runsOnCpu = async (device: Wanted): Promise<boolean> => device === "cpu" || (await chooseDevice(device)).device.name === "cpu";
+
+const brokenBound = ({ fact, value, compare, bound, at }: HeldScore): Diagnostic =>
+  diagnostics.require_failed(
+    at,
+    { fact, found: Number(value.toPrecision(6)), compare, bound },
+    { help: "everything is saved; train longer, or change the bound" },
+  );
 
 const exhausted = (what: string, limit: number | undefined, error?: Error): Diagnostic =>
   diagnostics.memory_exhausted(

@@ -1,6 +1,6 @@
 // `peft run`: everything the file declares, in order. `train`, `evaluate` and `merge` are the same with some of the blocks.
 
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Asked } from "../compiler/blocks/asked.ts";
 import { placed } from "../compiler/blocks/places.ts";
 import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
@@ -57,9 +57,16 @@ export const runVerbs = async (
 
 /** What a run says of its data and blocks, in the source it was compiled from. */
 const locate = ({ checked, texts }: Prepared): Located => ({
-  placed: (diagnostic) => (checked ? placed(diagnostic, checked.source) : diagnostic),
+  placed: (diagnostic) => inFolder(checked ? placed(diagnostic, checked.source) : diagnostic, texts),
   text: (file) => texts.get(file),
 });
+
+/** A job names files without their folder. */
+const inFolder = (diagnostic: Diagnostic, texts: Prepared["texts"]): Diagnostic => {
+  const { at } = diagnostic;
+  const file = at && [...texts.keys()].find((path) => basename(path) === at.file);
+  return file === undefined ? diagnostic : { ...diagnostic, at: { ...at!, file } };
+};
 
 /** What ran, for whoever looks at the results later: the file and its plan. */
 export const keptFiles = (prepared: Prepared): Readonly<Record<string, string>> => ({

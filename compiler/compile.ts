@@ -11,6 +11,7 @@
 
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
+import type { ScoreBound } from "../spec/score-bounds.ts";
 import { adapterFiles } from "./adapters/adapter-files.ts";
 import { mergingToMeasure } from "./adapters/merge-to-measure.ts";
 import { type Asked, usualContext, withAsked } from "./blocks/asked.ts";
@@ -104,8 +105,9 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
     if (lowered && !failed()) lowered = fit(checked, lowered, host);
   }
   if (failed()) lowered = undefined;
-  await requireFacts(checked, lowered, needs === "kernels", options, context);
+  const held = await requireFacts(checked, lowered, needs === "kernels", host, options, context);
   if (!lowered || failed()) return { diagnostics, texts, resolved, points, checked, levels };
+  if (held.length > 0) lowered = { ...lowered, job: { ...lowered.job, require: held.map(withoutFolder) } };
   levels.training = () => printTraining(lowered);
   levels.memory = () => printMemory(lowered.job);
   if (options.goal !== "build") return { diagnostics, texts, resolved, points, checked, job: lowered.job, levels };
@@ -160,9 +162,10 @@ const requireFacts = async (
   checked: Checked,
   lowered: Lowered | undefined,
   countKernels: boolean,
+  { metrics }: CompileHost,
   { rows }: CompileOptions,
   context: Context,
-): Promise<void> => {
+): Promise<readonly ScoreBound[]> => {
   const shapes = new Map(
     [...checked.adapters.values()].flatMap((adapter) => adapter.params.map((param) => [param.name, param.shape.map(Number)] as const)),
   );
@@ -171,13 +174,29 @@ const requireFacts = async (
     base: checked.base,
     adapters: checked.adapters,
     trains: checked.trains,
-    evaluated: new Set(checked.evaluates.map(({ subject }) => subject)),
+    evaluated: scoresOf(checked),
+    scores: new Set([...metrics.values()].flatMap((metric) => metric.scores)),
     fileBytes: (name: string): number => adapterFileBytes(adapterFiles(checked.adapters.get(name)!, checked.base.root, context), shapes),
     job: lowered?.job,
     kernels,
     rows,
   };
   const reached = kernels ? "kernels" : lowered ? "plan" : "check";
-  for (const item of checked.requires)
-    checkRequire(item, sources, { ...context, scope: checked.scope, declared: checked.declared, reached });
+  return checked.requires.flatMap((item) =>
+    checkRequire(item, sources, { ...context, scope: checked.scope, declared: checked.declared, reached }),
+  );
+};
+
+/** A job is the same wherever its file lies. */
+const withoutFolder = (bound: ScoreBound): ScoreBound => ({
+  ...bound,
+  at: { ...bound.at, file: bound.at.file.split(/[\\/]/).at(-1)! },
+});
+
+/** By subject. */
+const scoresOf = ({ evaluates }: Checked): ReadonlyMap<string, ReadonlySet<string>> => {
+  const found = new Map<string, Set<string>>();
+  for (const { subject, metrics } of evaluates)
+    found.set(subject, new Set([...(found.get(subject) ?? []), ...metrics.flatMap(({ scores }) => scores)]));
+  return found;
 };

@@ -23,6 +23,7 @@ import type { Listener } from "./events.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { fateOf, readParameter, storeParameter, storePieces } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
+import { holdScores } from "./held-scores.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { finishAdapter, initAdapter } from "./init.ts";
 import { measureSubject } from "./measure.ts";
@@ -136,6 +137,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       train,
       evaluate,
       merge,
+      ...(job.require && { require: holdScores(job.require, evaluate) }),
       ...(options.measure !== undefined && { inference }),
       seconds: (performance.now() - start) / 1000,
       plan: train.map(({ adapter }) => ({

@@ -516,6 +516,8 @@ export const diagnostics = {
   chat_command: (at: Span | undefined, { command, problem }: { readonly command: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0705", "error", `\`${command}\` ${problem}`, at, details),
   /** {server} gets no numbers of this training: {problem} */
   tracking_failed: (at: Span | undefined, { server, problem }: { readonly server: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0706", "warning", `${server} gets no numbers of this training: ${problem}`, at, details),
+  /** no evaluation of {subject} gives `{score}` */
+  score_not_measured: (at: Span | undefined, { subject, score }: { readonly subject: string | number; readonly score: string | number }, details: Details = {}): Diagnostic => make("PEFT0707", "error", `no evaluation of ${subject} gives \`${score}\``, at, details),
   /** something went wrong inside peft: {message} */
   internal_error: (at: Span | undefined, { message }: { readonly message: string | number }, details: Details = {}): Diagnostic => make("PEFT0900", "error", `something went wrong inside peft: ${message}`, at, details),
   /** there is no command `{command}` */

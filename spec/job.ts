@@ -10,6 +10,7 @@
 
 import type { Data, Overlong } from "./job-data.ts";
 import type { Format } from "./job-formats.ts";
+import type { ScoreBound } from "./score-bounds.ts";
 
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "u8";
 
@@ -447,6 +448,8 @@ export interface Job {
   readonly train: readonly Train[];
   readonly evaluate: readonly Evaluate[];
   readonly merge: readonly Merge[];
+  /** Bounds on what a run measures. */
+  readonly require?: readonly ScoreBound[];
   readonly arenas: Readonly<Record<string, number>>;
   /** Layers of the base that are read from its checkpoint whenever calls need them, to keep a budget; their values lie in the arena "ring". */
   readonly ring?: readonly RingLayer[];

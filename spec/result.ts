@@ -1,6 +1,8 @@
 // What a run leaves behind: DIR/result.json, checked against result.schema.json. Everything a figure in a report could come from,
 // and enough of what was used (versions, seeds, device) to do it again. Times are seconds, sizes bytes.
 
+import type { ScoreBound } from "./score-bounds.ts";
+
 export interface Result {
   readonly format: "peft-result/1";
   readonly name: string;
@@ -17,11 +19,18 @@ export interface Result {
   readonly train: readonly TrainResult[];
   readonly evaluate: readonly EvaluateResult[];
   readonly merge: readonly MergeResult[];
+  /** Bounds on scores, with what was measured; of several evaluations of a subject, the worst. */
+  readonly require?: readonly HeldScore[];
   /** Where it was asked for: what a token costs. */
   readonly inference?: readonly InferenceResult[];
   readonly seconds: number;
   /** Predicted by the compiler beside what was measured; a pair is there once both are known. */
   readonly plan: readonly PlanRow[];
+}
+
+export interface HeldScore extends ScoreBound {
+  readonly value: number;
+  readonly holds: boolean;
 }
 
 export interface Device {

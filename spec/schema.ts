@@ -117,9 +117,15 @@ const documented = (node: ts.Node, schema: Schema): Schema => {
 const unsupported = (node: ts.Node): Error => new Error(`no schema for \`${node.getText()}\` (${ts.SyntaxKind[node.kind]})`);
 
 const documents = [
-  { from: "job.ts", with: ["job-data.ts", "job-formats.ts"], root: "Job", to: "job.schema.json", title: "The job bundle: DIR/job.json" },
+  {
+    from: "job.ts",
+    with: ["job-data.ts", "job-formats.ts", "score-bounds.ts"],
+    root: "Job",
+    to: "job.schema.json",
+    title: "The job bundle: DIR/job.json",
+  },
   { from: "lock.ts", with: [], root: "Lock", to: "lock.schema.json", title: "What a pipeline was planned from: FILE.lock" },
-  { from: "result.ts", with: [], root: "Result", to: "result.schema.json", title: "What a run did: DIR/result.json" },
+  { from: "result.ts", with: ["score-bounds.ts"], root: "Result", to: "result.schema.json", title: "What a run did: DIR/result.json" },
 ] as const;
 
 /** File name → content, for `generate` to write and for the tests to compare. */

@@ -27,7 +27,10 @@ export function main(bundle: URL, argv: readonly string[]): Promise<void>;
 export function isProgram(url: string): boolean;
 `;
 
-export const runtimeTypes: string = `${read("spec/result.ts")}${declarations}`;
+/** Types of files that import only each other, as one. */
+const types = (...files: readonly string[]): string => files.map((file) => read(file).replace(/^import .*\n/gm, "")).join("\n");
+
+export const runtimeTypes: string = `${types("spec/result.ts", "spec/score-bounds.ts")}${declarations}`;
 
 const manifest: { readonly dependencies: Readonly<Record<string, string>> } = JSON.parse(read("package.json"));
 

@@ -7,8 +7,8 @@ import type { TrainPlan } from "../blocks/pipeline.ts";
 import type { BasePlan } from "../model/base.ts";
 import { at } from "../values/dims.ts";
 
-/** How far a compilation must have come: the module tree, the placed programs, the fused kernels; or the data's tokens. */
-export type Needs = "check" | "plan" | "kernels" | "data";
+/** How far a compilation must have come: the module tree, the placed programs, the fused kernels; or the data's tokens; or the run itself. */
+export type Needs = "check" | "plan" | "kernels" | "data" | "run";
 
 /** What tokenizing a block's rows told, at the block's own `sequence_len`. */
 export interface RowFacts {
@@ -24,8 +24,10 @@ export interface FactSources {
   readonly base: BasePlan;
   readonly adapters: ReadonlyMap<string, AdapterPlan>;
   readonly trains: readonly TrainPlan[];
-  /** Names of what is evaluated. */
-  readonly evaluated: ReadonlySet<string>;
+  /** What is evaluated, and the scores that its blocks give. */
+  readonly evaluated: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Scores of every metric there is. */
+  readonly scores: ReadonlySet<string>;
   readonly fileBytes: (adapter: string) => number;
   /** From the goal `plan` on. */
   readonly job?: Job | undefined;
@@ -80,6 +82,17 @@ const fromRows = (count: (facts: RowFacts) => number, whole?: (facts: RowFacts) 
 const onData = () => "data" as const;
 const onPlan = () => "plan" as const;
 const onCheck = () => "check" as const;
+
+/** A score that a run gives: held when it has. */
+export const scoreFact: Fact = {
+  says: "a score of the subject's evaluation",
+  verbs: ["evaluate"],
+  measures: ["count"],
+  ofBase: true,
+  needs: () => "run",
+  value: () => undefined,
+  help: "what a run measures is held when it has",
+};
 
 export const factTable: Readonly<Record<string, Fact>> = {
   trainable: {

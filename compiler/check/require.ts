@@ -1,13 +1,15 @@
-// `require` blocks against what is known -> diagnostics. Each constraint names a fact of the table; a fact that needs more than
-// this compilation has (the data's tokens) is said to be unchecked, never passed over.
+// `require` blocks against what is known -> diagnostics, and the bounds on scores, which a run holds. Each constraint names a fact of the
+// table or a score; a fact that needs more than this compilation has (the data's tokens) is said to be unchecked, never passed over.
 
 import type * as tree from "../../grammar/tree.ts";
+import { compares } from "../../spec/compares.ts";
 import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import type { ScoreBound } from "../../spec/score-bounds.ts";
 import type { TrainPlan } from "../blocks/pipeline.ts";
 import { type Context, evaluate } from "../values/expressions.ts";
 import type { Scope, Value } from "../values/values.ts";
-import { type Fact, type FactSources, factTable, type Needs, type Subject } from "./fact-table.ts";
+import { type Fact, type FactSources, factTable, type Needs, type Subject, scoreFact } from "./fact-table.ts";
 
 /** Bytes of each unit. */
 export const bytes: Readonly<Record<string, number>> = {
@@ -21,18 +23,21 @@ export const bytes: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
+/** How far a compilation may come. */
+type Reach = Exclude<Needs, "data" | "run">;
+
 export interface RequireContext extends Context {
   readonly scope: Scope;
   /** Names the file gives adapters and bases; one that could not be planned was reported. */
   readonly declared: ReadonlySet<string>;
   /** How far this compilation came. */
-  readonly reached: Exclude<Needs, "data">;
+  readonly reached: Reach;
 }
 
 const subjectOf = ({ verb, subject }: tree.Constraint, share: boolean): Subject => ({ verb: verb?.text, name: subject.text, share });
 
 /** How far a compilation must come before these constraints can be checked, data aside. */
-export const requireNeeds = (items: readonly tree.Require[], trains: readonly TrainPlan[]): Exclude<Needs, "data"> => {
+export const requireNeeds = (items: readonly tree.Require[], trains: readonly TrainPlan[]): Reach => {
   const needs = new Set(
     items.flatMap(({ constraints }) =>
       constraints.map((constraint) => factTable[constraint.fact.text]?.needs(subjectOf(constraint, false), trains)),
@@ -52,14 +57,14 @@ export const requireRows = (items: readonly tree.Require[], trains: readonly Tra
     ),
   );
 
-export const checkRequire = (item: tree.Require, sources: FactSources, context: RequireContext): void => {
-  for (const constraint of item.constraints) checkConstraint(constraint, sources, context);
-};
+/** Gives what only a run can hold. */
+export const checkRequire = (item: tree.Require, sources: FactSources, context: RequireContext): readonly ScoreBound[] =>
+  item.constraints.flatMap((constraint) => checkConstraint(constraint, sources, context) ?? []);
 
-const checkConstraint = (constraint: tree.Constraint, sources: FactSources, context: RequireContext): void => {
+const checkConstraint = (constraint: tree.Constraint, sources: FactSources, context: RequireContext): ScoreBound | undefined => {
   const { report, scope } = context;
-  const fact = findFact(constraint, context);
-  if (!fact || !subjectFits(constraint, fact, sources, context)) return;
+  const fact = findFact(constraint, sources, context);
+  if (!fact || !subjectFits(constraint, fact, sources, context)) return undefined;
   const bound = evaluate(constraint.bound, scope, context);
   const limit = limitOf(bound, fact);
   if (limit === undefined) {
@@ -71,14 +76,27 @@ const checkConstraint = (constraint: tree.Constraint, sources: FactSources, cont
           { help: boundHelp(fact) },
         ),
       );
-    return;
+    return undefined;
   }
   const unit = bound.kind === "number" ? (bound.unit ?? "") : "";
   const subject = subjectOf(constraint, unit === "%");
   const needs = fact.needs(subject, sources.trains);
-  const rank: readonly Needs[] = ["check", "plan", "kernels"];
-  if (needs !== "data" && rank.indexOf(needs) > rank.indexOf(context.reached)) return; // an error came before; it is reported
   const name = factText(constraint);
+  if (needs === "run") {
+    const score = constraint.fact.text;
+    if (sources.evaluated.get(subject.name)?.has(score))
+      return { fact: name, score, subject: subject.name, compare: constraint.compare, bound: limit, at: constraint.at };
+    report(
+      diagnostics.score_not_measured(
+        constraint.at,
+        { score, subject: subject.name },
+        { help: `add a metric that gives it to \`metrics\` of \`evaluate ${subject.name}\`` },
+      ),
+    );
+    return undefined;
+  }
+  const rank: readonly Needs[] = ["check", "plan", "kernels"];
+  if (needs !== "data" && rank.indexOf(needs) > rank.indexOf(context.reached)) return undefined; // an error came before; it is reported
   const value = fact.value(subject, sources);
   if (value === undefined) {
     report(
@@ -94,12 +112,9 @@ const checkConstraint = (constraint: tree.Constraint, sources: FactSources, cont
             { help: `add one, or remove the line: the file holds no \`${subject.verb}\` block for \`${subject.name}\`` },
           ),
     );
-    return;
+    return undefined;
   }
-  const holds = { "<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit, "==": value === limit }[
-    constraint.compare
-  ];
-  if (holds) return;
+  if (compares(value, constraint.compare, limit)) return undefined;
   const adapter = sources.adapters.get(subject.name);
   report(
     diagnostics.require_failed(
@@ -118,12 +133,14 @@ const checkConstraint = (constraint: tree.Constraint, sources: FactSources, cont
       },
     ),
   );
+  return undefined;
 };
 
-const findFact = ({ fact }: tree.Constraint, { report }: RequireContext): Fact | undefined => {
+const findFact = ({ fact }: tree.Constraint, { scores }: FactSources, { report }: RequireContext): Fact | undefined => {
   const found = Object.hasOwn(factTable, fact.text) ? factTable[fact.text] : undefined;
   if (found) return found;
-  const names = Object.keys(factTable);
+  if (scores.has(fact.text)) return scoreFact;
+  const names = [...Object.keys(factTable), ...scores];
   const near = nearest(fact.text, names);
   report(
     diagnostics.unknown_fact(

@@ -1,8 +1,12 @@
 // Facts that `require` holds: each is what the compiled job says, a bound just below it fails and the value itself passes.
 
+import { readFileSync } from "node:fs";
 import { factTable, type RowFacts } from "../../compiler/check/fact-table.ts";
 import { type Compiled, compile } from "../../compiler/compile.ts";
 import { at } from "../../compiler/values/dims.ts";
+import { holdScores } from "../../runtime/held-scores.ts";
+import type { EvaluateResult, Result } from "../../spec/result.ts";
+import { peft } from "../cli/run-cli.ts";
 import { llamaConfig, memoryHost } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 
@@ -83,6 +87,57 @@ group("require", (test) => {
     assert.equal(await codes("steps(train some) <= 100", new Map()), ["PEFT0537"]);
     assert.equal(await codes("truncated(evaluate tiny) <= 1%", new Map()), ["PEFT0537"]);
     assert.equal(await codes("memory(train some) <= 1 GiB", new Map()), []);
+  });
+
+  test("a score is held by the run, of what an evaluation measures", async () => {
+    const { job, diagnostics } = await run("loss(evaluate some) <= 0.5  loss(evaluate tiny) > 1", "build");
+    assert.equal(diagnostics, []);
+    assert.equal(
+      job!.require!.map(({ fact, score, subject, compare, bound }) => [fact, score, subject, compare, bound]),
+      [
+        ["loss(evaluate some)", "loss", "some", "<=", 0.5],
+        ["loss(evaluate tiny)", "loss", "tiny", ">", 1],
+      ],
+    );
+    assert.equal(await codes("bleu(evaluate some) >= 1"), ["PEFT0707"]);
+    assert.equal(await codes("loss(some) <= 0.5"), ["PEFT0536"]);
+    assert.equal(await codes("loss(evaluate some) <= 5%"), ["PEFT0326"]);
+    assert.equal(await codes("lss(evaluate some) <= 5"), ["PEFT0325"]);
+
+    const bounds = job!.require!;
+    const measured = (subject: string, loss: number): EvaluateResult =>
+      ({ subject, data: "rows", split: "eval", metrics: { loss } }) as unknown as EvaluateResult;
+    const held = (...results: EvaluateResult[]) => holdScores(bounds, results).map(({ value, holds }) => [value, holds]);
+    assert.equal(held(measured("some", 0.5), measured("some", 0.4)), [[0.5, true]]);
+    assert.equal(held(measured("some", 0.4), measured("some", 0.6), measured("tiny", 1)), [
+      [0.6, false],
+      [1, false],
+    ]);
+    assert.equal(held(), []);
+  });
+
+  test("a run that breaks a bound is saved, and ends with 1", async () => {
+    const config = JSON.stringify({ ...llamaConfig, vocab_size: 384 });
+    const tokenizer = (name: string) => readFileSync(new URL(`../../examples/base/shape/${name}`, import.meta.url), "utf8");
+    const files = {
+      "base/config.json": config,
+      "base/tokenizer.json": tokenizer("tokenizer.json"),
+      "base/tokenizer_config.json": tokenizer("tokenizer_config.json"),
+      "rows.txt": "Ada gives a bun to Felix.\n".repeat(8),
+      "held.txt": "Ada gives a cup to Karl.\n",
+    };
+    const text = (bound: string): string =>
+      `${pipeline.replace("epochs: 3", "steps: 1").replace("  generate: greedy(max_new_tokens: 8)", "")}require { loss(evaluate some) ${bound} }\n`;
+    const broken = await peft("run main.peft -o out --device cpu", { files: { ...files, "main.peft": text("<= 0.01") } });
+    assert.is(broken.code, 1);
+    assert.match(broken.err, /PEFT0324.*loss\(evaluate some\) is \d/);
+    const result = JSON.parse(broken.file("out/result.json")!) as Result;
+    assert.is(result.outcome, "done");
+    assert.equal(
+      result.require!.map(({ fact, holds }) => [fact, holds]),
+      [["loss(evaluate some)", false]],
+    );
+    assert.is((await peft("run main.peft -o out --device cpu", { files: { ...files, "main.peft": text("<= 100") } })).code, 0);
   });
 
   test("one mistake in a constraint gives one error, with its fix", async () => {

@@ -6,13 +6,31 @@ import type { ScalarExpr } from "../../spec/job.ts";
 import { evaluateScalar } from "../../spec/scalar.ts";
 import type { TrainPlan } from "../blocks/pipeline.ts";
 import type { Library } from "../blocks/resolve.ts";
-import { buildUpdate } from "../programs/update.ts";
+import { buildUpdate, type Update } from "../programs/update.ts";
 import type { Context } from "../values/expressions.ts";
 import type { Scope } from "../values/values.ts";
 
-export const checkTraining = (plan: TrainPlan, library: Library, scope: Scope, context: Context): void => {
-  // The update of one element has every mistake that the whole one has.
-  const update = buildUpdate(plan.adapter, 1, "gradients", plan.optimizer, plan.schedule, plan.max_grad_norm, library, scope, context);
+export const checkTrainings = (plans: readonly TrainPlan[], library: Library, scope: Scope, context: Context): void => {
+  // Trainings that say the same of their steps, where nothing was wrong with it, have one update.
+  const clean = new Map<string, Update | undefined>();
+  for (const plan of plans) {
+    const { optimizer, schedule, max_grad_norm } = plan;
+    const said = JSON.stringify([optimizer, schedule, max_grad_norm], (key, value) => (key === "at" ? undefined : value));
+    let mistakes = 0;
+    const report: Context["report"] = (diagnostic) => {
+      mistakes++;
+      context.report(diagnostic);
+    };
+    // The update of one element has every mistake that the whole one has.
+    const update =
+      clean.get(said) ??
+      buildUpdate(plan.adapter, 1, "gradients", optimizer, schedule, max_grad_norm, library, scope, { ...context, report });
+    if (mistakes === 0) clean.set(said, update);
+    checkTraining(plan, update, context);
+  }
+};
+
+const checkTraining = (plan: TrainPlan, update: Update | undefined, context: Context): void => {
   const { steps, checkpoint, item } = plan;
   if (steps === undefined) return;
   if (checkpoint?.unit === "steps" && checkpoint.every > steps)

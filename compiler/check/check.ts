@@ -35,7 +35,7 @@ import { checkObservations } from "./check-observations.ts";
 import { checkReached } from "./check-reached.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
 import { checkTokens } from "./check-tokens.ts";
-import { checkTraining } from "./check-training.ts";
+import { checkTrainings } from "./check-training.ts";
 
 export interface Checked {
   /** File name without its folder. */
@@ -93,7 +93,7 @@ export const check = async (
       : new Map<string, AdapterPlan>();
 
   const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
-  for (const plan of trains) checkTraining(plan, library, scope, context);
+  checkTrainings(trains, library, scope, context);
   for (const [i, plan] of trains.entries())
     if (trains.findIndex((other) => other.adapter === plan.adapter) < i)
       report(

@@ -93,8 +93,8 @@ const setUp = (node: Node, { most, shared }: AttentionOptions, pointers: number)
   const parts = partsOf(node.inputs[3]!.type);
   const causal = node.attrs.causal !== false;
   const bytes = 4 * lineFloats(most);
-  const up = (n: Code, step = width): Code => i32.and(i32.add(n, i32.of(step - 1)), i32.of(-step));
-  const down = (n: Code, step = width): Code => i32.and(n, i32.of(-step));
+  const up = (n: Code): Code => i32.and(i32.add(n, i32.of(width - 1)), i32.of(-width));
+  const down = (n: Code): Code => i32.and(n, i32.of(-width));
   const times = (n: number, x: Code): Code => (n === 1 ? x : i32.mul(x, i32.of(n)));
   const tokens = (token: Code): Code => i32.add(i32.mul(row.get, t.get), token);
   const turned = (matrix: number, component: number): number => (matrix * d + component) * bytes;
@@ -203,9 +203,6 @@ const forward = (node: Node, options: AttentionOptions): Uint8Array => {
           ]),
           ...s.map((sum, n) => f32x4.store(here.get, f32x4.mul(sum.get, f32x4.of(scale)), line + 16 * n)),
         ),
-        // What follows takes four slots at a time, and so fewer that are not seen.
-        set(start, tools.down(from.get, 4)),
-        set(end, tools.up(to.get, 4)),
         tools.outside(-1e30, line),
         set(top, f32x4.of(-1e30)),
         slots(start.get, end.get, 4, set(top, f32x4.pmax(top.get, f32x4.load(here.get, line)))),
@@ -360,8 +357,6 @@ const gradient = (node: Node, options: AttentionOptions): Uint8Array => {
         set(start, tools.down(first.get)),
         set(end, tools.up(last.get)),
         ...queries.map(scoresOf),
-        set(start, tools.down(first.get, 4)),
-        set(end, tools.up(last.get, 4)),
         ...(wants.includes("query") ? queries.map(queryGradient) : []),
         ...gathers.map((one) => one.spread()),
       ),

@@ -12,7 +12,7 @@ import type { Job } from "../spec/job.ts";
 const variable = "PEFT_HELD_TO";
 const mib = 2 ** 20;
 
-/** Data of a process without a job: Node, the engine, the compiler. Measured: at most 210 MiB. */
+/** Data of a process without a job: Node, the engine, the compiler. */
 const processBytes = 256 * mib;
 /** Blocks from this size on are pages of their own, and so is what lies free at the heap's end; musl and others do not read these. */
 const returning = { MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072", MALLOC_TOP_PAD_: "0" };

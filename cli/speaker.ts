@@ -4,11 +4,11 @@
 import { placeOf } from "../runtime/bank.ts";
 import { ChatProblem, type ChatTemplate, openChatTemplate } from "../runtime/chat/chat-template.ts";
 import { openChatOf, problemOf } from "../runtime/chat/open-chat.ts";
-import { loadParameters, openCheckpoint } from "../runtime/checkpoint.ts";
+import { openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
 import { encodePrompt } from "../runtime/data/encode-row.ts";
 import { DiagnosticError } from "../runtime/diagnostic-error.ts";
-import { fateOf, storeParameter, storePieces } from "../runtime/formats/store.ts";
+import { loadBase } from "../runtime/formats/store.ts";
 import { answerPrompts } from "../runtime/generation/answers.ts";
 import { nodeHost } from "../runtime/node-host.ts";
 import { readyAdapters } from "../runtime/ready.ts";
@@ -69,13 +69,7 @@ export const openSpeaker = async ({ job, read, choice, folder, output }: Speaker
     await checkpoint?.close();
   };
   try {
-    await loadParameters(
-      job,
-      checkpoint,
-      (parameter, values) => storeParameter(job, parameter, values, session),
-      (parameter, pieces) => storePieces(job, parameter, pieces, session),
-      (parameter) => fateOf(job, parameter),
-    );
+    await loadBase(job, checkpoint, session);
   } catch (error) {
     await close();
     throw error;

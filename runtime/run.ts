@@ -13,7 +13,7 @@ import { placesIn } from "./bank.ts";
 import { type BasePrint, printOf, saveBasePrint } from "./base-print.ts";
 import type { ChatTemplate } from "./chat/chat-template.ts";
 import { openChatOf } from "./chat/open-chat.ts";
-import { type Checkpoint, loadParameters, openCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
 import { type Examples, readExamples, readPictures } from "./data/examples.ts";
 import type { Session } from "./devices/device.ts";
@@ -21,7 +21,7 @@ import { blaming } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { fateOf, readParameter, storeParameter, storePieces } from "./formats/store.ts";
+import { loadBase, readParameter } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
 import { holdScores } from "./held-scores.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
@@ -175,13 +175,7 @@ const prepare = async (
 ): Promise<Running> => {
   const { host, choice, listen, out } = options;
   listen({ kind: "phase", title: "load the base" });
-  await loadParameters(
-    job,
-    checkpoint,
-    (parameter, values) => storeParameter(job, parameter, values, session),
-    (parameter, pieces) => storePieces(job, parameter, pieces, session),
-    (parameter) => fateOf(job, parameter),
-  );
+  await loadBase(job, checkpoint, session);
   host.collect?.();
 
   let tokenizer: Promise<Tokenizer> | undefined;

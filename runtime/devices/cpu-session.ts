@@ -367,9 +367,8 @@ nowhere.close();
 /** Calls at different sizes whose tensors are kept; the oldest go first. */
 const keptCalls = 4096;
 
-// Measured with four sessions of one transformer block each, run in turn on two cores: threads that go on spinning after a run
-// take the next session's cores (2.4 times slower at width 64, 1.3 at 256), threads that never spin wake up late (1.2 and 1.1),
-// and planned memory patterns keep a second block per session (a sixth more memory, no faster).
+// Sessions run in turn: threads that go on spinning after a run take the next session's cores, threads that never spin wake up late,
+// and planned memory patterns keep a second block per session and are no faster.
 const sessionSettings = (threads: number, keeps: boolean) =>
   ({
     executionProviders: ["cpu"],

@@ -3,7 +3,7 @@
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Job, Parameter } from "../../spec/job.ts";
 import type { Format } from "../../spec/job-formats.ts";
-import type { Fate } from "../checkpoint.ts";
+import { type Checkpoint, type Fate, loadParameters } from "../checkpoint.ts";
 import type { Data, Session } from "../devices/device.ts";
 import { DiagnosticError } from "../diagnostic-error.ts";
 import { decode, encode, type PieceData, type Pieces, piecesOf } from "./encode.ts";
@@ -65,3 +65,13 @@ const checkFinite = (parameter: Parameter, values: Float32Array): void => {
     ),
   ]);
 };
+
+/** Puts the base into the session's memory, stored as the job says. Throws a DiagnosticError. */
+export const loadBase = (job: Job, checkpoint: Checkpoint | undefined, session: Session): Promise<void> =>
+  loadParameters(
+    job,
+    checkpoint,
+    (parameter, values) => storeParameter(job, parameter, values, session),
+    (parameter, pieces) => storePieces(job, parameter, pieces, session),
+    (parameter) => fateOf(job, parameter),
+  );

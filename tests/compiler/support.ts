@@ -15,6 +15,7 @@ import type { Examples } from "../../runtime/data/examples.ts";
 import type { Data, Device } from "../../runtime/devices/device.ts";
 import { shapeAt } from "../../runtime/devices/sizes.ts";
 import { draw, drawWhole } from "../../runtime/draw.ts";
+import { fromBytes, toBytes } from "../../runtime/dtype.ts";
 import type { Job } from "../../spec/job.ts";
 
 export const llamaConfig = {
@@ -77,6 +78,10 @@ export const build = async (text: string, config: object, library?: ReadonlyMap<
   return { compiled, job: lowered.job, segments: lowered.segments };
 };
 
+/** Values of 16 bits cross the door of a session as their bits. */
+const halfOf = (dtype: string): "F16" | "BF16" | undefined => (dtype === "f16" ? "F16" : dtype === "bf16" ? "BF16" : undefined);
+const bytesOf = ({ buffer, byteOffset, byteLength }: Data): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
+
 /** Every value an exact double; programs run call by call through `eval`. */
 export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): Device => ({
   name: "cpu",
@@ -112,9 +117,15 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
     return {
       write: (name, data, program) => {
         const memory = place(name, program, { ...job.dims, ...(program === undefined ? {} : job.programs[program]!.dims) });
-        memory.set(data as Float32Array);
+        const half = halfOf(typeOf(name, program).dtype);
+        memory.set(half ? fromBytes(bytesOf(data), half) : (data as Float32Array));
       },
-      read: async (name, program) => copy(place(name, program, { ...job.dims, ...last }).slice(), typeOf(name, program).dtype),
+      read: async (name, program) => {
+        const { dtype } = typeOf(name, program);
+        const numbers = copy(place(name, program, { ...job.dims, ...last }).slice(), dtype);
+        const half = halfOf(dtype);
+        return half ? new Uint16Array(toBytes(numbers as Float32Array, half).buffer) : numbers;
+      },
       writePart: (name, from, data) => place(name, undefined, job.dims).set(data as Float32Array, from),
       readPart: async (name, from, into) => into.set(place(name, undefined, job.dims).subarray(from, from + into.length)),
       run: async (program, dims) => {

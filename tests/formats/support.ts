@@ -38,9 +38,13 @@ export const readBack = (job: Job, name: string, values: Float32Array): Float32A
 
 /** Draws every parameter of `stored` into both sessions: encoded into the one, as it reads back into the other. */
 export const fillBoth = async (stored: Built, kept: Session, plain: Session): Promise<void> => {
-  const values = await drawAll(stored.job, () => {}, { nonzero: true });
+  const whole = async (name: string, data: Float32Array | Int32Array): Promise<void> => {
+    if (data instanceof Int32Array) for (const session of [kept, plain]) await session.write(name, data);
+  };
+  const values = await drawAll(stored.job, whole, { nonzero: true });
   for (const parameter of stored.job.parameters) {
-    const first = values.get(parameter.name)!;
+    const first = values.get(parameter.name);
+    if (!first) continue;
     await storeParameter(stored.job, parameter, first, kept);
     await plain.write(parameter.name, readBack(stored.job, parameter.name, first));
   }

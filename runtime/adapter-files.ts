@@ -7,6 +7,7 @@ import { adapterMetadata } from "../spec/adapter-header.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { foldedShape, refold } from "../spec/folded.ts";
 import type { Adapter, Fold, Parameter } from "../spec/job.ts";
+import { turnedShape } from "../spec/turned.ts";
 import { adapterConfigFile, weightsFiles } from "./adapter-names.ts";
 import { openAdapterWeights } from "./adapter-weights.ts";
 import { readJsonObject } from "./checkpoint.ts";
@@ -44,7 +45,7 @@ const storedTensors = (adapter: Adapter, parameters: readonly Parameter[]): Stor
     const axis = joined?.axis ?? 0;
     const whole = parts.reduce((sum, part) => sum + part.parameter.shape[axis]!, 0);
     const own = joined ? parameter.shape.map((dim, i) => (i === axis ? whole : dim)) : parameter.shape;
-    const shape = fold ? foldedShape(own, fold) : transposed ? [...own].reverse() : own;
+    const shape = fold ? foldedShape(own, fold) : transposed ? turnedShape(own) : own;
     return { key, parts, axis, transposed, fold, shape, whole: parameter.dtype === "i32" };
   });
 };
@@ -93,9 +94,6 @@ const eachOf = (
     for (let j = 0; j < columns; j++) visit(i * columns + j, axis === 0 ? (i + from) * width + j : i * width + j + from);
 };
 
-/** [rows, columns] of a two-axis shape, to and from the stored orientation. */
-const turn = (values: Float32Array, shape: readonly number[]): Float32Array => transpose(values, shape[0]!, shape[1]!);
-
 /**
  * Writes an adapter into `folder` (made if absent). `read` gives a parameter's values, row-major in the job's orientation, asked for
  * one at a time. `extra` is what depends on the run: base_model_name_or_path and the like. Each file appears whole or not at all.
@@ -125,7 +123,7 @@ export const saveAdapter = async (
       for (const { parameter } of plan.parts) values.push(await read(parameter.name));
       const one = join(plan, values);
       if (one instanceof Int32Array) return new Uint8Array(one.buffer, one.byteOffset, one.byteLength);
-      return toBytes(plan.transposed ? turn(one, plan.parts[0]!.parameter.shape) : one, "F32");
+      return toBytes(plan.transposed ? transpose(one, plan.parts[0]!.parameter.shape) : one, "F32");
     };
     const bytes = await writeSafetensors(host, joinPath(folder, weightsFiles[library]), plans, write, adapterMetadata(library));
     await config.commit();
@@ -181,7 +179,7 @@ export const loadAdapter = async (
       const bytes = new Uint8Array((shape.reduce((a, b) => a * b, 1) * bitsOf(tensor.dtype)) / 8);
       await file.read(tensor.start, bytes);
       const read = whole ? wholeNumbers(bytes, tensor.dtype === "I64" ? 8 : 4) : fromBytes(bytes, tensor.dtype as "F32");
-      const values = apart(stored, read instanceof Float32Array && transposed ? turn(read, shape) : read);
+      const values = apart(stored, read instanceof Float32Array && transposed ? transpose(read, shape) : read);
       for (const [k, { parameter }] of parts.entries()) await write(parameter.name, values[k]!);
     }
   } finally {

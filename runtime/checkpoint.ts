@@ -2,6 +2,7 @@
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job, Parameter } from "../spec/job.ts";
+import { turnedShape } from "../spec/turned.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { adapterSeeds, draw, drawWhole } from "./draw.ts";
 import { bitsOf, isFloat, toStored, transpose, widen } from "./dtype.ts";
@@ -17,7 +18,7 @@ export interface Checkpoint extends Headers {
   /** config.json as it stands. */
   readonly config: Readonly<Record<string, unknown>>;
   /**
-   * One tensor as f32, row-major; with `transposed`, a [rows, columns] tensor comes as [columns, rows].
+   * One tensor as f32, row-major; with `transposed`, a [.., rows, columns] tensor comes as [.., columns, rows].
    * The array is the caller's own, or with `room` lies there. Throws a DiagnosticError when the tensor is absent or holds no floats.
    */
   read(name: string, options?: { readonly transposed?: boolean; readonly room?: Room | undefined }): Promise<Float32Array>;
@@ -70,8 +71,7 @@ export const openCheckpoint = async (host: ReadingHost, folder: string): Promise
         }
       }
       if (!transposed) return values;
-      if (shape.length !== 2) throw new Error(`${name} has ${shape.length} axes and cannot be read transposed`);
-      return transpose(values, shape[0]!, shape[1]!, room?.(count, "turned"));
+      return transpose(values, shape, room?.(count, "turned"));
     },
     raw: async (name) => {
       const tensor = find(name);
@@ -108,7 +108,7 @@ export const differences = (parameters: readonly Parameter[], headers: Headers):
   const lines: string[] = [];
   for (const { source, shape, stored } of parameters) {
     if (source.kind !== "checkpoint" || source.packed) continue;
-    const expected = source.parts?.shape ?? (source.transposed ? [...shape].reverse() : shape);
+    const expected = source.parts?.shape ?? (source.transposed ? turnedShape(shape) : shape);
     const dtype = stored && toStored(stored);
     const wanted = `${dtype ? `${dtype} ` : ""}[${expected.join(", ")}]`;
     for (const name of source.parts?.names ?? [source.tensor]) {

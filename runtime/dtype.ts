@@ -131,15 +131,20 @@ export const fromBytes = (bytes: Uint8Array, dtype: FloatDType): Float32Array =>
   return out;
 };
 
-/** [rows, columns] to [columns, rows], in tiles that stay in the cache. */
-export const transpose = (from: Float32Array, rows: number, columns: number, out = new Float32Array(from.length)): Float32Array => {
+/** [.., rows, columns] to [.., columns, rows], in tiles that stay in the cache. */
+export const transpose = (from: Float32Array, shape: readonly number[], out = new Float32Array(from.length)): Float32Array => {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  for (let at = 0; at < from.length; at += rows * columns) transposeOne(from, at, rows, columns, out);
+  return out;
+};
+
+const transposeOne = (from: Float32Array, at: number, rows: number, columns: number, out: Float32Array): void => {
   const tile = 32;
   for (let r0 = 0; r0 < rows; r0 += tile) {
     const r1 = Math.min(rows, r0 + tile);
     for (let c0 = 0; c0 < columns; c0 += tile) {
       const c1 = Math.min(columns, c0 + tile);
-      for (let c = c0; c < c1; c++) for (let r = r0; r < r1; r++) out[c * rows + r] = from[r * columns + c]!;
+      for (let c = c0; c < c1; c++) for (let r = r0; r < r1; r++) out[at + c * rows + r] = from[at + r * columns + c]!;
     }
   }
-  return out;
 };

@@ -4,6 +4,7 @@
 
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { DType, Job, MergedTensor } from "../spec/job.ts";
+import { turnedShape } from "../spec/turned.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { adapterSeeds, draw } from "./draw.ts";
@@ -65,12 +66,12 @@ export const drawnBase = (job: Job, folder: string): MergeBase => {
     const values = (): Float32Array => {
       const drawn = new Float32Array(shape.reduce((a, b) => a * b, 1));
       draw(source, seeds.get(name) ?? job.base.seed, name, drawn);
-      return transposed ? transpose(drawn, shape[0]!, shape[1]!) : drawn;
+      return transposed ? transpose(drawn, shape) : drawn;
     };
     const add = (own: string, stored: readonly number[], numbers: () => Float32Array): void =>
       void tensors.set(own, { name: own, dtype: "F32", shape: stored, bytes: () => toBytes(numbers(), "F32") });
     if (parts) for (const [i, part] of parts.names.entries()) add(part, parts.shape, () => partOf(values(), parts, i));
-    else add(tensor, transposed ? [...shape].reverse() : shape, values);
+    else add(tensor, transposed ? turnedShape(shape) : shape, values);
   }
   return { folder, files: [{ name: weightsFile, metadata: {}, tensors: [...tensors.values()] }] };
 };
@@ -124,7 +125,7 @@ export const writeMerged = async (
           return tensor.bytes();
         }
         const computed = await compute(target);
-        const values = target.transposed ? transpose(computed, target.shape[0]!, target.shape[1]!) : computed;
+        const values = target.transposed ? transpose(computed, target.shape) : computed;
         const { bytes: narrow, difference } = round(values, dtype as FloatDType, name);
         if (difference > most) [most, worst] = [difference, name];
         return narrow;
@@ -175,7 +176,7 @@ const checkTensors = (base: MergeBase, merged: readonly MergedTensor[]): void =>
   const found = new Map(base.files.flatMap((file) => file.tensors).map((tensor) => [tensor.name, tensor]));
   const lines: string[] = [];
   for (const { tensor: name, shape: own, transposed } of merged) {
-    const shape = transposed ? [...own].reverse() : own;
+    const shape = transposed ? turnedShape(own) : own;
     const tensor = found.get(name);
     if (!tensor) lines.push(`${name}: expected [${shape.join(", ")}], it is not there`);
     else if (tensor.shape.join() !== shape.join())

@@ -18,6 +18,7 @@ export type Fill =
   | { readonly targets: Dim } // whole numbers in [0, targets), every third one -1
   | { readonly ascending: Dim } // along the last axis, the last is distinct - 1: positions of tokens in a cache
   | { readonly interval: Dim } // along the last axis: first <= last below interval, then any whole number below interval
+  | { readonly nothing: Dim } // the same, but that every other interval is empty: its first is behind its last
   | { readonly value: number };
 
 export interface SampleInput {
@@ -58,6 +59,12 @@ const attention = (h: Dim, g: Dim, s: Dim, attrs: Attrs, sees: Fill, parts: Dim[
   inputs: [x("b", "t", h, 4), x("b", s, g, 4), x("b", s, g, 4), whole(sees, "b", "t", ...parts), ...bias.map((m) => x(h, m))],
   attrs,
   smooth: [0, 1, 2, ...(bias.length ? [4] : [])],
+});
+
+const withSink = (one: Sample): Sample => ({
+  ...one,
+  inputs: [...one.inputs.slice(0, 4), x(one.inputs[0]!.shape[2]!), ...one.inputs.slice(4)],
+  smooth: [0, 1, 2, 4, ...(one.inputs.length > 4 ? [5] : [])],
 });
 
 const sixteen = Array.from({ length: 16 }, (_, i) => Math.fround(Math.sin(i) * 1.1));
@@ -301,6 +308,15 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     attention(4, 2, "s", { memory: 2 }, { below: 3 }),
     attention(2, 2, "s", { memory: 2, softcap: 1.5 }, { interval: "t" }, [2]),
     attention(2, 1, "s", { memory: 1, zero: 3 }, { interval: "t" }, [3], [5]),
+    attention(2, 2, "s", {}, { nothing: "s" }, [2]),
+  ],
+  attention_with_sink: [
+    withSink(attention(4, 2, "t", {}, { ascending: "t" })),
+    withSink(attention(4, 2, "s", { causal: false, scale: 0.7 }, { below: "s" })),
+    withSink(attention(2, 2, "s", {}, { interval: "s" }, [2])),
+    withSink(attention(2, 1, "s", { softcap: 1.5, zero: 2 }, { interval: "s" }, [3], [5])),
+    withSink(attention(2, 2, "s", { memory: 2 }, { interval: "t" }, [2])),
+    withSink(attention(2, 2, "s", {}, { nothing: "s" }, [2])),
   ],
   one_hot: [
     { inputs: [whole({ below: 6 }, "b", "t")], attrs: { count: 4, from: 1 } },
@@ -353,6 +369,12 @@ export const fillInput = ({ shape, fill = "normal" }: SampleInput, sizes: Sizes,
     else if ("interval" in fill) {
       const end = at(fill.interval, sizes);
       data[i] = i % row === 1 ? data[i - 1]! + Math.floor(next() * (end - data[i - 1]!)) : Math.floor(next() * end);
+    } else if ("nothing" in fill) {
+      const end = at(fill.nothing, sizes);
+      const empty = Math.floor(i / row) % 2 === 1;
+      if (i % row === 0) data[i] = Math.floor(next() * (end - 1)) + (empty ? 1 : 0);
+      else
+        data[i] = empty ? data[i - 1]! - 1 - Math.floor(next() * data[i - 1]!) : data[i - 1]! + Math.floor(next() * (end - data[i - 1]!));
     } else if ("value" in fill) data[i] = fill.value;
     else {
       if (i % row === 0) line = shuffled(at(fill.distinct, sizes));

@@ -230,6 +230,7 @@ group("ops", (test) => {
       ["split", [f("b", 10)], { count: 3 }, /does not divide/],
       ["attention", [f("b", "t", 6, 4), f("b", "t", 4, 4), f("b", "t", 4, 4), ids("b", "t")], {}, /multiple/],
       ["attention", [f("b", "t", 6, 4), f("b", "t", 3, 4), f("b", "t", 3, 4), f("b", "t")], {}, /sees/],
+      ["attention_with_sink", [...[6, 3, 3].map((h) => f("b", "t", h, 4)), ids("b", "t"), f(3)], {}, /one number for each of 6 heads/],
       ["rms_norm", [f("b", 6), f(5)], { eps: 1e-6 }, /not the last axis/],
       ["rotate", [f("b", "t", 2, 7), f("b", "t", 3), f("b", "t", 3)], {}, /even/],
       ["slice", [f("b", 6)], { from: 4, to: 9, axis: -1 }, /not a range/],

@@ -18,12 +18,14 @@ interface Case {
   readonly sees?: (token: number, tokens: number) => readonly [number, number];
   readonly attrs?: Readonly<Record<string, number | boolean>>;
   readonly wants?: readonly number[];
+  /** Whether a score of each head takes a share; input 4 is that score. */
+  readonly sink?: true;
 }
 
 const largest = { b: 3, t: 40 };
 
 /** Projections before, a product after: what lies between the kernels is read and made by graphs. */
-const segmentOf = ({ heads: [h, g, d], sees, attrs = {}, wants = [0, 1, 2] }: Case): SegmentGraph => {
+const segmentOf = ({ heads: [h, g, d], sees, attrs = {}, wants = [0, 1, 2], sink }: Case): SegmentGraph => {
   const graph = createGraph();
   const input = (name: string, ...shape: (number | string)[]) => graph.input(name, { dtype: "f32", shape });
   const x = input("x", "b", "t", 8);
@@ -32,12 +34,13 @@ const segmentOf = ({ heads: [h, g, d], sees, attrs = {}, wants = [0, 1, 2] }: Ca
     graph.add("reshape", [graph.add("matmul", [x, input(weight, heads * d, 8)], { transpose_b: true })], {
       shape: ["b", "t", heads, d],
     });
-  const operands = [product("wq", h), product("wk", g), product("wv", g), seen];
-  const attention = graph.add("attention", operands, attrs);
-  const out = graph.pick(attention, 0);
+  const operands = [product("wq", h), product("wk", g), product("wv", g), seen, ...(sink ? [input("sink", h)] : [])];
+  const op = sink ? "attention_with_sink" : "attention";
+  const attention = graph.add(op, operands, attrs);
+  const out = sink ? attention : graph.pick(attention, 0);
   const scaled = graph.add("mul", [out, out]);
   const dout = input("dout", "b", "t", h, d);
-  const gradients = ops.get("attention")!.gradient!({
+  const gradients = ops.get(op)!.gradient!({
     graph,
     node: attention,
     d: [dout],
@@ -49,7 +52,7 @@ const segmentOf = ({ heads: [h, g, d], sees, attrs = {}, wants = [0, 1, 2] }: Ca
     inputs: graph.nodes.filter((node) => node.op === "input").map((node) => ({ name: String(node.attrs.name), node })),
     outputs: [
       { name: "out", node: out },
-      { name: "lse", node: graph.pick(attention, 1) },
+      ...(sink ? [] : [{ name: "lse", node: graph.pick(attention, 1) }]),
       { name: "result", node: result },
       ...wants.map((i) => ({ name: `d${i}`, node: graph.add("mul", [gradients[i]!, graph.constant(2)]) })),
     ],
@@ -107,6 +110,19 @@ const cases: readonly Case[] = [
   { what: "rows packed together", heads: [4, 2, 8], sees: (token) => (token < 11 ? [0, token] : [11, token]) },
   { what: "every slot", heads: [2, 2, 8], attrs: { causal: false } },
   { what: "slots ahead, as an encoder's", heads: [2, 2, 8], sees: (_, tokens) => [0, Math.max(0, tokens - 3)] },
+  {
+    what: "padding that sees nothing",
+    heads: [4, 2, 8],
+    sees: (token, tokens) => (token < tokens - 20 ? [Math.max(0, token - 5), token] : [token - 5, tokens - 28]),
+  },
+  { what: "every third token sees nothing", heads: [2, 2, 8], sees: (token) => (token % 3 === 1 ? [4, 2] : [0, token]) },
+  { what: "a sink, causal", heads: [4, 2, 8], sink: true, wants: [0, 1, 2, 4] },
+  {
+    what: "a sink, and every third token sees nothing else",
+    heads: [2, 2, 8],
+    sees: (token) => (token % 3 === 1 ? [4, 2] : [0, token]),
+    sink: true,
+  },
   { what: "the gradient of the query alone", heads: [4, 2, 8], wants: [0] },
   { what: "the gradients of key and value alone", heads: [4, 2, 8], wants: [1, 2] },
   { what: "scores so far apart that most probabilities are nothing", heads: [2, 1, 8], attrs: { scale: 12 } },

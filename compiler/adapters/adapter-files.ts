@@ -75,7 +75,8 @@ const peftConfig = (interop: Interop, entries: Config, adapter: AdapterPlan, roo
     ...config,
     target_modules: shortNames(new Set(adapter.targets.filter(({ parameter }) => !parameter)), modulesOf(root)),
     ...(parameters.length > 0 && { target_parameters: shortNames(new Set(parameters), modulesOf(root)) }),
-    fan_in_fan_out: adapter.targets.some((target) => [...target.params.values()].some((param) => param?.transposed)),
+    // Of a parameter the library sees by itself which way it lies, and refuses to be told.
+    fan_in_fan_out: adapter.targets.some((target) => !target.parameter && [...target.params.values()].some((param) => param?.transposed)),
   };
 };
 

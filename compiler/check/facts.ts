@@ -3,6 +3,7 @@
 import { adapterMetadata } from "../../spec/adapter-header.ts";
 import { foldedShape } from "../../spec/folded.ts";
 import type { AdapterFiles } from "../../spec/job.ts";
+import { turnedShape } from "../../spec/turned.ts";
 import { factTable } from "./fact-table.ts";
 
 /** Names that `require` knows. */
@@ -18,7 +19,7 @@ export const storedShape = (
     ? one.map((dim, axis) => (axis === joined.axis ? joined.parts.reduce((sum, part) => sum + shapes.get(part.parameter)![axis]!, 0) : dim))
     : one;
   if (fold) return foldedShape(shape, fold);
-  return transposed ? [...shape].reverse() : shape;
+  return transposed ? turnedShape(shape) : shape;
 };
 
 /** Bytes of an adapter's safetensors: eight bytes of length, the padded header, the tensors. */

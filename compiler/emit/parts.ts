@@ -59,10 +59,11 @@ export interface PartsOptions {
 
 /** The parts of one segment and their files. */
 export const emitParts = (
-  segment: SegmentGraph,
+  whole: SegmentGraph,
   id: string,
   { sizes, engineSizes = sizes, shared, widest = widestHead }: PartsOptions,
 ): Emitted => {
+  const segment = expand(whole);
   const order = reachable(segment.outputs.map(({ node }) => node));
   const kernels = new Set(order.filter((node) => isNarrow(node, widest)));
   if (kernels.size === 0) {

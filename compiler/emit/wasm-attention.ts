@@ -173,7 +173,7 @@ const forward = (node: Node, options: AttentionOptions): Uint8Array => {
   const sums = Array.from({ length: 8 }, kernel.f32x4);
   const s = sums.slice(0, 4);
   const [splat, top, total, p] = [kernel.f32x4(), kernel.f32x4(), kernel.f32x4(), kernel.f32x4()];
-  const [largest, share] = [kernel.f32(), kernel.f32()];
+  const [largest, share, some] = [kernel.f32(), kernel.f32(), kernel.f32()];
   const exp = exponential(kernel);
   const log = logarithm(kernel);
   const scale = scaleOf(node.attrs, d);
@@ -204,7 +204,8 @@ const forward = (node: Node, options: AttentionOptions): Uint8Array => {
           ...s.map((sum, n) => f32x4.store(here.get, f32x4.mul(sum.get, f32x4.of(scale)), line + 16 * n)),
         ),
         tools.outside(-1e30, line),
-        set(top, f32x4.of(-1e30)),
+        // Above what is outside, so that a query that sees nothing has no part of it.
+        set(top, f32x4.of(-1e29)),
         slots(start.get, end.get, 4, set(top, f32x4.pmax(top.get, f32x4.load(here.get, line)))),
         set(largest, f32x4.lane(top.get, 0)),
         ...[1, 2, 3].map((lane) => set(largest, f32.max(largest.get, f32x4.lane(top.get, lane)))),
@@ -219,7 +220,10 @@ const forward = (node: Node, options: AttentionOptions): Uint8Array => {
           set(total, f32x4.add(total.get, p.get)),
         ),
         set(share, sumLanes(total)),
-        f32.store(at(lse, i.get, head.get, h, 1), f32.add(largest.get, log(share.get))),
+        // The largest adds 1 to the sum, so it is 0 where nothing is seen, else 1 or more.
+        set(some, f32.min(share.get, f32.of(1))),
+        set(share, f32.max(share.get, f32.of(1))),
+        f32.store(at(lse, i.get, head.get, h, 1), f32.mul(some.get, f32.add(largest.get, log(share.get)))),
         set(share, f32.div(f32.of(1), share.get)),
         set(o, at(out, i.get, head.get, h, d)),
         ...eights(components).map((some) => [

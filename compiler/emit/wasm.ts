@@ -68,6 +68,7 @@ export const f32 = {
   sub: scalar(0x93),
   mul: scalar(0x94),
   div: scalar(0x95),
+  min: scalar(0x96),
   max: scalar(0x97),
   /** A whole number as a float. */
   from: (value: Code): Code => [...value, 0xb2],

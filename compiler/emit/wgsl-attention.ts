@@ -111,8 +111,9 @@ export const printAttention = (scope: KernelScope): Printed => {
   block.line("workgroupBarrier();");
   const store = (index: number): Node | undefined =>
     kernel.stores.find(({ node }) => outputOf(node) === index && anchorOf(node) === anchor)?.node;
+  // The largest adds 1 to the sum, so it is 0 where nothing is seen, else 1 or more: a query that sees nothing hears nothing.
   const [out, lse] = [store(0), store(1)];
-  if (out) printResult(block, scope, out, "o", "row", "head", "query0", T, d, (i) => `(1.0 / sum${i})`);
+  if (out) printResult(block, scope, out, "o", "row", "head", "query0", T, d, (i) => `(1.0 / max(sum${i}, 1.0))`);
   if (lse) {
     block.line(`if (part == 0u) { ${memory.columns}[mine] = top; }`);
     block.line("workgroupBarrier();");
@@ -120,7 +121,7 @@ export const printAttention = (scope: KernelScope): Printed => {
     for (let i = 0; i < perLine; i++) {
       const at = block.flat({ shape: lse.type.shape, groups: ["row", `query0_${i}`, "head"].map((text) => ({ rank: 1, at: text })) });
       block.line(
-        `if (across == 0u && query0 + down + ${i * down}u < ${T}) { ${binding.name}[${at}] = ${memory.columns}[down + ${i * down}u] + log(sum${i}); }`,
+        `if (across == 0u && query0 + down + ${i * down}u < ${T}) { ${binding.name}[${at}] = (${memory.columns}[down + ${i * down}u] + log(max(sum${i}, 1.0))) * min(sum${i}, 1.0); }`,
       );
     }
   }

@@ -3,6 +3,7 @@
 import type * as tree from "../../grammar/tree.ts";
 import { type Diagnostic, instead, nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import { turnedShape } from "../../spec/turned.ts";
 import { bindArguments } from "../blocks/arguments.ts";
 import type { Library } from "../blocks/resolve.ts";
 import { parameter } from "../blocks/settings.ts";
@@ -372,7 +373,7 @@ const checkHeader = (
       continue;
     }
     const found = tensors.get(param.tensor);
-    const wanted = param.transposed ? [...param.shape].reverse() : param.shape;
+    const wanted = param.transposed ? turnedShape(param.shape) : param.shape;
     used.add(param.tensor);
     if (!found) {
       // A head that was asked for may be new.

@@ -73,6 +73,8 @@ export interface Place {
   /** In the file: several where parameters lie in parts; `{index}` stands for the place in a stack. */
   readonly stored: readonly string[];
   readonly parameter?: boolean;
+  /** Whether the checkpoint has it as a parameter too: its weight lies under the name itself. */
+  readonly bare?: boolean;
   readonly stack?: { readonly count: Dim; readonly index: string };
   readonly transposed: boolean;
   /** Definitions that are being unfolded, outermost first: none may come again. */
@@ -154,9 +156,9 @@ const buildParam = (
   const own = evaluateShape(member.shape, scope, context);
   const { stack } = place;
   const where = storedUnder(place, name, own);
-  if ((where.parts ?? stack) && place.transposed)
+  if (where.parts && place.transposed)
     reportThrough(context, member.at, (at, details) =>
-      diagnostics.cannot_stack(at, { problem: "it is stored transposed, and in parts or in a stack" }, details),
+      diagnostics.cannot_stack(at, { problem: "it is stored transposed, and in parts" }, details),
     );
   return {
     path: join(place.path, name),
@@ -170,18 +172,21 @@ const buildParam = (
 
 /** Where a parameter lies: one tensor, or parts in the order they follow each other. */
 const storedUnder = (
-  { checkpoint, stored, parameter, stack }: Place,
+  { checkpoint, stored, parameter, bare, stack }: Place,
   name: string,
   own: readonly Dim[],
 ): Pick<ParamSpec, "tensor" | "parts"> => {
   const mark = stack && `{${stack.index}}`;
   const apart = mark !== undefined && stored.some((one) => one.includes(mark));
-  if (!apart && stored.length === 1) return { tensor: join(stored[0]!, name) };
+  if (!apart && stored.length === 1) return { tensor: bare ? bareName(stored[0]!, name) : join(stored[0]!, name) };
   const count = apart && typeof stack!.count === "number" ? stack!.count : 1;
   const names = Array.from({ length: count }, (_, i) => stored.map((one) => join(mark ? one.replaceAll(mark, String(i)) : one, name)));
   const shape = own.map((dim, axis) => (axis === 0 && typeof dim === "number" ? dim / stored.length : dim));
-  return { tensor: parameter ? checkpoint : join(checkpoint, name), parts: { names: names.flat(), shape } };
+  return { tensor: parameter ? bareName(checkpoint, name) : join(checkpoint, name), parts: { names: names.flat(), shape } };
 };
+
+/** What a parameter of a module is called that is no module there: the weight has the name itself. */
+const bareName = (of: string, name: string): string => (name === "weight" ? of : `${of}_${name}`);
 
 /** Sizes of a declared shape; 1 where one could not be computed, which was reported. */
 export const evaluateShape = (shape: readonly tree.Expr[], scope: Scope, context: Context): Dim[] =>
@@ -264,7 +269,8 @@ const buildChild = (
       indexed,
       context,
     );
-    const names = (member.checkpoint ?? [member.name]).map(({ text }) =>
+    const bare = member.named?.kind === "parameter" && !member.checkpoint;
+    const names = (member.checkpoint ?? (bare ? [member.named!] : [member.name])).map(({ text }) =>
       index === undefined ? text : text.replaceAll(`{${member.repeat!.index.text}}`, String(index)),
     );
     const own: Place = {
@@ -274,6 +280,7 @@ const buildChild = (
       transposed: member.transposed,
       within,
       ...(member.named?.kind === "parameter" && { parameter: true }),
+      ...(bare && { bare }),
       ...(stack ? { stack } : place.stack && { stack: place.stack }),
     };
     // Only the place tells it from the one before: its own names, since ties and parts reach beyond it.

@@ -2,6 +2,7 @@
 // reads otherwise, and tensors by name and shape. Every architecture of the library is tried, quietly; nothing is computed from it.
 
 import type { Diagnostic } from "../../spec/diagnostic.ts";
+import { turnedShape } from "../../spec/turned.ts";
 import type { StoredTensor } from "../host.ts";
 import { type Instance, parametersOf } from "./instantiate.ts";
 
@@ -38,7 +39,7 @@ const compared = (root: Instance | undefined, tensors: ReadonlyMap<string, Store
     [...parametersOf(root)].flatMap(({ tensor, parts, transposed, shape }) =>
       parts
         ? parts.names.map((name) => [name, parts.shape.join(", ")] as const)
-        : [[tensor, (transposed ? [...shape].reverse() : shape).join(", ")] as const],
+        : [[tensor, (transposed ? turnedShape(shape) : shape).join(", ")] as const],
     ),
   );
   const shapeOf = (name: string): string | undefined => tensors.get(name)?.shape.join(", ");

@@ -1,7 +1,8 @@
 // Scaled dot-product attention with grouped heads (Vaswani et al. 2017; Ainslie et al. 2023). A query sees an interval of key
 // slots, and `sees` says which: [b, t] holds the last one, [b, t, 2] the first and the last, [b, t, 3] also the query's own
 // position. One rule so serves training (slots are tokens: the last is the query's position), generation (slots are the cache),
-// windows and packed rows (the first is not 0) and encoders (the last is the row's last token). Every query must see a slot.
+// windows and packed rows (the first is not 0) and encoders (the last is the row's last token). A query that sees nothing, as padding may,
+// hears nothing: both its results are 0.
 // The first `memory` slots are seen by every query whatever `sees` says, which is counted behind them.
 // `bias` [heads, m] is added to a score by the distance of its slot: element clamp(slot - position + zero, 0, m - 1). `softcap`
 // bounds scores as cap·tanh(score / cap) before that. The second output is log Σ exp(scores), from which the gradient op
@@ -150,7 +151,7 @@ export const attention: Op = {
       const scores = slots.map((slot) => scoreOf(query!, key!, bias, place, slot, attrs).score);
       const top = Math.max(...scores);
       const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
-      lse.data[index] = top + Math.log(total);
+      lse.data[index] = slots.length > 0 ? top + Math.log(total) : 0;
       scores.forEach((score, j) => {
         const p = Math.exp(score - top) / total;
         for (let c = 0; c < width; c++) out.data[q + c]! += p * value!.data[k + slots[j]! * stride + c]!;

@@ -122,6 +122,13 @@ const setUp = (write: OnnxWriter, node: Node, sees: string, bias: string | undef
     const end = write.node("Sub", [write.node("Squeeze", [write.shape([length])]), write.constant([1], "i64", [])]);
     return write.node("Min", [write.node("Max", [far, write.constant([0], "i64", [])]), end]);
   };
+  // [b, t, …] of `rank` axes, 0 at queries whose interval is empty: they hear nothing, and nothing follows from them.
+  const heard = (name: string, rank = 4): string => {
+    const start = causal && memory === 0 ? first() : undefined;
+    if (!start) return name;
+    const empty = write.node("Less", [last(), write.node("Max", [start, whole(0)])]);
+    return write.node("Where", [write.node("Unsqueeze", [empty, whole(...[2, 3].slice(0, rank - 2))]), write.constant(0), name]);
+  };
   const cap = softcapOf(node.attrs);
   const product = (x: string, y: string, how: { transB?: number; alpha?: { float: number } } = {}) =>
     how.transB || how.alpha ? write.node("com.microsoft.FusedMatMul", [x, y], how) : write.node("MatMul", [x, y]);
@@ -129,6 +136,7 @@ const setUp = (write: OnnxWriter, node: Node, sees: string, bias: string | undef
     scale,
     chunks,
     distances,
+    heard,
     product,
     transpose,
     /** [b, t, h, d] -> [b, g, m, t, d] */
@@ -180,44 +188,45 @@ export const attentionOnnx = (write: OnnxWriter, [query, key, value, sees, bias]
     return { out: product(p, chunk.keys(v)), lse: write.used(node, 1) ? lse() : "" };
   });
   const [b, t, h, d] = node.inputs[0]!.type.shape as [Dim, Dim, Dim, Dim];
-  const out = together(
-    pieces.map((piece) => piece.out),
-    d,
+  const out = tools.heard(
+    together(
+      pieces.map((piece) => piece.out),
+      d,
+    ),
   );
   if (!write.used(node, 1)) return [out, ""];
-  return [
-    out,
-    write.reshape(
-      together(
-        pieces.map((piece) => piece.lse),
-        1,
-      ),
-      [b, t, h, 1],
-      [b, t, h],
-    ),
-  ];
+  const lse = together(
+    pieces.map((piece) => piece.lse),
+    1,
+  );
+  return [out, tools.heard(write.reshape(lse, [b, t, h, 1], [b, t, h]), 3)];
 };
 
 export const attentionGradientOnnx = (
   write: OnnxWriter,
-  [query, key, value, sees, out, , dout, bias]: readonly string[],
+  [query, key, value, sees, out, lse, asked, bias]: readonly string[],
   node: Node,
 ): readonly string[] => {
   const tools = setUp(write, node, sees!, bias);
   const { scale, product, queries, queriesDown, keys } = tools;
+  const dout = tools.heard(asked!);
   const wants = wantedOf(node.attrs);
   const d = node.inputs[0]!.type.shape[3]!;
-  const [q, k, v, along] = [queries(query!), keys(key!), keys(value!), queries(dout!)];
+  const [q, k, v, along] = [queries(query!), keys(key!), keys(value!), queries(dout)];
   // δ: [b, g, m, t, 1]
   const delta = () => {
-    const sum = write.node("ReduceSum", [write.node("Mul", [dout!, out!]), write.constant([3], "i64")]);
+    const sum = write.node("ReduceSum", [write.node("Mul", [dout, out!]), write.constant([3], "i64")]);
     return queries(sum, 1);
   };
   const alpha = { float: scale };
   const chunks = tools.chunks();
   const found = chunks.map((chunk) => {
     const { all, turned } = tools.scores(chunk, q, k);
-    const p = write.node("Softmax", [all], { axis: -1 });
+    // Of all that took a share where something else did, such as a sink: then they are no softmax of the scores.
+    const p =
+      node.attrs.sink === true
+        ? write.node("Exp", [write.node("Sub", [all, chunk.queries(queries(lse!, 1))])])
+        : write.node("Softmax", [all], { axis: -1 });
     // [b, g, m, c, w]: the gradient of each score, and of what was bounded by the softcap.
     const rises = () => {
       const dp = product(chunk.queries(along), chunk.keys(v), { transB: 1 });
@@ -232,7 +241,7 @@ export const attentionGradientOnnx = (
     const shares: Readonly<Record<string, () => string>> = {
       query: () => product(ds, chunk.keys(k), { alpha }),
       key: () => product(chunk.queries(queriesDown(query!), 4), ds, { alpha }),
-      value: () => product(chunk.queries(queriesDown(dout!), 4), p),
+      value: () => product(chunk.queries(queriesDown(dout), 4), p),
       bias: () => biasGradient(write, node, rise, tools.distances(chunk, node.inputs[7]!.type.shape[1]!)),
     };
     return wants.map((name) => shares[name]!());

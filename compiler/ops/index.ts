@@ -7,6 +7,7 @@ import { among_largest } from "./among_largest.ts";
 import { ascending } from "./ascending.ts";
 import { attention } from "./attention.ts";
 import { attention_gradient } from "./attention_gradient.ts";
+import { attention_with_sink } from "./attention_with_sink.ts";
 import { block_diagonal } from "./block_diagonal.ts";
 import { branch } from "./branch.ts";
 import { broadcast } from "./broadcast.ts";
@@ -184,6 +185,7 @@ const all: readonly Op[] = [
   rotate,
   attention,
   attention_gradient,
+  attention_with_sink,
   remember,
   cache_write,
   // First values, on the host alone

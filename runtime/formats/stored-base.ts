@@ -4,6 +4,7 @@
 
 import type { DType, Job, Merge, Parameter, Parts } from "../../spec/job.ts";
 import type { Format } from "../../spec/job-formats.ts";
+import { turnedShape } from "../../spec/turned.ts";
 import { type FloatDType, fromBytes, type StoredDType, toBytes, toStored, transpose } from "../dtype.ts";
 import { isRecord } from "../json.ts";
 import { onceFor, partOf } from "../parts.ts";
@@ -58,12 +59,12 @@ export const storedBase = (
   const once = onceFor(compute);
   const rewritten = (tensor: BaseTensor, { parameter, part }: Changed): BaseTensor[] => {
     const turned = "transposed" in parameter.source && parameter.source.transposed === true;
-    const shape = part?.parts.shape ?? (turned ? [...parameter.shape].reverse() : parameter.shape);
+    const shape = part?.parts.shape ?? (turned ? turnedShape(parameter.shape) : parameter.shape);
     const plain: StoredDType = item.as ? toStored(item.as) : tensor.dtype;
     const values = async (): Promise<Float32Array> => {
       if (part) return partOf(await once(parameter), part.parts, part.place);
       const computed = await compute(parameter);
-      return turned ? transpose(computed, parameter.shape[0]!, parameter.shape[1]!) : computed;
+      return turned ? transpose(computed, parameter.shape) : computed;
     };
     if (!format || !isMatrix(parameter)) {
       const bytes = async (): Promise<Uint8Array> => {

@@ -100,9 +100,9 @@ group("dtype", (test) => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 70 }), fc.integer({ min: 1, max: 70 }), (rows, columns) => {
         const from = Float32Array.from({ length: rows * columns }, (_, i) => i);
-        const to = transpose(from, rows, columns);
+        const to = transpose(from, [rows, columns]);
         for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) if (to[j * rows + i] !== from[i * columns + j]) return false;
-        return transpose(to, columns, rows).every((x, i) => x === from[i]);
+        return transpose(to, [columns, rows]).every((x, i) => x === from[i]);
       }),
       { numRuns: 40 },
     );

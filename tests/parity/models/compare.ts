@@ -10,6 +10,8 @@ import { b, inFolder, opened, pipelineOf, runStep, sourceDims, t, write } from "
 export interface Theirs {
   readonly versions: Readonly<Record<string, string>>;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Every key of the configuration, where that was asked. */
+  readonly whole?: Readonly<Record<string, unknown>>;
   readonly tensors: Readonly<Record<string, readonly number[]>>;
   /** [rows][tokens][vocabulary], or [rows][classes]. */
   readonly logits: readonly (readonly (number | readonly number[])[])[];
@@ -69,7 +71,8 @@ const gradients = async (one: Case, theirs: Theirs, job: Job, session: Session) 
     const values = (await session.read(`gradient(${parameter})`)) as Float32Array;
     const { shape } = job.parameters.find(({ name }) => name === parameter)!;
     const [norm, ...first] = wanted as [number, ...number[]];
-    const stored = first.map((_, i) => (transposed ? values[(i % shape[0]!) * shape[1]! + Math.floor(i / shape[0]!)]! : values[i]!));
+    const [rows, columns] = shape.slice(-2) as [number, number];
+    const stored = first.map((_, i) => (transposed ? values[(i % rows) * columns + Math.floor(i / rows)]! : values[i]!));
     // A gradient of nothing (a bias before a norm that removes it) is rounding on both sides.
     const size = Math.max(norm, 1e-4);
     const distance = Math.max(Math.abs(Math.hypot(...values) - norm), ...first.map((x, i) => Math.abs(stored[i]! - x))) / size;

@@ -19,10 +19,18 @@ const nested = (flat: readonly number[], [size = 1, ...rest]: readonly number[])
   return rest.length === 0 ? flat : Array.from({ length: size }, (_, i) => nested(flat.slice(i * step, (i + 1) * step), rest));
 };
 
-/** The checkpoint is written into `folder`. */
-export const ask = async (python: PythonSession, one: Case, folder: string, lora?: Stored): Promise<Theirs> => {
+/** The checkpoint is written into `folder`. `whole`: all keys of its configuration are told, too. */
+export const ask = async (python: PythonSession, one: Case, folder: string, lora?: Stored, whole = false): Promise<Theirs> => {
   const attention_mask = ends.map((end) => Array.from({ length: rows[0]!.length }, (_, i) => (i <= end ? 1 : 0)));
-  const question = { class: one.class, attention: one.attention ?? "eager", config: one.config, folder, ids: rows, ...(lora && { lora }) };
+  const question = {
+    class: one.class,
+    attention: one.attention ?? "eager",
+    config: one.config,
+    folder,
+    ids: rows,
+    whole,
+    ...(lora && { lora }),
+  };
   const answer =
     one.task === "answer"
       ? await python.ask({

@@ -1,7 +1,7 @@
 """What transformers computes for small checkpoints whose numbers follow from their names: one line of JSON in, one out.
 
 in:  {"config": config.json's content, "class": "LlamaForCausalLM", "folder": where to save, "ids": [[int]], "labels": [[int]] (-100: no loss),
-      "generate": number of tokens, "lora": {"config": adapter_config.json's content, "tensors": {key: shape}}, "more": further inputs of the forward pass, "attention_mask": [[int]]}
+      "generate": number of tokens, "lora": {"config": adapter_config.json's content, "tensors": {key: shape}}, "more": further inputs of the forward pass, "attention_mask": [[int]], "whole": whether all keys of the configuration are told}
 out: {"versions", "tensors": {stored name: shape}, "logits": [[[float]]], "loss": float,
       "gradients": {stored name or, for what transformers packs itself, its own: [norm, first four]}, "generated": [int],
       "lora": {"loss", "tensors", "gradients": the same of the adapter's tensors by key}}
@@ -67,6 +67,7 @@ def run(job):
     answer = {
         "versions": {"transformers": transformers.__version__, "torch": torch.__version__},
         "config": saved,
+        **({"whole": model.config.to_dict()} if job.get("whole") else {}),
         "tensors": shapes,
         "logits": logits.detach().tolist(),
         "loss": loss.item(),

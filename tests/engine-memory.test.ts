@@ -53,6 +53,17 @@ group("engine memory", (test) => {
     assert.is(inside, tensor);
   });
 
+  test("what an op's own nodes hold counts, and an arena keeps it", () => {
+    const { inside, arena } = of((graph, x) => {
+      const early = graph.add("exp", [x]);
+      const weight = graph.add("exp", [graph.input("w", { dtype: "f32", shape: [64] })]);
+      return total(graph, graph.add("rms_norm_gradient", [early, weight, early], { eps: 1e-5, wants: ["x"] }));
+    });
+    // The operand, its gradient and three between them; beside them the weight.
+    assert.is(inside, 5 * tensor + 4 * 64);
+    assert.ok(arena >= inside);
+  });
+
   test("a weight is unpacked right before the product that reads it, and its gradient summed up as soon as it can be", () => {
     const graph = createGraph();
     const x = graph.input("x", { dtype: "f32", shape: ["b", 64] });

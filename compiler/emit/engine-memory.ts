@@ -1,10 +1,11 @@
 // Graph of an ONNX part -> the bytes that ONNX Runtime takes beside its inputs and outputs, at given sizes. It runs nodes
 // in the order that onnx-order.ts tells and plans its memory when the graph is read: a value whose readers are done gives its memory to
 // the next one whose sizes are written the same, and what none takes is freed after the last that had it. Ops that print as several
-// nodes say what those hold together (`held`). When all is computed its binding copies every output. bench/memory.ts holds the whole against
+// nodes say what those hold together (`holds`). When all is computed its binding copies every output. bench/memory.ts holds the whole against
 // what a process takes.
 
 import { type Node, reachable, type SegmentGraph } from "../graph/graph.ts";
+import { ops } from "../ops/index.ts";
 import { bytesOf } from "../programs/place.ts";
 import { createArena } from "./engine-arena.ts";
 import { engineProducts } from "./onnx-decode.ts";
@@ -38,6 +39,8 @@ export const engineMemory = (segment: SegmentGraph, sizes: Sizes): EngineMemory 
   const last = new Map<Node, number>();
   for (const [i, node] of steps.entries()) for (const input of sourcesOf(node)) last.set(memoryOf(input), i);
 
+  const heldBy = (node: Node): Held => ops.get(node.op)!.holds?.(node, (type) => bytesOf(type, sizes)) ?? [];
+
   const blocks = new Map<Node, Block>();
   const free = new Map<string, Block[]>();
   const all: Block[] = [];
@@ -59,27 +62,39 @@ export const engineMemory = (segment: SegmentGraph, sizes: Sizes): EngineMemory 
       if (block.key !== undefined) free.set(block.key, [...(free.get(block.key) ?? []), block]);
     }
   }
+  const bounds = steps.some(({ op }) => op === "attention" || op === "attention_gradient");
   const { inside, arena } = walk(
-    steps.map((node) => (products.has(node) ? unpackedBytes(node.inputs[1]!, sizes) : heldBy(node, sizes))),
+    // A product with codes unpacks the whole matrix once its result has its place.
+    steps.map((node) => (products.has(node) ? [[], [bytesOf(node.inputs[1]!.type, sizes)]] : heldBy(node))),
     all,
+    bounds,
   );
   return { inside, arena, copies: outputs.reduce((sum, node) => sum + bytesOf(node.type, sizes), 0) };
 };
 
-/** The most that blocks and what nodes hold beside them take at one time, and what an arena makes of it. `held`: of each step. */
-const walk = (held: readonly number[], blocks: readonly Block[]): Pick<EngineMemory, "inside" | "arena"> => {
+/**
+ * The most that blocks and what nodes hold beside them take at one time, and what an arena makes of it. `held`: of each step. `bounds`: whether
+ * there are chunks of attention, whose few bounds follow from whole numbers alone and so are computed before everything else.
+ */
+const walk = (held: readonly Held[], blocks: readonly Block[], bounds: boolean): Pick<EngineMemory, "inside" | "arena"> => {
   const arena = createArena();
+  if (bounds) arena.take(1);
   const giveBack = new Map<Block, () => void>();
   let live = 0;
   let inside = 0;
-  for (const [i, bytes] of held.entries()) {
+  for (const [i, moments] of held.entries()) {
+    // What an op's first moment holds has its place before the results, and what it becomes takes the same place.
+    const [first = [], ...later] = moments;
+    const own = first.map(arena.take);
+    for (const sizes of moments.slice(0, -1)) inside = Math.max(inside, live + total(sizes));
     for (const block of blocks)
       if (block.from === i) {
         live += block.bytes;
         giveBack.set(block, arena.take(block.bytes));
       }
-    inside = Math.max(inside, live + bytes);
-    arena.take(bytes)();
+    inside = Math.max(inside, live + total(moments.at(-1) ?? []));
+    if (first.length === 0) own.push(...(later.at(-1) ?? []).map(arena.take));
+    for (const free of own) free();
     for (const block of blocks)
       if (block.to === i) {
         live -= block.bytes;
@@ -88,6 +103,11 @@ const walk = (held: readonly number[], blocks: readonly Block[]): Pick<EngineMem
   }
   return { inside, arena: arena.touched() };
 };
+
+const total = (sizes: readonly number[]): number => sizes.reduce((sum, bytes) => sum + bytes, 0);
+
+/** Bytes that a node holds at each of its moments, its results beside the last (`Op.holds`). */
+type Held = readonly (readonly number[])[];
 
 /** Memory that values have one after the other, from one step to another. */
 interface Block {
@@ -101,15 +121,3 @@ interface Block {
 /** The node whose memory this one is a view of. */
 const memoryOf = (node: Node): Node =>
   node.op === "reshape" || node.op === "pick" || node.op === "stop_gradient" ? memoryOf(node.inputs[0]!) : node;
-
-const unpackedBytes = (decode: Node, sizes: Sizes): number => bytesOf(decode.type, sizes);
-
-const heldBy = (node: Node, sizes: Sizes): number => {
-  const size = bytesOf(node.type, sizes);
-  if (node.op === "decode") return size;
-  if (node.op !== "attention" && node.op !== "attention_gradient") return 0;
-  const [b, t, h] = node.inputs[0]!.type.shape;
-  const [, s] = node.inputs[1]!.type.shape;
-  const scores = bytesOf({ dtype: "f32", shape: [b!, h!, t!, s!] }, sizes);
-  return node.op === "attention" ? (2 * scores) / 4 + 3 * size : (4 * scores) / 4 + 4 * size;
-};

@@ -39,7 +39,7 @@ export interface Emitted {
  * With its arena a session keeps what its intermediates took, so what a job holds is the sum over its sessions, not the largest; without
  * one the system zeroes fresh pages on every run, which small blocks feel. So sessions whose values take at most this much keep their memory.
  */
-const keptBytes = 32 * 2 ** 20;
+const keptBytes = 8 * 2 ** 20;
 
 const engineOf = (segment: SegmentGraph, sizes: Readonly<Record<string, number>>): Pick<OnnxPart, "engine" | "keeps"> => {
   const { inside, arena, copies } = engineMemory(expand(segment), sizes);

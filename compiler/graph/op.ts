@@ -65,6 +65,11 @@ export interface Op {
   readonly expand?: (graph: Graph, inputs: readonly Node[], node: Node) => Node;
   /** Prints the op as ONNX nodes; returns the names of its outputs. */
   readonly onnx: (write: OnnxWriter, inputs: readonly string[], node: Node) => readonly string[];
+  /**
+   * Bytes of what its ONNX nodes hold beside the op's inputs: of each moment, of which only the last has the results beside it. Default:
+   * nothing. `bytes`: of a tensor.
+   */
+  readonly holds?: (node: Node, bytes: (type: TensorType) => number) => readonly (readonly number[])[];
   /** Names of the attributes that hold sizes (one called `shape` a list of Dims, any other one Dim), so that they may be symbolic. */
   readonly sizes?: readonly string[];
   /** How the op appears in a WGSL kernel. */

@@ -11,7 +11,7 @@
 import type { Attrs, Dim, TensorType } from "../graph/graph.ts";
 import type { Op, Problem, Tensor } from "../graph/op.ts";
 import { divide, multiply, product } from "../values/dims.ts";
-import { attentionOnnx } from "./attention_onnx.ts";
+import { attentionHolds, attentionOnnx } from "./attention_onnx.ts";
 import { memorySlots } from "./memory-slots.ts";
 import { isFloat, isWhole, numbers, open, refuse, sameShape, show, zeros } from "./shape.ts";
 
@@ -164,5 +164,6 @@ export const attention: Op = {
   },
   flops: ([query, key]) => multiply(multiply(4, product(query!.shape)), key!.shape[1]!),
   wgsl: { form: "attention", scale: scaleOf, softcap: softcapOf, causal: (attrs) => attrs.causal !== false, memory: memorySlots },
+  holds: attentionHolds,
   onnx: attentionOnnx,
 };

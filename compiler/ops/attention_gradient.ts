@@ -6,7 +6,7 @@ import type { TensorType } from "../graph/graph.ts";
 import type { Op, Tensor } from "../graph/op.ts";
 import { multiply, product } from "../values/dims.ts";
 import { attentionType, biasAt, dot, eachQuery, scaleOf, scoreOf, softcapOf } from "./attention.ts";
-import { attentionGradientOnnx } from "./attention_onnx.ts";
+import { attentionGradientOnnx, attentionHolds } from "./attention_onnx.ts";
 import { memorySlots } from "./memory-slots.ts";
 import { refuse, sameShape, show } from "./shape.ts";
 import { wantedOf } from "./wanted.ts";
@@ -61,5 +61,6 @@ export const attention_gradient: Op = {
     memory: memorySlots,
     outputs: (attrs) => wantedOf(attrs) as readonly ("query" | "key" | "value" | "bias")[],
   },
+  holds: attentionHolds,
   onnx: attentionGradientOnnx,
 };

@@ -7,7 +7,7 @@
 // [b, t, h, d] where Σ p·dp would be one over [b, h, t, s].
 
 import type { OnnxWriter } from "../emit/onnx-writer.ts";
-import type { Node } from "../graph/graph.ts";
+import type { Node, TensorType } from "../graph/graph.ts";
 import { type Dim, divide, isConcrete } from "../values/dims.ts";
 import { partsOf, softcapOf } from "./attention.ts";
 import { memorySlots } from "./memory-slots.ts";
@@ -173,6 +173,15 @@ const setUp = (write: OnnxWriter, node: Node, sees: string, bias: string | undef
       return turned === undefined ? { all } : { all, turned };
     },
   };
+};
+
+/** One chunk's scores and what becomes of them, and operands with their heads in front. */
+export const attentionHolds = (node: Node, bytes: (type: TensorType) => number): readonly (readonly number[])[] => {
+  const [query, key] = node.inputs.map(({ type }) => type);
+  const [b, t, h] = query!.shape;
+  const scores = bytes({ dtype: "f32", shape: [b!, h!, t!, key!.shape[1]!] }) / chunkCount;
+  const [chunks, turned] = node.op === "attention" ? [2, 3] : [4, 4];
+  return [[...Array<number>(turned).fill(bytes(query!)), ...Array<number>(chunks).fill(scores)]];
 };
 
 export const attentionOnnx = (write: OnnxWriter, [query, key, value, sees, bias]: readonly string[], node: Node): readonly string[] => {

@@ -41,6 +41,8 @@ export const cross_entropy_gradient: Op = {
       },
     ],
   },
+  // The probabilities and their product with dy.
+  holds: (node, bytes) => [[bytes(node.type), bytes(node.type)]],
   onnx: (write, [logits, targets, dy], node) => {
     const { shape } = node.type;
     const rows = product(shape.slice(0, -1));

@@ -99,6 +99,13 @@ export const decode: Op = {
       });
     },
   },
+  // The codes as indices, where there is a table, become their numbers, and those the values: two codes of four bits are one index.
+  holds: (node, bytes) => {
+    const { bits, table } = codingOf(node.attrs);
+    const numbers = bytes(node.type);
+    const indices = bits === 4 ? numbers / 2 : numbers;
+    return bits === 4 || table.length > 0 ? [[indices, numbers], [numbers]] : [[numbers]];
+  },
   onnx: (write, [codes, scale, offset], node) => [printDecode(write, codingOf(node.attrs), codes!, scale!, offset, node.inputs[0]!.type)],
 };
 

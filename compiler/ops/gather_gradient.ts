@@ -29,6 +29,8 @@ export const gather_gradient: Op = {
   // ScatterND(add) loses updates on two threads where ids repeat. ScatterElements walks its indices in order on one thread;
   // 2048 rows of 256 take 3 to 5 ms, against 6 for a one-hot product with 512 ids and 36 for a product with the matrix of equal
   // ids.
+  // The zeros, and the index of every element.
+  holds: (node, bytes) => [[bytes(node.type), bytes(node.inputs[1]!.type)]],
   onnx: (write, [ids, dy], node) => {
     const { shape } = node.inputs[1]!.type;
     const width = shape.at(-1)!;

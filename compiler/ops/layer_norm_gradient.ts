@@ -78,6 +78,8 @@ export const layer_norm_gradient: Op = {
             : { per: "column", value: ({ args: [, , dy] }) => dy! },
       ),
   },
+  // Of the shape of x: n, dy·w and what becomes of it, n·mean.
+  holds: (node, bytes) => [Array<number>(wantedOf(node.attrs).includes("x") ? 3 : 1).fill(bytes(node.inputs[0]!.type))],
   onnx: (write, [x, weight, dy], node) => {
     const { shape } = node.inputs[0]!.type;
     const width = shape.at(-1)!;

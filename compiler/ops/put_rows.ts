@@ -27,6 +27,8 @@ export const put_rows: Op = {
   },
   flops: () => 0,
   wgsl: { form: "scatter", value: 0, ids: 1 },
+  // The zeros, and what they become before it has its shape.
+  holds: (node, bytes) => [[bytes(node.type), bytes(node.type)]],
   onnx: (write, [dy, rows], node) => {
     const { shape, dtype } = node.type;
     const flat = [product(shape.slice(0, -1)), shape.at(-1)!];

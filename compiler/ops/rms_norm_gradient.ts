@@ -60,6 +60,8 @@ export const rms_norm_gradient: Op = {
           : { per: "column", value: ({ args: [x, , dy], reduced: { r } }) => `${dy} * ${x} * ${r}` },
       ),
   },
+  // Of the shape of x: n, dy·n, and for dx n·mean and dy·w, of which the difference takes one's place.
+  holds: (node, bytes) => [Array<number>(wantedOf(node.attrs).includes("x") ? 3 : 2).fill(bytes(node.inputs[0]!.type))],
   onnx: (write, [x, weight, dy], node) => {
     const { shape } = node.inputs[0]!.type;
     const width = shape.at(-1)!;

@@ -5,8 +5,6 @@
 //
 // All methods share one file and one session for each format, so that a base is compiled and stored once for all of them.
 
-import { std } from "../../cli/embedded/std.ts";
-import { parse } from "../../grammar/parse.ts";
 import type { Session } from "../../runtime/devices/device.ts";
 import { fromBytes, isFloat } from "../../runtime/dtype.ts";
 import { decode } from "../../runtime/formats/encode.ts";
@@ -22,19 +20,7 @@ import { lossOf, near, openCpu, openReference } from "../compiler/sessions.ts";
 import { type Built, build, llamaConfig, randomBatch, someExamples } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
 import { methodSamples } from "../method-samples.ts";
-import { fillBoth, normal } from "./support.ts";
-
-const isSwitch = (value: { readonly kind: string; readonly name?: unknown } | undefined): boolean =>
-  value?.kind === "ref" && (value.name === "true" || value.name === "false");
-
-/** Every format with its defaults, and with each of its switches on. */
-const formats = [...std.values()]
-  .flatMap((text) => parse(text, "std").file.items)
-  .flatMap((item) => (item.kind === "format" ? [item] : []))
-  .flatMap(({ name, parameters }) => [
-    `${name.text}()`,
-    ...parameters.filter(({ value }) => isSwitch(value)).map((parameter) => `${name.text}(${parameter.name.text}: true)`),
-  ]);
+import { everyFormat, fillBoth, normal } from "./support.ts";
 
 const rows = 'data rows { train = text("rows.txt")  answer = "{text}" }\n';
 const settings = "optimizer: sgd(learning_rate: 1e-2)  steps: 10  micro_batch_size: 2  sequence_len: 8";
@@ -208,7 +194,7 @@ const checkMerging = async (
 group("every method over every format", (test) => {
   let plain: Promise<Built> | undefined;
   let model: Promise<Measured> | undefined;
-  for (const call of formats)
+  for (const call of everyFormat)
     test(call, async () => {
       plain ??= build(pipeline(""), config);
       model ??= plainModel();

@@ -1,5 +1,7 @@
 // Formats as the library writes them, and stored bases beside plain ones.
 
+import { std } from "../../cli/embedded/std.ts";
+import { parse } from "../../grammar/parse.ts";
 import type { Session } from "../../runtime/devices/device.ts";
 import { decode, encode } from "../../runtime/formats/encode.ts";
 import { storeParameter } from "../../runtime/formats/store.ts";
@@ -7,6 +9,18 @@ import type { Job } from "../../spec/job.ts";
 import type { Format } from "../../spec/job-formats.ts";
 import { type Built, build, drawAll, llamaConfig, randomBatch } from "../compiler/support.ts";
 import { random } from "../op-samples.ts";
+
+const isSwitch = (value: { readonly kind: string; readonly name?: unknown } | undefined): boolean =>
+  value?.kind === "ref" && (value.name === "true" || value.name === "false");
+
+/** Every format of the library with its defaults, and with each of its switches on. */
+export const everyFormat = [...std.values()]
+  .flatMap((text) => parse(text, "std").file.items)
+  .flatMap((item) => (item.kind === "format" ? [item] : []))
+  .flatMap(({ name, parameters }) => [
+    `${name.text}()`,
+    ...parameters.filter(({ value }) => isSwitch(value)).map((parameter) => `${name.text}(${parameter.name.text}: true)`),
+  ]);
 
 export const storedPipeline = (store: string, adapter = "lora(r: 2, alpha: 3) into tiny.layers.**"): string => `peft 1
 base tiny = blank("base/", seed: 3)${store && ` {\n  store ${store}\n}`}

@@ -92,4 +92,12 @@ group("webgpu decode", (test) => {
       },
       { skip: missing },
     );
+  test("the tile unpacks while sixteen tiles or fewer read the matrix; beyond, a kernel unpacks it once", () => {
+    for (const direction of ["forward", "backward"] as const) {
+      const segment = used(products(64, 64, 32, 4, false, false)[direction]);
+      const kernels = (t: number): number => fuse(segment, profiles.default!, { b: 1, t }).kernels.length;
+      // A product with 64 columns is cut into tiles of 64 rows.
+      assert.equal([1, 64, 16 * 64, 16 * 64 + 1].map(kernels), [1, 1, 1, 2], direction);
+    }
+  });
 });

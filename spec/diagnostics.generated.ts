@@ -232,6 +232,8 @@ export const diagnostics = {
   base_print_unreadable: (at: Span | undefined, { file }: { readonly file: string | number }, details: Details = {}): Diagnostic => make("PEFT0431", "error", `\`${file}\` does not say which base the adapter beside it was made for`, at, details),
   /** `{adapter}` cannot write text: `{method}` computes `{op}` over the tokens of a row */
   no_token_by_token: (at: Span | undefined, { adapter, method, op }: { readonly adapter: string | number; readonly method: string | number; readonly op: string | number }, details: Details = {}): Diagnostic => make("PEFT0432", "error", `\`${adapter}\` cannot write text: \`${method}\` computes \`${op}\` over the tokens of a row`, at, details),
+  /** `{op}` over the tokens of a row would count padding */
+  counts_padding: (at: Span | undefined, { op }: { readonly op: string | number }, details: Details = {}): Diagnostic => make("PEFT0433", "error", `\`${op}\` over the tokens of a row would count padding`, at, details),
   /** `{adapter}` goes into both `{first}` and `{second}` */
   two_models: (at: Span | undefined, { adapter, first, second }: { readonly adapter: string | number; readonly first: string | number; readonly second: string | number }, details: Details = {}): Diagnostic => make("PEFT0450", "error", `\`${adapter}\` goes into both \`${first}\` and \`${second}\``, at, details),
   /** `{maker}` {problem} */

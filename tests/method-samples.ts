@@ -1,6 +1,14 @@
 // One use of every method of the library that rebinds a weight: what the laws of all methods run on. The base is the small llama of
 // tests/compiler/support.ts: 16 wide, inner width 24, key and value 8.
 
+import type { MethodDef } from "../grammar/tree.ts";
+
+const rebinding = new Set(["Linear", "Embedding", "RMSNorm", "LayerNorm"]);
+
+/** Whether a method trains or rebinds parameters; any other rebinds what is computed. */
+export const changesParameters = ({ amends, members }: MethodDef): boolean =>
+  !amends || (rebinding.has(amends.text) && members.some((member) => member.kind === "bind" && member.target[0]!.text !== "out"));
+
 export interface MethodSample {
   /** The method's call and where it goes. */
   readonly use: string;

@@ -14,7 +14,7 @@ import { observerOf } from "../runtime/observe.ts";
 import { lossOf, near, openCpu, openReference, stepOn, tellStep } from "./compiler/sessions.ts";
 import { type Built, build, drawAll, llamaConfig, randomBatch, someExamples } from "./compiler/support.ts";
 import { assert, group } from "./harness.ts";
-import { type MethodSample, methodSamples } from "./method-samples.ts";
+import { changesParameters, type MethodSample, methodSamples } from "./method-samples.ts";
 
 const pipeline = ({ use, unmergeable, observes }: MethodSample): string => `peft 1
 base tiny = blank("base/", seed: 3)
@@ -47,7 +47,6 @@ const disturb = async ({ job }: Built, session: Session): Promise<Map<string, Fl
   return values;
 };
 
-const rebinding = new Set(["Linear", "Embedding", "RMSNorm", "LayerNorm"]);
 // Rules of combination have no meaning without adapters to combine, and laws of their own.
 const library = [...std.values()]
   .filter((text) => !/\bdeltas\b/.test(text))
@@ -66,7 +65,7 @@ const letThrough = async <T>(run: () => Promise<T>): Promise<T> => {
 
 group("method laws", (test) => {
   test("every method that rebinds a weight has a sample", () => {
-    const names = library.filter(({ amends }) => !amends || rebinding.has(amends.text)).map(({ name }) => name.text);
+    const names = library.filter(changesParameters).map(({ name }) => name.text);
     assert.equal(names.sort(), Object.keys(methodSamples).sort());
   });
 

@@ -329,6 +329,7 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   remember: [
     { inputs: [x(3, 2, 4), x("b", "t", 2, 4)], smooth: [0, 1] },
     { inputs: [x(1, 1, 3), x("b", "s", 1, 3)], smooth: [0, 1] },
+    { inputs: [x("b", 2, 2, 3), x("b", "t", 2, 3)], smooth: [0, 1] },
   ],
   cache_write: [{ inputs: [x("b", "s", 2, 3), x("b", "t", 2, 3), whole({ distinct: "s" }, "b", "t")] }],
 };

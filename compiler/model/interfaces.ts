@@ -44,6 +44,12 @@ export const namesOf = ({ definition }: Face): string[] => {
 const paramsOf = (definition: Face["definition"]): string[] =>
   definition.members.flatMap((member) => (member.kind === "param" ? member.names.map((name) => name.text) : []));
 
+/** What a module may show as a point: its forward's inputs and `let`s, and `out`. */
+const shownBy = ({ definition }: Pick<Instance, "definition">): string[] => {
+  const forward = definition.members.find((own) => own.kind === "forward");
+  return forward?.kind === "forward" ? [...forward.inputs, ...forward.lets].map((own) => own.name.text).concat("out") : ["out"];
+};
+
 /** The module's claims, each with its sizes: given after `is NAME`, or the module's own of the same name. */
 export const readFaces = (
   claims: readonly tree.Claim[],
@@ -91,8 +97,6 @@ const ownScope = (instance: Pick<Instance, "definition" | "sizes">, context: Con
 const checkClaim = (face: Face, instance: Omit<Instance, "faces">, context: Context): void => {
   const scope = scopeOf(face.sizes);
   const lacks = (what: string, name: string, declared: tree.Span): void => {
-    const forward = instance.definition.members.find((own) => own.kind === "forward");
-    const lets = forward?.kind === "forward" ? forward.lets.map((own) => own.name.text) : [];
     reportThrough(
       context,
       face.claim!.at,
@@ -102,7 +106,7 @@ const checkClaim = (face: Face, instance: Omit<Instance, "faces">, context: Cont
         notes: [
           { message: "the interface declares it here", at: declared },
           {
-            message: `${instance.definition.name.text} has: ${[...instance.params.keys(), ...lets, ...instance.children.keys()].join(", ")}`,
+            message: `${instance.definition.name.text} has: ${[...instance.params.keys(), ...shownBy(instance), ...instance.children.keys()].join(", ")}`,
           },
         ],
       },
@@ -117,9 +121,8 @@ const checkClaim = (face: Face, instance: Omit<Instance, "faces">, context: Cont
         else if (!member.optional) lacks("parameter", name.text, name.at);
       }
     if (member.kind === "point") {
-      const forward = instance.definition.members.find((own) => own.kind === "forward");
-      const names = new Set(["out", ...(forward?.kind === "forward" ? forward.lets.map((own) => own.name.text) : [])]);
-      for (const name of member.names) if (!names.has(name.text)) lacks("value", name.text, name.at);
+      const names = shownBy(instance);
+      for (const name of member.names) if (!names.includes(name.text)) lacks("value", name.text, name.at);
     }
     if (member.kind === "child") {
       const child = instance.children.get(member.name.text);

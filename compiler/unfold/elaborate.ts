@@ -5,7 +5,7 @@
 
 import type * as tree from "../../grammar/tree.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { AdapterParam } from "../adapters/amend.ts";
+import type { AdapterParam, Amendment } from "../adapters/amend.ts";
 import { type AmendmentGoal, amendmentResults } from "../adapters/amendment-results.ts";
 import { branch, merged } from "../adapters/branches.ts";
 import { adaptersIn, type Choice, type Layer } from "../adapters/layers.ts";
@@ -33,6 +33,7 @@ import { bankOf, callPerRow } from "./per-row.ts";
 import { perToken, pictureOf, sequenceRecord } from "./sequence.ts";
 import { forAll, routed, type Stacking } from "./stacked.ts";
 import type { Stage, StageInput } from "./stage.ts";
+import { type EndsOf, overTokens } from "./token-sums.ts";
 import { type Extent, knownShift, prependRows } from "./virtual.ts";
 
 export interface Model {
@@ -111,8 +112,9 @@ export const elaborate = (
   const given = (name: string, type: TensorType): TensorValue => tensorOf(addInput(name, type, { kind: "batch", name }));
   const sequence = sequenceRecord(given, choice.packed === true, pictureOf(root.sizes));
 
-  const contextFor = (through: Context["through"], gated = true): Context => ({
+  const contextFor = (through: Context["through"], gated = true, method = false): Context => ({
     report,
+    ...(method && { settle: (node, at) => overTokens(node, current().graph, endsOf, at, contextFor(through)) }),
     ...(context.cases && { cases: context.cases }),
     through,
     get stage() {
@@ -122,8 +124,12 @@ export const elaborate = (
     callModule: (target, args, at) =>
       target.kind === "module" ? callModule(target.instance, args, at, through) : callRepeat(target.instances, args, at, through),
     param: (instance, name) => paramOf(instance, name),
-    special: (name, call, scope) => specials.get(name)?.(call, scope, contextFor(through, name !== "merged"), gated),
+    special: (name, call, scope) => specials.get(name)?.(call, scope, contextFor(through, name !== "merged", method), gated),
   });
+
+  /** Where a method's text is read. */
+  const inMethod = ({ at }: Amendment, gated = true): Context => contextFor(at ? [at] : context.through, gated, true);
+  const endsOf: EndsOf = (name, type) => current().inputs.get(name)?.node ?? addInput(name, type, { kind: "batch", name });
 
   /** Calls that are no ops: what they do depends on the model around them. */
   const specials = new Map<string, (call: tree.Call, scope: Scope, inner: Context, gated: boolean) => Value | undefined>([
@@ -216,7 +222,7 @@ export const elaborate = (
         if (member.kind === "bind" && reboundName(member, amendment.members) === as) {
           const before = result;
           frame.before.set(amendment, new Map(frame.before.get(amendment)).set(as, before));
-          const inner = contextFor(amendment.at ? [amendment.at] : context.through, gated);
+          const inner = inMethod(amendment, gated);
           result = evaluate(member.value, methodScope(tools, holder, amendment, frame, member), inner);
           if (before.kind === "tensor" && result.kind === "tensor") checkRebound(name, before, result, member, inner);
           if (name === "positions" && amendment.face?.definition.kind === "interface") checkPositions(result, member.at, inner);
@@ -245,7 +251,7 @@ export const elaborate = (
   const tools: Tools = {
     adapterParam: (param) => adapterParam(param),
     plainParam: (instance, name) => plainParam(instance, name),
-    contextOf: (amendment) => contextFor(amendment.at ? [amendment.at] : context.through),
+    contextOf: (amendment) => inMethod(amendment),
     settled: ({ name }) => !alone && !(choice.training && (choice.trains === undefined || name.startsWith(`${choice.trains}:`))),
     ...(combines.length > 0 && {
       changes: (instance, of) => {
@@ -383,7 +389,8 @@ export const elaborate = (
       const value = args[i]!;
       if (value.kind === "tensor" && input.shape && !checkShape(use(value), { ...input, shape: input.shape }, scope, at, inner))
         return unknown;
-      locals.set(input.name.text, value);
+      checkPoint(instance, input.name.text, value, inner);
+      locals.set(input.name.text, amended(instance, input.name.text, value, frame));
     }
     for (const member of forward.lets) {
       const value = evaluate(member.value, scope, inner);

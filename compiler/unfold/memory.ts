@@ -1,6 +1,6 @@
 // `attention(query, key, value, …, memory: list, sink: scores)`: key and value with slots in front of them that every query sees, and one
-// more that brings nothing. The list holds (key, value) pairs, [slots, heads, width] each; an empty one, or no scores, changes nothing,
-// and the graph is the same as without it.
+// more that brings nothing. The list holds (key, value) pairs, [slots, heads, width] or [rows, slots, heads, width] each; an empty one, or
+// no scores, changes nothing, and the graph is the same as without it.
 
 import type * as tree from "../../grammar/tree.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
@@ -41,7 +41,7 @@ export const withMemory = (call: tree.Call, scope: Scope, context: Context): Val
     const joined = [key, value].map((rows, i) => apply("remember", [toNode(pair[i]!, context)!, rows], {}, own[0]!.value.at, context));
     if (joined.some((one) => one.kind !== "tensor")) return unknown;
     [key, value] = joined.map((one) => toNode(one, context)!) as [Node, Node];
-    slots = add(slots, toNode(pair[0], context)!.type.shape[0]!);
+    slots = add(slots, toNode(pair[0], context)!.type.shape.at(-3)!);
   }
   if (slots === 0 && !scores) return plain;
   const attrs = { ...attention.attrs, ...(slots !== 0 && { memory: slots }) };

@@ -41,6 +41,8 @@ export interface Context {
   readonly param?: (instance: Instance, name: string) => Value | undefined;
   /** Calls that are not ops: `branch(…)`, `prepend(…)`. */
   readonly special?: (name: string, call: tree.Call, scope: Scope) => Value | undefined;
+  /** What an op's result becomes where a method computes it; undefined after a report. */
+  readonly settle?: (node: Node, at: Span) => Node | undefined;
   /** While a definition is checked by itself: what nothing decides is tried both ways. */
   readonly cases?: Cases;
   /** `NAME.grad` where a step of training is computed: the gradient of a trained parameter. */
@@ -148,7 +150,9 @@ export const apply = (op: string, inputs: readonly Node[], attrs: Attrs, at: Spa
     return reportThrough(context, at, (place, details) => diagnostics.shapes_do_not_fit(place, { problem: type.problem }, details), {
       notes: [{ message: `shapes here: ${inputs.map((node) => `[${node.type.shape.join(", ")}]`).join(" and ")}` }],
     });
-  const node = stage.graph.add(op, inputs, attrs, [...context.through, at]);
+  const made = stage.graph.add(op, inputs, attrs, [...context.through, at]);
+  const node = context.settle ? context.settle(made, at) : made;
+  if (!node) return unknown;
   const { outputs } = ops.get(op)!;
   if (outputs)
     return {

@@ -16,6 +16,8 @@ export interface Batch {
   readonly positions: Int32Array;
   readonly rows: Int32Array;
   readonly targets: Int32Array;
+  /** Where the program reads them. */
+  readonly ends?: Int32Array;
 }
 
 export const openReference = (built: Built): Promise<Session> =>
@@ -29,6 +31,7 @@ export const openCpu = async (built: Built): Promise<Session> => {
 
 export const give = async (session: Session, batch: Batch, scale = 1 / batch.n): Promise<void> => {
   for (const name of ["ids", "positions", "rows", "targets"] as const) await session.write(name, batch[name]);
+  if (batch.ends) await session.write("ends", batch.ends);
   await session.write("scale", Float32Array.of(scale));
 };
 

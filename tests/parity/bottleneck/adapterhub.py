@@ -5,6 +5,7 @@
  "batches": [{"ids", "labels"}], labels -100 for no loss, "sgd": rate, "adamw": rate}
     writes out/first (the library's own first tensors, with noise, so that no gradient is zero by accident), out/gradients.safetensors
     (of the first batch, computed in double precision, under the adapter's keys), out/sgd, out/adamw (after every batch was one step)
+    with "named": true the parameters by the library's own names, without a configuration: a union has no file that could be compared
     -> {"trainable": parameters, "losses": {"sgd": [...], "adamw": [...]}, "logits": [[float]] of the first row after sgd}
 {"do": "logits", "base": folder, "adapter": folder, "ids": [[int]]} -> {"logits": [[[float]]]}
 """
@@ -44,25 +45,38 @@ def logits_of(model, ids):
         return model.eval()(input_ids=torch.tensor(ids)).logits
 
 
-def train(job):
-    config = dict(job["config"])
+def config_of(given):
+    """The library's object for {"hub": class, ...}; settings may be such objects themselves."""
+    config = {key: config_of(value) if isinstance(value, dict) else value for key, value in given.items()}
     if "scaling" in config:
         config["scaling"] = float(config["scaling"])  # the library tells 1 from 1.0, and JSON does not
+    return getattr(adapters, config.pop("hub"))(**config)
+
+
+def train(job):
     torch.manual_seed(job["seed"])
     model = base_of(job["base"])
-    model.add_adapter("a", config=getattr(adapters, config.pop("hub"))(**config))
+    model.add_adapter("a", config=config_of(job["config"]))
     model.train_adapter("a")
     generator = torch.Generator().manual_seed(job["seed"] + 1)
     for p in trained(model):
         p.data += job["noise"] * torch.randn(p.shape, generator=generator)
     out = job["out"]
-    model.save_adapter(f"{out}/first", "a", with_head=False, use_safetensors=True)
+
+    def save(one, part):
+        if job.get("named"):
+            os.makedirs(f"{out}/{part}", exist_ok=True)
+            save_file(tensors_of(one), f"{out}/{part}/adapter.safetensors")
+        else:
+            one.save_adapter(f"{out}/{part}", "a", with_head=False, use_safetensors=True)
+
+    save(model, "first")
     save_file(gradients(model.train(), job["batches"][0], tensors_of), f"{out}/gradients.safetensors")
     losses = {}
     for kind in ("adamw", "sgd"):
         own = copy.deepcopy(model).train()
         losses[kind] = take_steps(own, job["batches"], optimizer_of(own, kind, job))
-        own.save_adapter(f"{out}/{kind}", "a", with_head=False, use_safetensors=True)
+        save(own, kind)
     found = logits_of(own, job["batches"][0]["ids"][:1])[0].tolist()
     return {"trainable": sum(p.numel() for p in trained(model)), "losses": losses, "logits": found}
 

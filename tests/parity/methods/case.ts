@@ -33,6 +33,13 @@ export interface MethodCase {
   readonly begins?: "own" | "observed";
   /** PEFT's tensors of a network that makes what is stored, and our parameters whose rows they hold one after the other. */
   readonly encoder?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * Of a combination that the library stores in a form of its own: its parameters by name, and ours whose rows each holds one after the
+   * other. They are handed over as they are, and no file is compared.
+   */
+  readonly named?: Readonly<Record<string, readonly string[]>>;
+  /** It cannot write text: losses are compared, and no logits. */
+  readonly silent?: true;
   /** Micro-batches are single rows: what is observed is one sum for each of them. */
   readonly singly?: true;
   /** How many batches are observed before. */

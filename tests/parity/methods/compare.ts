@@ -29,6 +29,8 @@ import { distances, readTensors, type Stored, type Tensors, worst } from "./tens
 export interface Apart {
   /** Losses alone are comparable. */
   readonly lossesOnly: boolean;
+  /** Tensors were handed over by name: the library's file has another form. */
+  readonly filesDiffer: boolean;
   /** Largest relative distance of a first tensor, where both sides compute them, and whose. */
   readonly first: { readonly name: string; readonly far: number };
   /** Largest relative distance of a tensor's first gradient, and whose. */
@@ -89,7 +91,7 @@ adapter adamw ${block(optimizer?.adapter ?? adapter)}
 data rows { train = text("rows.txt")  answer = "{text}" }
 train sgd on rows { optimizer: sgd(learning_rate: ${sgd})  ${common} }
 train adamw on rows { optimizer: ${optimizer?.ours ?? `adamw(learning_rate: ${adamw}, weight_decay: 0.01)`}  ${common} }
-evaluate sgd on rows.train { metrics: [loss]  generate: greedy(max_new_tokens: 1)  micro_batch_size: 16  sequence_len: 16 }
+evaluate sgd on rows.train { metrics: [loss]  ${one.silent ? "" : "generate: greedy(max_new_tokens: 1)  "}micro_batch_size: 16  sequence_len: 16 }
 `;
 };
 
@@ -137,7 +139,7 @@ export const compare = async (
   const lowered = lower(checked, host, { report: () => {}, through: [] })!;
   const { job, files } = emitSegments(lowered);
   const adapterOf = (own: string): Adapter => job.adapters.find((adapter) => adapter.name === own)!;
-  for (const own of optimizers)
+  for (const own of one.named ? [] : optimizers)
     await writeFolder(`${place}/first-${own}`, called(own, theirName(reference), reference.first), {
       ...(reference.config ?? adapterOf(own).files.config),
       ...("hub" in one.config && { name: own }),
@@ -151,16 +153,18 @@ export const compare = async (
     await checkpoint.close();
     for (const train of job.train)
       await initAdapter(job, adapterOf(train.adapter), session, { observe: observerOf(job, train, examples, session, () => {}) });
-    for (const own of one.begins ? [] : optimizers)
+    for (const own of one.begins || one.named ? [] : optimizers)
       await loadAdapter(nodeHost, `${place}/first-${own}`, adapterOf(own), job.parameters, (parameter, values) =>
         session.write(parameter, values),
       );
-    for (const own of one.encoder ? optimizers : []) {
-      for (const [key, locals] of Object.entries(one.encoder!)) {
+    const handed = one.encoder ?? one.named;
+    const given = one.encoder ? reference.encoder : reference.first;
+    for (const own of handed ? optimizers : []) {
+      for (const [key, locals] of Object.entries(handed!)) {
         let from = 0;
         for (const local of locals) {
           const size = job.parameters.find(({ name: parameter }) => parameter === `${own}:${local}`)!.shape.reduce((a, b) => a * b, 1);
-          await session.write(`${own}:${local}`, Float32Array.from(reference.encoder!.get(key)!.values.subarray(from, from + size)));
+          await session.write(`${own}:${local}`, Float32Array.from(given!.get(key)!.values.subarray(from, from + size)));
           from += size;
         }
       }
@@ -170,6 +174,7 @@ export const compare = async (
   /** The adapter's tensors as its file holds them, read through `read`. */
   const stored = async (own: string, part: string, read: (parameter: string) => Promise<Float32Array>): Promise<Tensors> => {
     const { library } = adapterOf(own).files;
+    if (one.named) return gathered(one.named, reference.first, (local) => read(`${own}:${local}`));
     await saveAdapter(
       nodeHost,
       `${place}/${part}`,
@@ -186,18 +191,9 @@ export const compare = async (
   const firstOwn = await stored("sgd", "begun", async (parameter) => (await interpreter.read(parameter)) as Float32Array);
   const descent = job.train.find(({ adapter }) => adapter === "sgd")!;
   const [first] = planEpoch(examples, { size: one.singly ? 1 : 3, order: "file", seed: 0, epoch: 0 });
-  await slopesAt(interpreter, descent, fillBatch(examples, first!, 16, descent.virtual));
-  const slopeOf = async (local: string): Promise<readonly number[]> => [
-    ...((await interpreter.read(gradientOf(`sgd:${local}`))) as Float32Array),
-  ];
-  const ofEncoder = async (): Promise<Tensors> => {
-    const slopes = new Map<string, Stored>();
-    for (const [key, locals] of Object.entries(one.encoder!)) {
-      const values = Float64Array.from((await Promise.all(locals.map(slopeOf))).flat());
-      slopes.set(key, { shape: reference.encoder!.get(key)!.shape, values });
-    }
-    return slopes;
-  };
+  const { ends, ...batch } = fillBatch(examples, first!, 16, descent.virtual);
+  await slopesAt(interpreter, descent, { ...batch, ...(descent.ends && { ends }) });
+  const slopeOf = async (local: string) => (await interpreter.read(gradientOf(`sgd:${local}`))) as Float32Array;
   const ofTensors = () =>
     stored("sgd", "gradients", async (parameter) => {
       const trained = job.parameters.find((candidate) => candidate.name === parameter)!;
@@ -205,7 +201,7 @@ export const compare = async (
         ? ((await interpreter.read(gradientOf(parameter))) as Float32Array)
         : new Float32Array(trained.shape.reduce((a, b) => a * b, 1));
     });
-  const gradients = await (one.encoder ? ofEncoder() : ofTensors());
+  const gradients = await (one.encoder ? gathered(one.encoder, reference.encoder!, slopeOf) : ofTensors());
   await interpreter.close();
 
   const session = await device.open(job, async (path) => bytesOf(files.get(path)!));
@@ -220,7 +216,7 @@ export const compare = async (
     return { losses, tensors: await stored(own, own, async (parameter) => (await session.read(parameter)) as Float32Array) };
   };
   const [sgd, adamw] = [await train("sgd"), await train("adamw")];
-  const logits = await logitsOf(job, session, batches[0]!.ids[0]!);
+  const logits = one.silent ? [] : await logitsOf(job, session, batches[0]!.ids[0]!);
   await session.close();
 
   const shapes = new Map(job.parameters.map((parameter) => [parameter.name, parameter.shape]));
@@ -230,6 +226,7 @@ export const compare = async (
     Math.max(...theirs.map((loss, i) => Math.abs(loss - ours[i]!) / Math.abs(loss)));
   return {
     lossesOnly: one.begins === "own",
+    filesDiffer: one.begins === "own" || one.named !== undefined,
     first: worst(one.begins === "observed" ? distances(firstOwn, reference.first) : new Map()),
     // Positions have none.
     gradient: worst(distances(gradients, new Map([...reference.gradients].filter(([name]) => !reference.first.get(name)?.whole)))),
@@ -244,6 +241,21 @@ export const compare = async (
     saved: `${place}/sgd`,
     logits,
   };
+};
+
+/** Their tensors' values, of ours whose rows each holds. */
+const gathered = async (
+  named: Readonly<Record<string, readonly string[]>>,
+  theirs: Tensors,
+  read: (local: string) => Promise<Float32Array>,
+): Promise<Tensors> => {
+  const tensors = new Map<string, Stored>();
+  for (const [key, locals] of Object.entries(named)) {
+    const values: number[] = [];
+    for (const local of locals) values.push(...(await read(local)));
+    tensors.set(key, { shape: theirs.get(key)!.shape, values: Float64Array.from(values) });
+  }
+  return tensors;
 };
 
 const logitsOf = async (job: Job, session: Session, real: readonly number[]): Promise<number[][]> => {

@@ -39,6 +39,7 @@ export const askLibrary = async (ask: Ask, base: string, one: MethodCase, out: s
     ...(one.optimizer && { optimizer: one.optimizer.theirs }),
     ...(one.observe && { observe: one.observe }),
     ...(one.encoder && { encoder: true }),
+    ...(one.named && { named: true }),
   };
   const { losses, trainable, logits } = (await ask(job)) as {
     losses: { sgd: number[]; adamw: number[] };

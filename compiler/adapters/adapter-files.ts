@@ -9,12 +9,16 @@ import { type Instance, modulesOf } from "../model/instantiate.ts";
 import { type Context, reportThrough } from "../values/expressions.ts";
 import { type AdapterPlan, hasViews, type InjectionPlan } from "./inject.ts";
 import { type Config, fillKey, hubConfig, isLayout, type LibraryName, layouts, type Words, wordsOf } from "./layouts.ts";
+import { savedFiles } from "./saved-modules.ts";
 import { configOf, entryCall, lastName, plain, shortNames } from "./stored-config.ts";
 
 type Interop = tree.InteropMember;
 
 export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Context): AdapterFiles => {
   if (adapter.made) return { library: "none", config: {}, tensors: [] };
+  const saved = adapter.injections.filter(({ method }) => !method.amends);
+  const amending = adapter.injections.filter(({ method }) => method.amends);
+  if (saved.length > 0 && amending.length > 0) return besideMethod(adapter, amending, saved, root, context);
   const [first, ...others] = adapter.injections as readonly [InjectionPlan, ...InjectionPlan[]];
   const blocks = first.method.members.filter((member): member is Interop => member.kind === "interop");
   // The other library has no name for a part of a fused projection.
@@ -33,6 +37,28 @@ export const adapterFiles = (adapter: AdapterPlan, root: Instance, context: Cont
     if (files) return files;
   }
   return own(adapter);
+};
+
+/** A method's files with whole modules that are trained beside it; where a library has no word for one or the other, in our own way. */
+const besideMethod = (
+  adapter: AdapterPlan,
+  amending: readonly InjectionPlan[],
+  saved: readonly InjectionPlan[],
+  root: Instance,
+  context: Context,
+): AdapterFiles => {
+  const of = (plans: readonly InjectionPlan[]) => ({
+    ...adapter,
+    injections: plans,
+    params: plans.flatMap(({ params }) => params),
+    targets: [...new Set(plans.flatMap(({ targets }) => targets))],
+  });
+  const more = savedFiles(of(saved).params, of(amending).targets, root);
+  if (!more) return own(adapter);
+  const files = adapterFiles(of(amending), root, context);
+  if (files.library !== "peft") return own(adapter);
+  const tensors = [...files.tensors, ...more.tensors].sort((a, b) => (a.key < b.key ? -1 : 1));
+  return { ...files, config: { ...files.config, ...more.config }, tensors };
 };
 
 /** As a library stores it; undefined where it cannot hold the adapter. */
@@ -66,7 +92,9 @@ const decimalsOf = (interop: Interop, { parameters }: tree.MethodDef): string[] 
   );
 
 const peftConfig = (interop: Interop, entries: Config, adapter: AdapterPlan, root: Instance): Config => {
-  const config = { peft_type: interop.type.text, task_type: "CAUSAL_LM", bias: "none", inference_mode: true, ...entries };
+  const classes = root.sizes.get("classes");
+  const task = classes?.kind === "number" && classes.value > 0 ? "SEQ_CLS" : "CAUSAL_LM";
+  const config = { peft_type: interop.type.text, task_type: task, bias: "none", inference_mode: true, ...entries };
   // What goes into the whole model names no module.
   if (adapter.targets.some((target) => target.checkpoint === "")) return config;
   if (interop.config.some(({ value }) => entryCall(value, "topmost"))) return { ...config, target_modules: lastName(adapter.targets[0]!) };

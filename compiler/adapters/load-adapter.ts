@@ -18,6 +18,7 @@ import { type Applied, amend, take } from "./amend.ts";
 import type { AdapterPlan, InjectionPlan } from "./inject.ts";
 import { settingsIn } from "./layouts.ts";
 import { type Line, layerKeys, methodFor, ownMethods, suffixesOf } from "./match-interop.ts";
+import { savedIn } from "./saved-modules.ts";
 
 /** What an adapter's folder holds, as far as its plan needs it. */
 export interface AdapterFolder {
@@ -120,7 +121,9 @@ export const planLoaded = (
     context.report(diagnostics.cannot_load(call.at, { folder: folder.path, problem }, { help }));
     return undefined;
   };
-  const found = "format" in folder.config ? ownMethods(folder.config, library) : methodFor(folder.config, library);
+  const saved = savedIn(folder.config, model.root, library);
+  if (saved && "problem" in saved) return wrong(saved.problem, saved.help);
+  const found = "format" in folder.config ? ownMethods(folder.config, library) : methodFor(saved?.rest ?? folder.config, library);
   if ("problem" in found) return wrong(found.problem, found.help);
 
   const named = modulesOf(model.root).filter(({ checkpoint }) => checkpoint !== "");
@@ -158,6 +161,17 @@ export const planLoaded = (
     const targets = line.method.amends ? modules : [...new Set(params.map((param) => param.module))];
     return { at: call.at, method: line.method, settings, tied: false, params, targets, coverage: [coverageOf(call, model.name, targets)] };
   });
+  if (saved) {
+    const { method, modules } = saved;
+    const applied: Applied = { adapter: name, at: call.at, method, settings: new Map(), tied: false };
+    const params = modules.flatMap((module) =>
+      [...module.params.values()].flatMap((param) => (param ? [take(applied, { kind: "param", param, module })] : [])),
+    );
+    injections.push({
+      ...{ at: call.at, method, settings: new Map(), tied: false, params, targets: modules },
+      coverage: [coverageOf(call, model.name, modules)],
+    });
+  }
   const params = injections.flatMap((plan) => plan.params);
   const plan: AdapterPlan = {
     name,

@@ -1,7 +1,7 @@
 // `load("folder/")` on what PEFT saved: the method is found by its configuration, the places by the tensors' names, and what it computes is
 // what the same adapter written out computes. What does not fit is a diagnostic that says why, tensor by tensor.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpuDevice } from "../../../runtime/devices/cpu.ts";
 import { assert, group } from "../../harness.ts";
 import { open } from "../opened.ts";
@@ -84,6 +84,80 @@ group("load", (test) => {
           const { logits } = (await python.ask({ do: "logits", base: base("llama"), adapter, ids: [row] })) as { logits: number[][][] };
           const far = Math.max(...logits[0]!.flatMap((line, i) => line.map((x, k) => Math.abs(x - ours[i]![k]!))));
           assert.ok(far < 1e-4, `${adapter}: ${far} apart`);
+        }
+      } finally {
+        python.close();
+      }
+    },
+    { skip: pythonMissing },
+  );
+
+  test("whole modules beside a method are PEFT's modules_to_save, under names that end no other's", async () => {
+    const { folder, device } = await workshop();
+    for (const [i, [adapter, names]] of (
+      [
+        ["{ lora(r: 2) into model.layers.*.attn.q  tune() into model.head  tune() into model.norm }", ["lm_head", "model.norm"]],
+        ["{ tune() into model.layers.1.mlp.**  ia3() into model.layers.*.attn.{k, v} }", ["1.mlp"]],
+      ] as const
+    ).entries()) {
+      const written = await open(pipeline("llama", adapter), `${folder}/it.peft`, device);
+      await written.save("it", `${folder}/saved-${i}`);
+      const config = JSON.parse(readFileSync(`${folder}/saved-${i}/adapter_config.json`, "utf8")) as Record<string, unknown>;
+      assert.equal(config.modules_to_save, names);
+      const read = await open(pipeline("llama", `load("saved-${i}/")`), `${folder}/it.peft`, device);
+      assert.equal(read.job.adapters[0]!.files, written.job.adapters[0]!.files);
+      assert.equal([...read.job.adapters[0]!.parameters].sort(), [...written.job.adapters[0]!.parameters].sort());
+      await written.close();
+      await read.close();
+    }
+    // A part of a module, and a use of a tied tensor, have no name there.
+    for (const [base, adapter] of [
+      ["gpt2", "{ lora(r: 2) into model.layers.*.attn.out  tune() into model.layers.*.attn_norm.bias }"],
+      ["gpt2", "{ lora(r: 2) into model.layers.*.attn.out  tune() into model.embed }"],
+    ] as const) {
+      const kept = await open(pipeline(base, adapter), `${folder}/it.peft`, device);
+      assert.is(kept.job.adapters[0]!.files.library, "none", adapter);
+      await kept.close();
+    }
+    const config = JSON.parse(readFileSync(`${folder}/saved-0/adapter_config.json`, "utf8")) as Record<string, unknown>;
+    mkdirSync(`${folder}/tied`);
+    writeFileSync(`${folder}/tied/adapter_config.json`, JSON.stringify(config));
+    copyFileSync(`${folder}/saved-0/adapter_model.safetensors`, `${folder}/tied/adapter_model.safetensors`);
+    const tied = await codesOf(folder, pipeline("gpt2", 'load("tied/")'));
+    assert.equal(tied.codes, ["PEFT0456"]);
+    assert.match(tied.said, "`lm_head` by itself");
+  });
+
+  test(
+    "modules_to_save of PEFT's are read, and go back to it: equal logits both ways",
+    async () => {
+      const { folder, device, base } = await workshop();
+      const python = openPython("methods/methods.py");
+      try {
+        for (const [name, shape, config] of [
+          ["head", "llama", { peft_type: "LORA", r: 2, target_modules: ["q_proj", "v_proj"], modules_to_save: ["lm_head", "model.norm"] }],
+          [
+            "layer",
+            "gpt2",
+            { peft_type: "LORA", r: 2, target_modules: ["c_attn"], fan_in_fan_out: true, modules_to_save: ["h.1.mlp", "ln_f"] },
+          ],
+        ] as const) {
+          const out = `${folder}/theirs-${name}`;
+          await python.ask({
+            ...{ do: "train", base: base(shape), out, noise: 0.2, seed: 5, sgd: 0.1, adamw: 0.01 },
+            ...{ batches: batches.slice(0, 4), config },
+          });
+          const opened = await open(pipeline(shape, `load("${out}/sgd/")`), `${folder}/it.peft`, device);
+          await opened.load("it", `${out}/sgd`);
+          const row = batches[0]!.ids[0]!;
+          const ours = await opened.logits("it", row);
+          await opened.save("it", `${out}/again`);
+          await opened.close();
+          for (const adapter of [`${out}/sgd`, `${out}/again`]) {
+            const { logits } = (await python.ask({ do: "logits", base: base(shape), adapter, ids: [row] })) as { logits: number[][][] };
+            const far = Math.max(...logits[0]!.flatMap((line, i) => line.map((x, k) => Math.abs(x - ours[i]![k]!))));
+            assert.ok(far < 1e-4, `${adapter}: ${far} apart`);
+          }
         }
       } finally {
         python.close();

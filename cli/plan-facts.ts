@@ -2,10 +2,14 @@
 // config and the checkpoint's header. No weight was read. Bytes are of the largest batch the file allows.
 
 import { type AdapterPlan, methodNames } from "../compiler/adapters/inject.ts";
+import type { Checked } from "../compiler/check/check.ts";
 import { adapterFileBytes } from "../compiler/check/facts.ts";
 import { type FormatPlan, storedBytes } from "../compiler/model/format.ts";
 import { type Instance, parametersOf } from "../compiler/model/instantiate.ts";
 import { type TiedUse, tiedUses } from "../compiler/model/ties.ts";
+import { formatsFor } from "../compiler/programs/arena.ts";
+import { bytesOf } from "../compiler/programs/place.ts";
+import { readStateFormats } from "../compiler/programs/state-formats.ts";
 import { at } from "../compiler/values/dims.ts";
 import type { Job, Program, Train } from "../spec/job.ts";
 import type { Data } from "../spec/job-data.ts";
@@ -95,6 +99,8 @@ export interface TrainFacts {
   readonly streamed: number;
   /** Bytes of optimizer state that lie outside the device's memory. */
   readonly paged: number;
+  /** States that are kept in a format, by its label, and of how many of the trained tensors. */
+  readonly states?: { readonly formats: Readonly<Record<string, string>>; readonly stored: number; readonly tensors: number };
 }
 
 export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
@@ -111,7 +117,7 @@ export const planFacts = ({ source, checked, job }: Prepared): PlanFacts => {
     stored: storedFacts(checked.base.root),
     adapters: [...checked.adapters.values()].map((adapter) => adapterFacts(adapter, job)),
     divided: job.data.flatMap(dividedFacts),
-    train: job.train.map((train) => trainFacts(train, job)),
+    train: job.train.map((train) => trainFacts(train, job, checked)),
     inference: Object.entries(job.plan).flatMap(([what, bytes]) => (/^(evaluate|generate) /.test(what) ? [{ what, bytes }] : [])),
     run: { cpu: job.plan.cpu ?? 0, webgpu: job.plan.webgpu ?? 0 },
     lanes: job.lanes ?? 1,
@@ -163,7 +169,21 @@ const dividedFacts = ({ name: data, splits }: Data): readonly DividedFacts[] =>
     return [{ data, path, seed: part.seed, parts: [...parts, { split: name, rest: true as const }] }];
   });
 
-const trainFacts = (train: Train, job: Job): TrainFacts => {
+const stateFacts = (train: Train, checked: Checked): Pick<TrainFacts, "states"> => {
+  const plan = checked.trains.find(({ adapter }) => adapter === train.adapter)!;
+  const formats = readStateFormats(plan, checked.library, checked.scope, { report: () => {}, through: [] });
+  if (formats.size === 0) return {};
+  const trained = checked.adapters.get(train.adapter)!.params.filter((param) => param.trained);
+  return {
+    states: {
+      formats: Object.fromEntries([...formats].map(([state, { label }]) => [state, label])),
+      stored: trained.filter(({ shape }) => formatsFor(size(shape), formats).size > 0).length,
+      tensors: trained.length,
+    },
+  };
+};
+
+const trainFacts = (train: Train, job: Job, checked: Checked): TrainFacts => {
   const step = job.programs[train.step]!;
   const length = Math.min(train.sequence_len, job.dims.t ?? train.sequence_len);
   const sizes = { ...job.dims, b: train.micro_batch_size, t: length, n: train.micro_batch_size * length };
@@ -195,7 +215,8 @@ const trainFacts = (train: Train, job: Job): TrainFacts => {
         bytes: job.plan[`observed ${train.adapter}`] ?? 0,
       },
     }),
-    paged: train.pages ? train.state.reduce((sum, { value }) => sum + 4 * Number(job.values[value]!.shape[0]), 0) : 0,
+    paged: train.pages ? train.state.reduce((sum, { value }) => sum + bytesOf(job.values[value]!, {}), 0) : 0,
+    ...stateFacts(train, checked),
     calls: step.calls.length,
     kernels: step.calls.reduce((sum, { segment }) => sum + job.segments[segment]!.kernels.length, 0),
   };

@@ -64,8 +64,9 @@ type Place = "a module" | "an interface" | "an architecture" | "a method" | "an 
 
 const forms = {
   member: "a member is written `param weight: [out, in]`, `let h = …`, `name = …`, or `forward(x: [.., in]) = …`",
-  entry: "an entry is written `key: value`",
 };
+
+export const entryForm = "an entry is written `key: value`";
 
 export abstract class MemberParser extends ExpressionParser {
   protected readonly body = this.RULE("body", (place: Place): Member[] =>
@@ -482,7 +483,7 @@ export abstract class MemberParser extends ExpressionParser {
 
   /** `key: value` or `key = value`. */
   protected readonly entry = this.RULE("entry", (): Entry | undefined =>
-    this.unit(forms.entry, () => {
+    this.unit(entryForm, () => {
       const start = this.start();
       const key = this.nameOf(this.CONSUME(Name));
       const sign = this.SUBRULE(this.sign);

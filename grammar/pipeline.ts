@@ -5,6 +5,7 @@ import { type Diagnostic, nearest } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import { DefinitionParser } from "./definitions.ts";
 import { MAX_TREE, tooDeepIn } from "./depth.ts";
+import { entryForm } from "./members.ts";
 import { collected, type FirstSets, useFirstSets } from "./stored-lookahead.ts";
 import {
   Adapter,
@@ -272,11 +273,11 @@ export class PeftParser extends DefinitionParser {
     return { kind: "base", at: this.span(start), ...this.doc(start), name, source, store };
   });
 
-  private readonly store = this.RULE("store", (): Tree.Base["store"][number] | undefined =>
+  private readonly store = this.RULE("store", (): Tree.Storage | undefined =>
     this.unit("storage is written `store layers.*.mlp.** as nf4(block: 64)`", () => this.SUBRULE(this.storage)),
   );
 
-  private readonly storage = this.RULE("storage", (): Tree.Base["store"][number] => {
+  private readonly storage = this.RULE("storage", (): Tree.Storage => {
     const start = this.start();
     this.CONSUME(Store);
     const paths = this.paths(1);
@@ -334,8 +335,26 @@ export class PeftParser extends DefinitionParser {
     this.CONSUME(Train);
     const subject = this.nameOf(this.CONSUME(Name));
     const on = this.SUBRULE(this.on);
-    const entries = this.SUBRULE(this.entries);
+    const entries = this.block(1, () => this.SUBRULE(this.trainEntry), { expected: "an entry such as `epochs: 3`", commas: true });
     return { kind: "train", at: this.span(start), subject, on, entries };
+  });
+
+  private readonly trainEntry = this.RULE("trainEntry", (): Tree.TrainEntry | undefined =>
+    this.unit(entryForm, () => {
+      const start = this.start();
+      const key = this.nameOf(this.CONSUME(Name));
+      const sign = this.SUBRULE(this.sign);
+      const value = this.SUBRULE(this.expression);
+      const store = this.SUBRULE(this.storages);
+      return { at: this.span(start), key, sign, value, ...(store.length > 0 && { store }) };
+    }),
+  );
+
+  /** `store … as …` behind an entry, any number of times. */
+  private readonly storages = this.RULE("storages", (): Tree.Storage[] => {
+    const store: Tree.Storage[] = [];
+    this.MANY({ GATE: () => this.asWord(), DEF: () => store.push(this.SUBRULE(this.storage)) });
+    return store;
   });
 
   private readonly evaluate = this.RULE("evaluate", (): Tree.Evaluate => {
@@ -384,8 +403,7 @@ export class PeftParser extends DefinitionParser {
           return this.paths(1);
         },
       });
-      const store: Tree.Base["store"][number][] = [];
-      this.MANY({ GATE: () => this.asWord(), DEF: () => store.push(this.SUBRULE(this.storage)) });
+      const store = this.SUBRULE(this.storages);
       return { at: this.span(start), key, sign, value, ...(into && { into }), ...(store.length > 0 && { store }) };
     }),
   );

@@ -100,6 +100,13 @@ export interface Input {
   readonly value?: Expr;
 }
 
+/** `store layers.** as nf4(block: 64)`. */
+export interface Storage {
+  readonly paths: readonly Path[];
+  readonly format: Expr;
+  readonly at: Span;
+}
+
 /** `base tiny = checkpoint("dir/") { store layers.** as nf4(block: 64) }`. */
 export interface Base {
   readonly kind: "base";
@@ -107,7 +114,7 @@ export interface Base {
   readonly doc?: string;
   readonly name: Name;
   readonly source: Expr;
-  readonly store: readonly { readonly paths: readonly Path[]; readonly format: Expr; readonly at: Span }[];
+  readonly store: readonly Storage[];
 }
 
 /** `adapter menu = lora(r: 8) into tiny.layers.*.attn.{q, v}, tiny.head`, or a block of such injections under one name. */
@@ -143,7 +150,12 @@ export interface Train {
   readonly at: Span;
   readonly subject: Name;
   readonly on: Path;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly TrainEntry[];
+}
+
+/** `optimizer: adamw(learning_rate: 1e-3) store m as signed8()`: how it keeps its states. */
+export interface TrainEntry extends Entry {
+  readonly store?: readonly Storage[];
 }
 
 /** `evaluate menu, tiny on orders.eval { metrics: [loss] }`. */
@@ -176,7 +188,7 @@ export interface Compare {
 /** `qlora: menu store layers.** as nf4()`: the base as this candidate has it. */
 export interface Candidate extends Entry {
   readonly into?: readonly Path[];
-  readonly store?: Base["store"];
+  readonly store?: readonly Storage[];
 }
 
 /** `merge menu into "merged/" as f16`. */

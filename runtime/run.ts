@@ -16,7 +16,8 @@ import { openChatOf } from "./chat/open-chat.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
 import { type Examples, readExamples, readPictures } from "./data/examples.ts";
-import type { Session } from "./devices/device.ts";
+import type { Data as Numbers, Session } from "./devices/device.ts";
+import { arrayTypes, bytesPer } from "./devices/sizes.ts";
 import { blaming } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
@@ -296,7 +297,10 @@ const prepare = async (
       const history = new Float32Array(curvesOf(train) * total);
       const watch = await watching(train, total);
       const arrays = [
-        ...stateOf(train).map((name): StateArray => ({ name, dtype: "f32", shape: job.values[name]!.shape.map(Number) })),
+        ...stateOf(train).map((name): StateArray => {
+          const { dtype, shape } = job.values[name]!;
+          return { name, dtype, shape: shape.map(Number) };
+        }),
         // What was computed before the first step is part of the adapter, and is never derived again.
         ...job.parameters
           .filter(
@@ -309,13 +313,16 @@ const prepare = async (
       const held = new Map([["history", history], ...(watch?.memory ?? [])]);
       const identity = { seed: train.seed, job: await fingerprint(job) };
       const paged = await openPaged(job, train, session, host, choice.device.name === "cpu" ? stateFolder : undefined);
-      /** Every array of the state is of numbers of four bytes. */
-      const numbersIn = (name: string, { buffer, byteOffset, byteLength }: Uint8Array): Float32Array | Int32Array =>
-        new (job.values[name]?.dtype === "i32" ? Int32Array : Float32Array)(buffer as ArrayBuffer, byteOffset, byteLength / 4);
+      /** What is no value of the job is a curve. */
+      const numbersIn = (name: string, { buffer, byteOffset, byteLength }: Uint8Array): Numbers => {
+        const dtype = job.values[name]?.dtype ?? "f32";
+        return new arrayTypes[dtype](buffer as ArrayBuffer, byteOffset, byteLength / bytesPer[dtype]);
+      };
       const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, from, bytes) => {
         const values = numbersIn(name, bytes);
         const array = held.get(name);
-        return array ? array.set(values, from / 4) : paged.session.writePart(name, from / 4, values);
+        const at = from / values.BYTES_PER_ELEMENT;
+        return array ? array.set(values, at) : paged.session.writePart(name, at, values);
       });
       for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
       if (!restored)
@@ -342,9 +349,8 @@ const prepare = async (
             arrays,
             (name, from, into) => {
               const [array, values] = [held.get(name), numbersIn(name, into)];
-              return array
-                ? values.set(array.subarray(from / 4, from / 4 + values.length))
-                : paged.session.readPart(name, from / 4, values);
+              const at = from / values.BYTES_PER_ELEMENT;
+              return array ? values.set(array.subarray(at, at + values.length)) : paged.session.readPart(name, at, values);
             },
             train.checkpoint?.keep ?? 1,
           );

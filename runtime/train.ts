@@ -9,6 +9,7 @@ import { type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
 import { runBatch } from "./data/run-batch.ts";
 import type { Session } from "./devices/device.ts";
+import { arrayTypes } from "./devices/sizes.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import { stream } from "./draw.ts";
 import type { Listener } from "./events.ts";
@@ -97,7 +98,7 @@ export const trainAdapter = async (
   let plan = planOf(train, examples, epoch);
   if (step === 0)
     for (const { value, init } of [...train.state, ...(train.after?.state ?? [])])
-      if (init !== 0) await session.write(value, new Float32Array(sizeOf(job, value)).fill(init));
+      if (init !== 0) await session.write(value, new arrayTypes[job.values[value]!.dtype](sizeOf(job, value)).fill(init));
 
   const { history } = options;
   const first = step;

@@ -496,6 +496,12 @@ export const diagnostics = {
   format_not_written: (at: Span | undefined, { format }: { readonly format: string | number }, details: Details = {}): Diagnostic => make("PEFT0646", "error", `${format} cannot be written: no other library reads it`, at, details),
   /** {what} ran out of memory{limit} */
   memory_exhausted: (at: Span | undefined, { what, limit }: { readonly what: string | number; readonly limit: string | number }, details: Details = {}): Diagnostic => make("PEFT0660", "error", `${what} ran out of memory${limit}`, at, details),
+  /** the state of `{optimizer}` cannot be stored so: {problem} */
+  state_not_stored: (at: Span | undefined, { optimizer, problem }: { readonly optimizer: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0661", "error", `the state of \`${optimizer}\` cannot be stored so: ${problem}`, at, details),
+  /** every tensor that `{adapter}` trains keeps `{states}` in f32: the largest has {largest} elements, and sixteen blocks have {least} */
+  state_too_small: (at: Span | undefined, { adapter, states, largest, least }: { readonly adapter: string | number; readonly states: string | number; readonly largest: string | number; readonly least: string | number }, details: Details = {}): Diagnostic => make("PEFT0662", "warning", `every tensor that \`${adapter}\` trains keeps \`${states}\` in f32: the largest has ${largest} elements, and sixteen blocks have ${least}`, at, details),
+  /** `{key}` has nothing to store */
+  store_misplaced: (at: Span | undefined, { key }: { readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0664", "error", `\`${key}\` has nothing to store`, at, details),
   /** adapter `{adapter}` amends `{module}`, a part of a fused projection: only this tool will load it */
   parts_stay_here: (at: Span | undefined, { adapter, module }: { readonly adapter: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0670", "warning", `adapter \`${adapter}\` amends \`${module}\`, a part of a fused projection: only this tool will load it`, at, details),
   /** data `{data}` names {named}; the base tells {told} apart */

@@ -325,11 +325,17 @@ export interface Train {
   /** The learning rate, for logs. */
   readonly rate: ScalarExpr;
   /** Present when optimizer state is paged: the programs of one update, a page each, in place of `update`. */
-  readonly pages?: { readonly elements: number; readonly programs: readonly string[] };
+  readonly pages?: readonly StatePage[];
   /** Layers whose activations are computed again in the backward pass. */
   readonly recompute?: number;
-  /** Names of values that are optimizer state, all zero (or `init`) at the start. */
+  /** Names of values that are optimizer state, all zero (or `init`) at the start; of one that is kept in a format, its pieces. */
   readonly state: readonly { readonly value: string; readonly init: number }[];
+}
+
+/** A page of optimizer state: the program that moves it, and for each value of the state that has elements in it, which, and where they lie meanwhile. */
+export interface StatePage {
+  readonly program: string;
+  readonly state: readonly { readonly of: string; readonly from: number; readonly page: string }[];
 }
 
 export interface Evaluate {

@@ -179,6 +179,8 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
   nearest: [
     { inputs: [x("b", "t")], attrs: { table: [-1, -0.3, 0, 0.25, 1.5] } },
     { inputs: [x("b", 6)], attrs: { table: [0, 0.5, 1, -0.5, -1] } },
+    { inputs: [x("b", "t")], attrs: { table: Array.from({ length: 256 }, (_, i) => Math.fround(Math.tanh(i / 50 - 2.5))) } },
+    { inputs: [x("b", 6)], attrs: { table: Array.from({ length: 20 }, (_, i) => ((7 * i) % 20) / 10 - 1) } },
   ],
   lookup: [{ inputs: [whole({ below: 5 }, "b", "t")], attrs: { table: [-1, -0.3, 0, 0.25, 1.5] } }],
   decode: [

@@ -83,7 +83,7 @@ const call = (name: string, settings: ReadonlyMap<string, string>): string =>
 
 const trainText = ({ optimizer, schedule, train }: Draft): string => {
   const settings = new Map([
-    ["optimizer", call(optimizer.name ?? "adamw", optimizer.settings)],
+    ["optimizer", [call(optimizer.name ?? "adamw", optimizer.settings), optimizer.store ?? []].flat().join(" ")],
     ...(schedule.name ? [["schedule", call(schedule.name, schedule.settings)] as const] : []),
     ...train,
   ]);

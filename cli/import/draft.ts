@@ -24,7 +24,7 @@ export interface Draft {
   readonly selected: string[];
   readonly data: { splits: string[]; prompt?: string; answer?: string; chat?: ChatDraft; template?: string; lossOn?: "all" };
   readonly train: Map<string, string>;
-  readonly optimizer: { name?: string; readonly settings: Map<string, string> };
+  readonly optimizer: { name?: string; store?: string; readonly settings: Map<string, string> };
   readonly schedule: { name?: string; readonly settings: Map<string, string> };
   evaluate?: { readonly metrics: readonly string[]; readonly maxNewTokens?: number };
   merge?: string;

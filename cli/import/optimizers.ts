@@ -22,12 +22,23 @@ export const partsOf = (name: string): Parts => {
   return { equation: equation === "adamw_kahan" ? "adamw" : equation, bits: Number(bits ?? 32), paged };
 };
 
+/** How what is called 8-bit keeps the states of an equation. */
+const inBytes: Readonly<Record<string, string>> = {
+  adamw: "store m as signed8() store v as unsigned8()",
+  sgd: "store m as signed8()",
+};
+
 export const optimizerRow: Row = ({ value }, { draft, library }) => {
   const name = String(value).toLowerCase();
   const { equation, bits, paged } = partsOf(name);
   if (!library.names("optimizer").includes(equation))
     return lost(`the library has no optimizer \`${equation}\`; adamw is written in its place`);
   draft.optimizer.name = equation;
+  const store = bits === 8 ? inBytes[equation] : undefined;
+  if (store !== undefined) {
+    draft.optimizer.store = store;
+    return carried(`\`optimizer: ${equation}(…) ${store}\``);
+  }
   if (bits < 32) return settled(`\`${equation}\` is written; its state is kept in f32, which is no less exact and takes more memory`);
   if (paged) return settled(`\`${equation}\` is written; where its state lies does not change what is computed`);
   return carried(`\`optimizer: ${equation}(…)\``);

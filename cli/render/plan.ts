@@ -97,6 +97,13 @@ const observedLine = ({ amount: { rows, share = 0 }, passes, bytes: size }: NonN
   return `  before its first values ${what} are observed, in ${passes} pass${passes === 1 ? "" : "es"}, with ${bytes(size)} of sums on the host`;
 };
 
+const statesLine = ({ formats, stored, tensors }: NonNullable<TrainFacts["states"]>): string => {
+  const named = Object.entries(formats).map(([state, format]) => `${state} as ${format}`);
+  const of = stored === tensors ? `all ${grouped(tensors)}` : `${grouped(stored)} of ${grouped(tensors)}`;
+  const rest = stored === tensors ? "" : "; the others are smaller than sixteen blocks and stay in f32";
+  return `  optimizer state is stored: ${named.join(", ")}; of ${of} tensors${rest}`;
+};
+
 const streamedLine = (layers: number): string =>
   `  weights of ${layers} layers are read from the checkpoint as they are needed, two layers at a time, to keep the budget (cpu)`;
 
@@ -113,6 +120,7 @@ const trainBlock = (train: TrainFacts, paint: Paint): string => {
     ...(train.recompute > 0 ? [`  activations of ${train.recompute} layers are computed again, to keep the budget`] : []),
     ...(train.streamed > 0 ? [streamedLine(train.streamed)] : []),
     ...(train.observed ? [observedLine(train.observed)] : []),
+    ...(train.states ? [statesLine(train.states)] : []),
     ...(train.paged > 0 ? [`  optimizer state of ${bytes(train.paged)} is paged: it lies outside the device's memory`] : []),
     "",
   ];

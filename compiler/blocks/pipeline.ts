@@ -23,6 +23,8 @@ export interface TrainPlan {
   readonly data: string;
   readonly split: string;
   readonly optimizer: tree.Call;
+  /** In which formats it keeps its states. */
+  readonly stores: readonly tree.Storage[];
   readonly schedule?: tree.Call;
   readonly epochs?: number;
   readonly steps?: number;
@@ -168,6 +170,15 @@ export const readTrain = (
       ),
     );
   const optimizer = settings.entry("optimizer")?.value;
+  for (const { key, store } of item.entries)
+    if (store && key.text !== "optimizer")
+      report(
+        diagnostics.store_misplaced(
+          store[0]!.at,
+          { key: key.text },
+          { help: "put it behind the optimizer: `optimizer: NAME(…) store m as signed8()`" },
+        ),
+      );
   const schedule = settings.entry("schedule")?.value;
   const checkpoint = interval(settings.entry("checkpoint"), context);
   const log = interval(settings.entry("log"), context);
@@ -184,6 +195,7 @@ export const readTrain = (
     adapter,
     ...from,
     optimizer,
+    stores: item.entries.find(({ key }) => key.text === "optimizer")?.store ?? [],
     ...(schedule?.kind === "call" && { schedule }),
     ...optional("epochs"),
     ...optional("steps"),

@@ -4,13 +4,23 @@
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { ScalarExpr } from "../../spec/job.ts";
 import { evaluateScalar } from "../../spec/scalar.ts";
+import type { AdapterPlan } from "../adapters/inject.ts";
 import type { TrainPlan } from "../blocks/pipeline.ts";
 import type { Library } from "../blocks/resolve.ts";
+import { type Arena, leastBlocks, type StateFormats } from "../programs/arena.ts";
+import { readStateFormats } from "../programs/state-formats.ts";
 import { buildUpdate, type Update } from "../programs/update.ts";
+import { product } from "../values/dims.ts";
 import type { Context } from "../values/expressions.ts";
 import type { Scope } from "../values/values.ts";
 
-export const checkTrainings = (plans: readonly TrainPlan[], library: Library, scope: Scope, context: Context): void => {
+export const checkTrainings = (
+  plans: readonly TrainPlan[],
+  adapters: ReadonlyMap<string, AdapterPlan>,
+  library: Library,
+  scope: Scope,
+  context: Context,
+): void => {
   // Trainings that say the same of their steps, where nothing was wrong with it, have one update.
   const clean = new Map<string, Update | undefined>();
   for (const plan of plans) {
@@ -24,10 +34,35 @@ export const checkTrainings = (plans: readonly TrainPlan[], library: Library, sc
     // The update of one element has every mistake that the whole one has.
     const update =
       clean.get(said) ??
-      buildUpdate(plan.adapter, 1, "gradients", optimizer, schedule, max_grad_norm, library, scope, { ...context, report });
+      buildUpdate(plan.adapter, oneElement, "gradients", optimizer, schedule, max_grad_norm, library, scope, { ...context, report });
     if (mistakes === 0) clean.set(said, update);
     checkTraining(plan, update, context);
+    const adapter = adapters.get(plan.adapter);
+    const formats = readStateFormats(plan, library, scope, context);
+    if (adapter) checkStates(plan, adapter, formats, context);
   }
+};
+
+/** A state whose blocks every tensor is too small for is kept as if nothing had been said. */
+const checkStates = (plan: TrainPlan, { name, params }: AdapterPlan, formats: StateFormats, context: Context): void => {
+  const largest = Math.max(0, ...params.filter((param) => param.trained).map(({ shape }) => Number(product(shape))));
+  const small = [...formats].filter(([, { block = 1 }]) => largest < leastBlocks * block);
+  if (small.length === 0 || largest === 0) return;
+  context.report(
+    diagnostics.state_too_small(
+      plan.stores[0]!.at,
+      { adapter: name, states: small.map(([state]) => state).join(", "), largest, least: leastBlocks * small[0]![1].block! },
+      { help: "leave the line out, or store it in smaller blocks, like `block: 64`" },
+    ),
+  );
+};
+
+/** The arena of an adapter that trains one number. */
+const oneElement: Arena = {
+  places: [],
+  elements: 1,
+  stretches: [{ first: 0, count: 1, formats: new Map() }],
+  rates: [],
 };
 
 const checkTraining = (plan: TrainPlan, update: Update | undefined, context: Context): void => {

@@ -93,7 +93,7 @@ export const check = async (
       : new Map<string, AdapterPlan>();
 
   const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
-  checkTrainings(trains, library, scope, context);
+  checkTrainings(trains, adapters, library, scope, context);
   for (const [i, plan] of trains.entries())
     if (trains.findIndex((other) => other.adapter === plan.adapter) < i)
       report(

@@ -1,11 +1,11 @@
 // Checked pipeline -> job: programs are built and placed, equal segments meet, and everything the runtime will need is
 // written down. The graphs themselves are printed by emit/.
 
-import type { Adapter, Evaluate, Job, Merge, MergedTensor, Parameter, Program, Segment, Train, Value } from "../../spec/job.ts";
+import type { Adapter, Evaluate, Job, Merge, Parameter, Program, Segment, Train, Value } from "../../spec/job.ts";
 import { adapterFiles } from "../adapters/adapter-files.ts";
 import { type AdapterPlan, methodNames } from "../adapters/inject.ts";
 import { adaptersIn, layersOf } from "../adapters/layers.ts";
-import { changedPlaces, unmergeable } from "../adapters/merging.ts";
+import { unmergeable } from "../adapters/merging.ts";
 import { stepGraphs } from "../adapters/step-graphs.ts";
 import { moments } from "../adapters/training-bindings.ts";
 import type { Checked } from "../check/check.ts";
@@ -14,20 +14,24 @@ import type { SegmentGraph, TensorType } from "../graph/graph.ts";
 import { printSegment } from "../graph/segments.ts";
 import type { CompileHost } from "../host.ts";
 import { piecesOf } from "../model/format.ts";
-import { type Instance, modulesOf, type ParamSpec, parametersOf } from "../model/instantiate.ts";
+import { parametersOf } from "../model/instantiate.ts";
 import { elaborate, type Model } from "../unfold/elaborate.ts";
 import { add, type Dim } from "../values/dims.ts";
 import type { Context } from "../values/expressions.ts";
 import { type AfterUpdate, buildAfter } from "./after-update.ts";
+import { type Arena, layArena } from "./arena.ts";
 import { buildBefore } from "./before-update.ts";
 import { type InitPlan, planInit, planKept } from "./init.ts";
 import { adapterParameter, storedAs } from "./job-parameters.ts";
+import { mergeTensors } from "./merge-tensors.ts";
 import { type ObservationPlan, planObservation } from "./observe.ts";
 import { bytesOf, layOut, peakOf, place } from "./place.ts";
-import { arenaElements, memoryPlan, placeAdapter, ratesOf } from "./place-adapter.ts";
-import { evaluationProgram, generationProgram, mergeProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
+import { memoryPlan, placeAdapter } from "./place-adapter.ts";
+import { evaluationProgram, generationProgram, type ProgramGraph, trainingProgram } from "./programs.ts";
 import { ringOf } from "./ring.ts";
-import { buildAccumulate, buildUpdate, pageSize, type Update } from "./update.ts";
+import { stateArrays, statePages } from "./state-arrays.ts";
+import { readStateFormats } from "./state-formats.ts";
+import { buildAccumulate, buildUpdate, type Update } from "./update.ts";
 
 export interface Lowered {
   readonly job: Job;
@@ -42,7 +46,7 @@ export interface Saving {
   readonly paged: boolean;
 }
 
-interface Planned {
+export interface Planned {
   readonly graph: ProgramGraph;
   readonly dims: Readonly<Record<string, number>>;
 }
@@ -82,8 +86,11 @@ export const lower = (
     ...more,
   });
 
+  // What is wrong with them the check has said.
+  const quiet: Context = { report: () => {}, through: [] };
   const jobTrains: Train[] = [];
   const updates = new Map<string, Update>();
+  const flat = new Map<string, Arena>();
   const kept = new Map<string, AfterUpdate["states"]>();
   const observations = new Map<string, ObservationPlan | undefined>();
   for (const [i, plan] of trains.entries()) {
@@ -106,11 +113,12 @@ export const lower = (
     const graph = trainingProgram(model, { sizes: dims, vocabulary, recompute: saving.recompute });
     programs.set(step, { graph, dims });
     const accumulating = plan.gradient_accumulation_steps > 1;
-    const elements = arenaElements(adapter);
+    const arena = layArena(adapter, readStateFormats(plan, checked.library, checked.scope, quiet));
+    flat.set(plan.adapter, arena);
     const gradients = accumulating ? `${adapter.name}.accumulated` : `${adapter.name}.gradients`;
     const update = buildUpdate(
       adapter.name,
-      elements,
+      arena,
       gradients,
       plan.optimizer,
       plan.schedule,
@@ -119,7 +127,6 @@ export const lower = (
       checked.scope,
       context,
       paged,
-      ratesOf(adapter),
     );
     if (!update) return undefined;
     updates.set(plan.adapter, update);
@@ -130,9 +137,9 @@ export const lower = (
     const after = buildAfter(adapter, last, accumulating, 1 + update.scalars.length);
     if (after) programs.set(`train.${i}.after`, { graph: after.program, dims });
     if (after?.states.length) kept.set(plan.adapter, after.states);
-    const pages = update.pages?.map((page, k) => {
-      programs.set(`train.${i}.update.${k}`, { graph: page, dims });
-      return `train.${i}.update.${k}`;
+    const pages = update.pages?.map(({ part, program }, k) => {
+      programs.set(`train.${i}.update.${k}`, { graph: program, dims });
+      return { program: `train.${i}.update.${k}`, state: statePages(adapter.name, arena, update.states, part, k) };
     });
     programs.set(`train.${i}.norm`, { graph: update.norm, dims });
     if (!pages) programs.set(`train.${i}.update`, { graph: update.program, dims });
@@ -142,7 +149,7 @@ export const lower = (
       if (!meanwhile) return undefined;
       programs.set(evaluate, { graph: evaluationProgram(meanwhile, { sizes: dims, vocabulary }), dims });
     }
-    if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, elements, ratesOf(adapter)), dims });
+    if (accumulating) programs.set(`train.${i}.accumulate`, { graph: buildAccumulate(adapter.name, arena), dims });
     jobTrains.push({
       adapter: plan.adapter,
       data: plan.data,
@@ -184,9 +191,9 @@ export const lower = (
       update: `train.${i}.update`,
       scalars: update.scalars,
       rate: update.rate,
-      ...(pages && { pages: { elements: pageSize(elements), programs: pages } }),
+      ...(pages && { pages }),
       ...(saving.recompute > 0 && { recompute: saving.recompute }),
-      state: update.states.map((state) => ({ value: `${adapter.name}.${state.name}`, init: state.init })),
+      state: stateArrays(adapter.name, arena, update.states),
     });
   }
 
@@ -282,6 +289,7 @@ export const lower = (
   for (const adapter of adapters.values())
     placeAdapter(
       adapter,
+      flat.get(adapter.name) ?? layArena(adapter, new Map()),
       updates.get(adapter.name),
       trains.some((plan) => plan.adapter === adapter.name && plan.gradient_accumulation_steps > 1),
       trains.some((plan) => plan.adapter === adapter.name),
@@ -450,48 +458,4 @@ export const lower = (
 const movedBy = (name: string, adapters: ReadonlyMap<string, AdapterPlan>): readonly string[] => {
   const made = adapters.get(name)?.made;
   return made?.kind === "mix" ? [name, ...made.of] : [name];
-};
-
-const mergeTensors = (
-  adapter: AdapterPlan,
-  checked: Checked,
-  programs: Map<string, Planned>,
-  context: Context,
-): MergedTensor[] | undefined => {
-  const tensors: MergedTensor[] = [];
-  const { computed, copied } = changedPlaces(adapter, checked.adapters);
-  for (const param of copied) {
-    const own = param.module.params.get(param.local)!;
-    tensors.push({ ...storedAs(own), shape: param.shape.map(Number), output: param.name });
-  }
-  const layers = layersOf(adapter.name, checked.adapters);
-  const done = new Set<string>();
-  for (const [target, names] of computed)
-    for (const local of names) {
-      const amended = target.params.get(local);
-      if (!amended) continue;
-      // A part is merged into the tensor that it is a part of, together with the other parts of it.
-      const own = amended.view?.of ?? amended.tiedTo ?? amended;
-      const { module, name } = amended.view ? holderOf(checked.base.root, own) : { module: target, name: local };
-      if (done.has(own.path)) continue;
-      done.add(own.path);
-      const model = elaborate(checked.base.root, { layers, training: false }, { module, param: name }, context);
-      if (!model) return undefined;
-      const program = `merge(${adapter.name}).${own.path}`;
-      const graph = mergeProgram(model, own.path);
-      programs.set(program, { graph, dims: {} });
-      tensors.push({
-        ...storedAs(own),
-        shape: own.shape.map(Number),
-        program,
-        ...(graph.inputs.includes("base") && { base: "base" }),
-        output: "merged",
-      });
-    }
-  return tensors;
-};
-
-const holderOf = (root: Instance, param: ParamSpec): { readonly module: Instance; readonly name: string } => {
-  for (const module of modulesOf(root)) for (const [name, own] of module.params) if (own === param) return { module, name };
-  throw new Error(`${param.path} belongs to no module`);
 };

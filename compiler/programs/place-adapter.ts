@@ -5,29 +5,14 @@ import type { Evaluate, Program, Train, Value } from "../../spec/job.ts";
 import type { AdapterPlan } from "../adapters/inject.ts";
 import type { TensorType } from "../graph/graph.ts";
 import { accumulatedOf, gradientOf } from "../unfold/stage.ts";
-import { type Dim, product } from "../values/dims.ts";
-import { aligned, bytesOf, extentOf } from "./place.ts";
-import { chunkOf, pagesOf, type Update } from "./update.ts";
-
-/** f32 elements of an adapter's flat arena, padding included. */
-export const arenaElements = (adapter: AdapterPlan): number =>
-  adapter.params.filter((param) => param.trained).reduce((sum, param) => sum + aligned(4 * Number(product(param.shape))) / 4, 0);
-
-/** Where rates change along the arena: each from its element on, in multiples of the training's. Empty when all are the same. */
-export const ratesOf = (adapter: AdapterPlan): { readonly from: number; readonly ratio: number }[] => {
-  const rates: { from: number; ratio: number }[] = [];
-  let from = 0;
-  for (const param of adapter.params) {
-    if (!param.trained) continue;
-    const ratio = param.rate ?? 1;
-    if (rates.at(-1)?.ratio !== ratio) rates.push({ from, ratio });
-    from += aligned(4 * Number(product(param.shape))) / 4;
-  }
-  return rates.length === 1 && rates[0]!.ratio === 1 ? [] : rates;
-};
+import type { Dim } from "../values/dims.ts";
+import { type Arena, arraysOf, chunksOf, pagesOf } from "./arena.ts";
+import { bytesOf, extentOf } from "./place.ts";
+import type { Update } from "./update.ts";
 
 export const placeAdapter = (
   adapter: AdapterPlan,
+  arena: Arena,
   update: Update | undefined,
   accumulating: boolean,
   training: boolean,
@@ -36,48 +21,57 @@ export const placeAdapter = (
   globals: Map<string, Value>,
   f32: (shape: readonly Dim[]) => TensorType,
 ): void => {
-  const trained = adapter.params.filter((param) => param.trained);
-  put(
-    `${adapter.name}.parameters`,
-    trained.map((param) => [param.name, f32(param.shape)]),
-  );
-  const elements = arenaElements(adapter);
-  const chunk = chunkOf(elements, ratesOf(adapter));
-  const flat = (name: string): void => {
-    globals.set(name, { ...f32([elements]), place: { arena: name, offset: 0 } });
-    for (let i = 0; i * chunk < elements && elements > chunk; i++)
-      globals.set(`${name}[${i}]`, { ...f32([Math.min(chunk, elements - i * chunk)]), place: { arena: name, offset: 4 * i * chunk } });
+  const { elements, places } = arena;
+  const chunks = chunksOf(arena);
+  /** Values that lie in an arena of their name as their parameters do among the parameters; and the whole, and its chunks. */
+  const flat = (name: string, nameOf: (param: string) => string): void => {
+    put(name, [[name, f32([elements])]]);
+    const at = (first: number): Value["place"] => ({ arena: name, offset: 4 * first });
+    for (const { param, first } of places) globals.set(nameOf(param.name), { ...f32(param.shape), place: at(first) });
+    if (chunks.length > 1)
+      for (const [i, { first, count }] of chunks.entries()) globals.set(`${name}[${i}]`, { ...f32([count]), place: at(first) });
   };
-  flat(`${adapter.name}.parameters`);
+  flat(`${adapter.name}.parameters`, (name) => name);
   for (const param of adapter.params)
     if (!param.trained) globals.set(param.name, { dtype: param.dtype, shape: param.shape, place: { own: true } });
   if (!training) return;
-  put(
-    `${adapter.name}.gradients`,
-    trained.map((param) => [gradientOf(param.name), f32(param.shape)]),
-  );
-  flat(`${adapter.name}.gradients`);
-  const whole = (name: string): void => {
-    put(name, [[name, f32([elements])]]);
-    flat(name);
-  };
-  if (accumulating) whole(`${adapter.name}.accumulated`);
-  const apart = trained.map((param) => [accumulatedOf(param.name), f32(param.shape)] as const);
-  if (apart.some(([name]) => used.has(name))) put(`${adapter.name}.accumulated`, apart);
-  const states = update?.states.map((state) => `${adapter.name}.${state.name}`) ?? [];
-  if (!update?.pages) {
-    for (const name of states) whole(name);
-    return;
-  }
-  const pages = pagesOf(elements);
-  for (const name of [`${adapter.name}.parameters`, `${adapter.name}.${accumulating ? "accumulated" : "gradients"}`])
-    for (const [i, { first, count }] of pages.entries())
-      globals.set(`${name}{${i}}`, { ...f32([count]), place: { arena: name, offset: 4 * first } });
-  for (const name of states) {
-    put(name, [[`${name}[page]`, f32([pages[0]?.count ?? 0])]]);
-    for (const { count, place } of pages) globals.set(`${name}[${place}]`, { ...f32([count]), place: { arena: name, offset: 0 } });
-    globals.set(name, { ...f32([elements]), place: { paged: true } });
-  }
+  flat(`${adapter.name}.gradients`, gradientOf);
+  const apart = places.some(({ param }) => used.has(accumulatedOf(param.name)));
+  if (accumulating || apart) flat(`${adapter.name}.accumulated`, accumulatedOf);
+  if (update) placeStates(adapter.name, arena, update, accumulating, put, globals);
+};
+
+/** Where optimizer state lies: each array in an arena of its name, or outside the device's memory, with room for one page of it. */
+const placeStates = (
+  adapter: string,
+  arena: Arena,
+  update: Update,
+  accumulating: boolean,
+  put: (arena: string, types: readonly (readonly [string, TensorType])[]) => void,
+  globals: Map<string, Value>,
+): void => {
+  const parts = update.pages ? pagesOf(arena) : chunksOf(arena);
+  if (update.pages)
+    for (const name of [`${adapter}.parameters`, `${adapter}.${accumulating ? "accumulated" : "gradients"}`])
+      for (const [i, { first, count }] of parts.entries())
+        globals.set(`${name}{${i}}`, { dtype: "f32", shape: [count], place: { arena: name, offset: 4 * first } });
+  for (const { name: state } of update.states)
+    for (const { suffix, type, rangeOf } of arraysOf(arena, state)) {
+      const name = `${adapter}.${state}${suffix}`;
+      const of = (count: number): TensorType => ({ dtype: type.dtype, shape: [count] });
+      const ranges = parts.map(rangeOf);
+      if (!update.pages) {
+        put(name, [[name, type]]);
+        if (parts.length > 1)
+          for (const [i, range] of ranges.entries())
+            if (range) globals.set(`${name}[${i}]`, { ...of(range.count), place: { arena: name, offset: bytesOf(of(range.from), {}) } });
+        continue;
+      }
+      put(name, [[`${name}{}`, of(Math.max(...ranges.map((range) => range?.count ?? 0)))]]);
+      for (const [i, range] of ranges.entries())
+        if (range) globals.set(`${name}{${i}}`, { ...of(range.count), place: { arena: name, offset: 0 } });
+      globals.set(name, { ...type, place: { paged: true } });
+    }
 };
 
 /** What each part of the job takes, and the peak of each training, evaluation and generation; bytes. */
@@ -99,13 +93,13 @@ export const memoryPlan = (
   for (const train of trains) {
     const kept = arenas[`${train.adapter}.states`] ?? 0;
     plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), kept);
-    const ruled = [train.before, train.after].flatMap((one) => one?.program ?? []);
+    const ruled = [...[train.before, train.after].flatMap((one) => one?.program ?? []), ...updatesOf(train)];
     const own = extentOf(programs[train.step]!.values, programs[train.step]!.dims);
     plan[`train ${train.adapter}`] = Math.max(
       plan[`train ${train.adapter}`] ?? 0,
       programs[train.step]!.peak +
         plan[`${train.adapter}.optimizer`]! +
-        // What methods bind of a step is computed once the micro-batches are done, in the same memory.
+        // What methods bind of a step, and the update, is computed once the micro-batches are done, in the same memory.
         Math.max(0, ...ruled.map((name) => extentOf(programs[name]!.values, programs[name]!.dims) - own)),
       // Gradients and optimizer state stay where they are while it is evaluated.
       (train.evaluate ? programs[train.evaluate.program]!.peak : 0) +
@@ -132,3 +126,6 @@ export const memoryPlan = (
   plan.activations = arenas.activations ?? 0;
   return plan;
 };
+
+/** The programs that move parameters. */
+const updatesOf = ({ update, pages }: Train): string[] => pages?.map(({ program }) => program) ?? [update];

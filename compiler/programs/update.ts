@@ -1,7 +1,8 @@
 // An optimizer and a schedule from the library -> the program of one step over flat arenas: all parameters of an adapter lie
 // in one buffer, their gradients in another, each state in one more, so the whole update is one elementwise kernel. What
 // depends only on the step's number is taken out and computed by the host in double precision: powers like beta^t would lose
-// digits in f32, and both devices then see the same bits.
+// digits in f32, and both devices then see the same bits. A state that is kept in a format is read back where the update reads it, and
+// stored by a call of its own once its new values are there.
 
 import type * as tree from "../../grammar/tree.ts";
 import { instead, nearest } from "../../spec/diagnostic.ts";
@@ -12,14 +13,17 @@ import type { Library } from "../blocks/resolve.ts";
 import { createGraph, type Graph, type Node, type SegmentGraph, type TensorType } from "../graph/graph.ts";
 import { expressionOf, hoist } from "../graph/hoist.ts";
 import { cut, substitute } from "../graph/segments.ts";
+import { decoded, type FormatPlan } from "../model/format.ts";
+import { encoded } from "../model/format-encode.ts";
 import { type Context, evaluate, reportThrough, toNode } from "../values/expressions.ts";
 import { describe, number, type Scope, scopeOf, type Value } from "../values/values.ts";
+import { type Arena, arraysOf, chunksOf, grain, type Part, pagesOf, type Rates, type StateFormats } from "./arena.ts";
 import type { ProgramGraph, Step } from "./programs.ts";
 import { recordCalls } from "./record-calls.ts";
 
 export interface Update {
   /** With paged state: the programs of one update, a page each. */
-  readonly pages?: readonly ProgramGraph[];
+  readonly pages?: readonly { readonly part: Part; readonly program: ProgramGraph }[];
   /** The gradients' norm, and the vector of factors that the program below reads. Nothing is changed yet. */
   readonly norm: ProgramGraph;
   readonly program: ProgramGraph;
@@ -29,12 +33,6 @@ export interface Update {
   readonly factor: ScalarExpr;
   readonly states: readonly { readonly name: string; readonly init: number }[];
 }
-
-/** From which element of the arena on parameters learn at which multiple of the rate. */
-export type Rates = readonly { readonly from: number; readonly ratio: number }[];
-
-/** Parameters begin at multiples of this many elements; counted in these, places stay exact in f32. */
-const grain = 64;
 
 /** The multiple of the rate at each of `count` elements from `first` on. */
 const ratios = (graph: Graph, count: number, first: number, rates: Rates): Node => {
@@ -50,16 +48,9 @@ const ratios = (graph: Graph, count: number, first: number, rates: Rates): Node 
   return graph.add("reshape", [all], { shape: [count] });
 };
 
-/**
- * Elements of one optimizer dispatch: as many as fit one storage binding of the smallest profile. Where every chunk is like the next,
- * fewer: the cpu device writes new values beside the old ones, and needs room for one chunk of them.
- */
-export const chunkOf = (elements: number, rates: Rates): number =>
-  rates.length > 0 ? 1 << 25 : Math.min(1 << 25, Math.max(1 << 18, grain * Math.ceil(elements / (64 * grain))));
-
 export const buildUpdate = (
   adapter: string,
-  elements: number,
+  arena: Arena,
   gradients: string,
   optimizer: tree.Call,
   schedule: tree.Call | undefined,
@@ -68,7 +59,6 @@ export const buildUpdate = (
   scope: Scope,
   context: Context,
   paged = false,
-  rates: Rates = [],
 ): Update | undefined => {
   const definition = findDefinition("optimizer", optimizer, library, context);
   const curve = schedule && findDefinition("schedule", schedule, library, context);
@@ -118,35 +108,56 @@ export const buildUpdate = (
     const init = evaluate(member.value, scopeOf(settings), inner);
     return [{ name: member.name.text, init: init.kind === "number" ? init.value : 0 }];
   });
-  const chunk = chunkOf(elements, rates);
-  const counts = Array.from({ length: Math.ceil(elements / chunk) }, (_, i) => Math.min(chunk, elements - i * chunk));
-  const part = (name: string, i: number): string => (counts.length === 1 ? name : `${name}[${i}]`);
+  const { rates } = arena;
+  const chunks = chunksOf(arena);
+  const place = (name: string, i: number): string => (chunks.length === 1 ? name : `${name}[${i}]`);
   const leaves = { rate: expressionOf(rate), t: expressionOf(t), step: ["step"], total: ["total"] } as const;
-  const equation = once((count, first) => equationsOf(definition, settings, states, { count, first, rates }, leaves, inner), rates);
-  const equations = counts.map((count, i) => equation(count, i * chunk));
+  const equation = once((part) => equationsOf(definition, settings, states, part, rates, leaves, inner), rates);
+  const equations = chunks.map(equation);
   const scalars = equations[0]?.scalars ?? [];
   if (equations.some((one) => !one)) return undefined;
 
   const factors = `${adapter}.factors`;
   const measure = recordCalls();
   const squared = once(squares, []);
-  for (const [i, count] of counts.entries()) measure.record(squared(count, 0), { g: part(gradients, i) }, [`squares${i}`]);
-  const sums = Object.fromEntries(counts.map((_, i) => [`s${i}`, `squares${i}`]));
-  measure.record(clip(counts.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", factors]);
+  for (const [i, chunk] of chunks.entries()) measure.record(squared(chunk), { g: place(gradients, i) }, [`squares${i}`]);
+  const sums = Object.fromEntries(chunks.map((_, i) => [`s${i}`, `squares${i}`]));
+  measure.record(clip(chunks.length, scalars.length, maxNorm), { ...sums, scalars: `${adapter}.scalars` }, ["norm", factors]);
+  const arrays = new Map(states.map(({ name }) => [name, arraysOf(arena, name)]));
+  const stores = new Map<string, (part: Part) => SegmentGraph>();
+  /** The calls that move one part: the equation, then what stores the states that it made. `suffixed` names the part's range of an array. */
+  const moved = (part: Part, p: string, g: string, suffixed: (array: string) => string): ProgramGraph => {
+    const move = recordCalls();
+    const bound: Record<string, string> = { p, g, factors };
+    const made: string[] = [];
+    for (const { name } of states) {
+      for (const { suffix, rangeOf } of arrays.get(name)!)
+        if (rangeOf(part)) bound[name + suffix] = suffixed(`${adapter}.${name}${suffix}`);
+      made.push(part.stretch.formats.has(name) ? suffixed(`${adapter}.${name} next`) : bound[name]!);
+    }
+    move.record(equation(part)!.segment, bound, [p, ...made]);
+    for (const [i, { name }] of states.entries()) {
+      const format = part.stretch.formats.get(name);
+      if (!format) continue;
+      const store = stores.get(format.label) ?? once(({ count }) => storing(format, count), []);
+      stores.set(format.label, store);
+      const segment = store(part);
+      move.record(
+        segment,
+        { x: made[i]! },
+        segment.outputs.map((output) => bound[name + output.name]!),
+      );
+    }
+    return { steps: move.steps, values: move.values, inputs: [factors, g], outputs: [] };
+  };
   const pages = paged
-    ? pageProgram(adapter, elements, gradients, factors, states, (count, first) => equation(count, first)!.segment)
+    ? pagesOf(arena).map((part, i) => ({
+        part,
+        program: moved(part, `${adapter}.parameters{${i}}`, `${gradients}{${i}}`, (array) => `${array}{${i}}`),
+      }))
     : undefined;
-  const move = recordCalls();
-  for (const [i, equation] of equations.entries()) {
-    const bound: Record<string, string> = { p: part(`${adapter}.parameters`, i), g: part(gradients, i), factors };
-    for (const { name } of states) bound[name] = part(`${adapter}.${name}`, i);
-    move.record(
-      equation!.segment,
-      bound,
-      ["p", ...states.map((state) => state.name)].map((name) => bound[name]!),
-    );
-  }
-  const parts = counts.map((_, i) => part(gradients, i));
+  const moves = chunks.map((part, i) => moved(part, place(`${adapter}.parameters`, i), place(gradients, i), (array) => place(array, i)));
+  const parts = chunks.map((_, i) => place(gradients, i));
   return {
     norm: {
       steps: measure.steps,
@@ -155,7 +166,12 @@ export const buildUpdate = (
       outputs: ["norm", factors],
     },
     ...(pages && { pages }),
-    program: { steps: move.steps, values: move.values, inputs: [factors, ...parts], outputs: [] },
+    program: {
+      steps: moves.flatMap(({ steps }) => steps),
+      values: new Map(moves.flatMap(({ values }) => [...values])),
+      inputs: [factors, ...parts],
+      outputs: [],
+    },
     scalars,
     rate: expressionOf(rate),
     factor: expressionOf(factorNode),
@@ -163,43 +179,13 @@ export const buildUpdate = (
   };
 };
 
-/** Elements of a page: a sixteenth of the state, 4 MiB at most; starts are multiples of 256 bytes. */
-export const pageSize = (elements: number): number => Math.min(1 << 20, Math.max(4096, 64 * Math.ceil(elements / (16 * 64))));
-
-/** Ranges of an arena that pages stand for, and where a page of state lies while it is in memory. */
-export const pagesOf = (elements: number): { readonly first: number; readonly count: number; readonly place: string }[] =>
-  Array.from({ length: Math.ceil(elements / pageSize(elements)) }, (_, i) => {
-    const size = pageSize(elements);
-    const count = Math.min(size, elements - i * size);
-    return { first: i * size, count, place: count === size ? "page" : "rest" };
-  });
-
-const pageProgram = (
-  adapter: string,
-  elements: number,
-  gradients: string,
-  factors: string,
-  states: readonly { readonly name: string }[],
-  equation: (count: number, first: number) => SegmentGraph,
-): ProgramGraph[] =>
-  pagesOf(elements).map(({ first, count, place }, i) => {
-    const bound: Record<string, string> = { p: `${adapter}.parameters{${i}}`, g: `${gradients}{${i}}`, factors };
-    for (const { name } of states) bound[name] = `${adapter}.${name}[${place}]`;
-    const one = recordCalls();
-    one.record(
-      equation(count, first),
-      bound,
-      ["p", ...states.map((state) => state.name)].map((name) => bound[name]!),
-    );
-    return { steps: one.steps, values: one.values, inputs: [factors, bound.g!], outputs: [] };
-  });
-
-/** Makes what a part of an arena needs. Parts of one length share it, unless rates change along the arena. */
-const once = <T>(make: (count: number, first: number) => T, rates: Rates): ((count: number, first: number) => T) => {
+/** Makes what a part of an arena needs. Parts of one length and kind share it, unless rates change along the arena. */
+const once = <T>(make: (part: Part) => T, rates: Rates): ((part: Part) => T) => {
   const made = new Map<string, T>();
-  return (count, first) => {
-    const key = rates.length > 0 ? `${count} ${first}` : `${count}`;
-    if (!made.has(key)) made.set(key, make(count, first));
+  return (part) => {
+    const { first, count, stretch } = part;
+    const key = `${count} ${[...stretch.formats.keys()]}${rates.length > 0 ? ` ${first}` : ""}`;
+    if (!made.has(key)) made.set(key, make(part));
     return made.get(key)!;
   };
 };
@@ -208,7 +194,7 @@ const scalarType: TensorType = { dtype: "f32", shape: [] };
 const ends = (...nodes: readonly Node[]): Map<Node, string> => new Map(nodes.map((node) => [node, node.attrs.name as string]));
 
 /** The sum of squares of one chunk of the gradients. */
-const squares = (count: number): SegmentGraph => {
+const squares = ({ count }: Part): SegmentGraph => {
   const graph = createGraph();
   const g = graph.input("g", { dtype: "f32", shape: [count] });
   const sum = graph.add("sum", [graph.add("mul", [g, g])], { axes: [0], keep: false });
@@ -250,12 +236,21 @@ const clip = (parts: number, scalarCount: number, maxNorm: number | undefined): 
   });
 };
 
-/** The update as the definition writes it, over `count` parameters. Undefined after a report. */
+/** The pieces of a state's new values. */
+const storing = (format: FormatPlan, count: number): SegmentGraph => {
+  const graph = createGraph();
+  const x = graph.input("x", { dtype: "f32", shape: [count] });
+  const outputs = [...encoded(graph, format, x)].map(([name, node]) => ({ name, node }));
+  return cut({ name: "store", inputs: ends(x), outputs });
+};
+
+/** The update as the definition writes it, over a part of the arena. Undefined after a report. */
 const equationsOf = (
   definition: tree.OptimizerDef,
   settings: ReadonlyMap<string, Value>,
   states: readonly { readonly name: string }[],
-  { count, first, rates }: { readonly count: number; readonly first: number; readonly rates: Rates },
+  { count, first, stretch: { formats } }: Part,
+  rates: Rates,
   leaves: Readonly<Record<string, ScalarExpr>>,
   context: Context,
 ): { readonly segment: SegmentGraph; readonly scalars: readonly ScalarExpr[] } | undefined => {
@@ -269,7 +264,8 @@ const equationsOf = (
   bound.set("p", tensor(p)).set("g", tensor(graph.add("mul", [g, shrink])));
   for (const name of ["rate", "t"]) bound.set(name, tensor(graph.input(name, scalarType)));
   if (rates.length > 0) bound.set("rate", tensor(graph.add("mul", [graph.input("rate", scalarType), ratios(graph, count, first, rates)])));
-  for (const { name } of states) bound.set(name, tensor(graph.input(name, flat)));
+  const read = new Map(states.map(({ name }) => [name, stateOf(graph, name, formats, count)]));
+  for (const [name, { value }] of read) bound.set(name, tensor(value));
   const assigned = ["p", ...states.map((state) => state.name)];
   for (const member of definition.members) {
     if (member.kind === "let") bound.set(member.name.text, evaluate(member.value, scopeOf(bound), local));
@@ -292,12 +288,25 @@ const equationsOf = (
     ...hoisted.scalars.map((_, i) => [graph.input(`scalar ${i}`, scalarType), factor(i + 1)] as const),
   ]);
   const outputs = substitute(graph, hoisted.outputs, replaced)!;
-  const inputs = ends(p, g, factors, ...states.map(({ name }) => graph.input(name, flat)));
+  const inputs = ends(p, g, factors, ...[...read.values()].flatMap(({ leaves }) => leaves));
   const segment = cut({ name: "update", inputs, outputs: outputs.map((node, k) => ({ name: `${assigned[k]}_next`, node })) });
   return { segment, scalars: hoisted.scalars };
 };
 
-const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.Call, library: Library, context: Context) => {
+/** A state where the update reads it, and the inputs that it is read from. */
+const stateOf = (graph: Graph, name: string, formats: StateFormats, count: number): { readonly value: Node; readonly leaves: Node[] } => {
+  const leaves: Node[] = [];
+  const leaf = (suffix: string, type: TensorType): Node => {
+    const node = graph.input(name + suffix, type);
+    leaves.push(node);
+    return node;
+  };
+  const format = formats.get(name);
+  const value = format ? decoded(graph, format, [count], leaf) : leaf("", { dtype: "f32", shape: [count] });
+  return { value, leaves };
+};
+
+export const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.Call, library: Library, context: Context) => {
   const name = call.callee.kind === "ref" ? call.callee.name : "";
   const found = library.find(kind, name);
   if (!found) {
@@ -323,15 +332,15 @@ const spanOf = (value: Value & { kind: "number" }, total: Node, graph: Graph): V
     : number(value.value);
 
 /** accumulated = gradients, plus what was accumulated unless `keep` is 0 (a step's first micro-batch). */
-export const buildAccumulate = (adapter: string, elements: number, rates: Rates): ProgramGraph => {
-  const chunk = chunkOf(elements, rates);
+export const buildAccumulate = (adapter: string, arena: Arena): ProgramGraph => {
+  const chunks = chunksOf(arena);
   const steps: Step[] = [];
   const values = new Map<string, TensorType>();
   const inputs: string[] = ["keep"];
-  for (let i = 0; i * chunk < elements; i++) {
-    const part = (name: string): string => (elements <= chunk ? name : `${name}[${i}]`);
+  for (const [i, { count }] of chunks.entries()) {
+    const part = (name: string): string => (chunks.length === 1 ? name : `${name}[${i}]`);
     const graph = createGraph();
-    const flat: TensorType = { dtype: "f32", shape: [Math.min(chunk, elements - i * chunk)] };
+    const flat: TensorType = { dtype: "f32", shape: [count] };
     const [sum, g, keep] = [graph.input("sum", flat), graph.input("g", flat), graph.input("keep", { dtype: "f32", shape: [] })];
     // select, not a product: what an unused sum holds must not matter, were it even infinite
     const next = graph.add("select", [keep, graph.add("add", [sum, g]), g]);

@@ -3,21 +3,12 @@
 
 import type { DType, Job, Program, Value } from "../../spec/job.ts";
 import type { Data } from "./device.ts";
-import { bytesPer, elements, shapeAt } from "./sizes.ts";
+import { arrayTypes, bytesPer, elements, shapeAt } from "./sizes.ts";
 
 type Sizes = Readonly<Record<string, number>>;
 
-export const arrays = {
-  f32: Float32Array,
-  i32: Int32Array,
-  u32: Uint32Array,
-  u8: Uint8Array,
-  f16: Uint16Array,
-  bf16: Uint16Array,
-} as const;
-
 export const viewOf = (buffer: ArrayBufferLike, offset: number, dtype: DType, length: number): Data =>
-  new arrays[dtype](buffer as ArrayBuffer, offset, length);
+  new arrayTypes[dtype](buffer as ArrayBuffer, offset, length);
 
 export const overlap = (a: Data, b: Data): boolean =>
   a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;

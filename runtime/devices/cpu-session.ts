@@ -8,12 +8,12 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Call, Job, OnnxPart, Program, Segment, SegmentPart, Value } from "../../spec/job.ts";
 import type { ReadWeights } from "../stream.ts";
-import { arrays, createCpuMemory, type Found, overlap, viewOf } from "./cpu-memory.ts";
+import { createCpuMemory, type Found, overlap, viewOf } from "./cpu-memory.ts";
 import type { Data, Lanes, Session, Share } from "./device.ts";
 import { type Lane, type LaneOperand, type LanePart, onnxTypes, openLane } from "./node-lanes.ts";
 import { createWasmKernels, localKernels } from "./node-wasm.ts";
 import { openRing } from "./ring.ts";
-import { bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
+import { arrayTypes, bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
 
 type Onnx = typeof import("onnxruntime-node");
 type Sizes = Readonly<Record<string, number>>;
@@ -215,7 +215,7 @@ export const openSession = (
   const write: Session["write"] = (name, data, program) => {
     const found = find(name, program);
     const { value } = found;
-    const expected = arrays[value.dtype];
+    const expected = arrayTypes[value.dtype];
     if (!(data instanceof expected)) throw new Error(`${name} is ${value.dtype}, and takes a ${expected.name}`);
     const length = elements(shapeAt(value.shape, found.dims));
     if (data.length > length) throw new Error(`${name} has room for ${length} elements, not ${data.length}`);

@@ -21,4 +21,13 @@ export const shapeAt = (shape: readonly Dim[], dims: Readonly<Record<string, num
 
 export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
+export const arrayTypes = {
+  f32: Float32Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  u8: Uint8Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+} as const;
+
 export const bytesPer: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, u8: 1 };

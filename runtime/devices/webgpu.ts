@@ -6,7 +6,7 @@
 
 import type { Call, Job, Kernel, Program, Value } from "../../spec/job.ts";
 import type { Data, Device, Session } from "./device.ts";
-import { bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
+import { arrayTypes, bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
 import { type Found, findAdapter } from "./webgpu-adapter.ts";
 import { type Access, accessOf, layoutsOf, type Place, sectionOf, variantOf } from "./webgpu-variant.ts";
 
@@ -16,8 +16,6 @@ export { findAdapter } from "./webgpu-adapter.ts";
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
 const computeStage = 4;
 const mapForReading = 1;
-
-const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, u8: Uint8Array, f16: Uint16Array, bf16: Uint16Array } as const;
 
 /** Bytes per write: larger ones are cut, so that staging memory stays small. */
 const slice = 1 << 25;
@@ -267,7 +265,7 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
   const put = async (name: string, from: number, data: Data, program?: string): Promise<void> => {
     check();
     const { value, dims, key } = find(name, program);
-    const expected = arrays[value.dtype];
+    const expected = arrayTypes[value.dtype];
     if (!(data instanceof expected)) throw new Error(`${name} is ${value.dtype}, and takes a ${expected.name}`);
     const place = hold(value, dims, key);
     const start = from * bytesPer[value.dtype];
@@ -312,12 +310,12 @@ const openSession = (job: Job, read: (path: string) => Promise<Uint8Array>, devi
       const { value, dims, key } = find(name, program);
       const last = program === undefined ? undefined : lastDims.get(program);
       const bytes = elements(shapeAt(value.shape, last ? { ...dims, ...last } : dims)) * bytesPer[value.dtype];
-      return take(hold(value, dims, key), 0, bytes, (mapped) => new arrays[value.dtype](mapped.slice(0, bytes)));
+      return take(hold(value, dims, key), 0, bytes, (mapped) => new arrayTypes[value.dtype](mapped.slice(0, bytes)));
     },
     readPart: (name, from, into) => {
       const { value, dims, key } = find(name);
       return take(hold(value, dims, key), from * bytesPer[value.dtype], into.byteLength, (mapped) =>
-        into.set(new arrays[value.dtype](mapped, 0, into.length)),
+        into.set(new arrayTypes[value.dtype](mapped, 0, into.length)),
       );
     },
     run: async (program, dims) => {

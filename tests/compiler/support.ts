@@ -13,10 +13,10 @@ import type { CompileHost } from "../../compiler/host.ts";
 import { lower } from "../../compiler/programs/lower.ts";
 import type { Examples } from "../../runtime/data/examples.ts";
 import type { Data, Device } from "../../runtime/devices/device.ts";
-import { shapeAt } from "../../runtime/devices/sizes.ts";
+import { arrayTypes, bytesPer, shapeAt } from "../../runtime/devices/sizes.ts";
 import { draw, drawWhole } from "../../runtime/draw.ts";
 import { fromBytes, toBytes } from "../../runtime/dtype.ts";
-import type { Job } from "../../spec/job.ts";
+import type { DType, Job } from "../../spec/job.ts";
 
 export const llamaConfig = {
   architectures: ["LlamaForCausalLM"],
@@ -102,16 +102,17 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
         return made;
       }
       if ("paged" in value.place) throw new Error(`${name} lies outside the device's memory`);
-      // One double per four bytes: places are the same, only wider.
+      // One double per element: places are the same, only wider. Elements of different widths lie in different arenas.
       const { arena, offset } = value.place;
+      const first = offset / bytesPer[value.dtype];
       let memory = arenas.get(arena);
       if (!memory) {
-        memory = new Float64Array(job.arenas[arena]! / 4);
+        memory = new Float64Array(job.arenas[arena]! / bytesPer[value.dtype]);
         arenas.set(arena, memory);
       }
-      return memory.subarray(offset / 4, offset / 4 + count);
+      return memory.subarray(first, first + count);
     };
-    const copy = (values: Float64Array, dtype: string): Data => (dtype === "i32" ? Int32Array.from(values) : Float32Array.from(values));
+    const copy = (values: Float64Array, dtype: DType): Data => (halfOf(dtype) ? Float32Array : arrayTypes[dtype]).from(values);
     const typeOf = (name: string, program?: string) =>
       (program === undefined ? undefined : job.programs[program]!.values[name]) ?? job.values[name]!;
     return {

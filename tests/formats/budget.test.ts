@@ -72,7 +72,7 @@ group("budget", (test) => {
       const free = await build(pipeline("", ""), config);
       const expected = await trained(free, on);
       const declared = await build(pipeline("state: paged", ""), config);
-      assert.ok(declared.job.train[0]!.pages!.programs.length > 3);
+      assert.ok(declared.job.train[0]!.pages!.length > 3);
       assert.equal(await trained(declared, on), expected, "declared pages");
       const tight = Math.ceil(peakOf(free) - free.job.plan["some.optimizer"]! - 60_000);
       const { compiled, segments } = await build(pipeline("", `${tight}`), config);

@@ -49,7 +49,7 @@ data rows {
 }
 
 train tuned on rows {
-  optimizer: adamw(learning_rate: 0.0002, weight_decay: 0.1)
+  optimizer: adamw(learning_rate: 0.0002, weight_decay: 0.1) store m as signed8() store v as unsigned8()
   schedule: cosine(warmup: 10 steps)
   epochs: 3
   micro_batch_size: 2
@@ -81,7 +81,11 @@ group("import", (test) => {
 
   test("its values arrive in the compiled pipeline", async () => {
     const { diagnostics, checked } = await compiled(importText(axolotl).text, "models/tiny");
-    assert.equal(diagnostics, []);
+    // What it trains of a model this small keeps its state in f32, there as here.
+    assert.equal(
+      diagnostics.map(({ code }) => code),
+      ["PEFT0662"],
+    );
     const [train] = checked!.trains;
     assert.is(train!.micro_batch_size, 2);
     assert.is(train!.gradient_accumulation_steps, 4);
@@ -112,7 +116,10 @@ group("import", (test) => {
           .replace("micro_batch_size: 2", `micro_batch_size: ${micro}`)
           .replace("warmup_steps: 10", `warmup_ratio: ${warmup / 100}`);
         const { diagnostics, checked } = await compiled(importText(text).text, "models/tiny");
-        assert.equal(diagnostics, []);
+        assert.equal(
+          diagnostics.map(({ code }) => code),
+          ["PEFT0662"],
+        );
         const [train] = checked!.trains;
         const argument = (call: { args: readonly { name?: { text: string }; value: object }[] } | undefined, name: string): unknown => {
           const value = call?.args.find((one) => one.name?.text === name)?.value as { value: number; unit?: { text: string } } | undefined;

@@ -1,7 +1,8 @@
-"""What bitsandbytes' CPU backend makes of tensors, and of a whole model. Tensors travel as files of f32 or bytes.
+"""What bitsandbytes' CPU backend makes of tensors, of optimizer state, and of a whole model. Tensors travel as files of f32 or bytes.
 
 in:  {"folder": where everything lies,
       "codes": [{"name", "shape", "type": "nf4" | "fp4" | "int8", "block", "double"}], tensors in folder/NAME.f32,
+      "state": {"shapes", "steps", "learning_rate", "weight_decay"}, tensors in folder/state.I.f32, gradients in folder/state.I.STEP.f32,
       "model": {"config", "ids": [[int]], "packs": [{"name", "type", "double", "block"}]}}
 out: {"model": {pack name: logits}}; files folder/NAME.TYPE.BLOCK.DOUBLE.{code,value,scale,...} and folders folder/packs/NAME
 """
@@ -49,6 +50,35 @@ for given in job["codes"]:
         save(f"{key}.scale.offset", mean.reshape(1))
         fast, _ = torch.ops.bitsandbytes.quantize_blockwise(state.absmax - mean, table, 256)
         save(f"{key}.scale.fast", fast)
+
+if "state" in job:
+    import bitsandbytes.backends.cpu.ops as backend
+    from bitsandbytes.optim import AdamW8bit
+
+    def nearest(values, table, scale, codes, block):
+        """The generic kernel, as above."""
+        found, largest = torch.ops.bitsandbytes.quantize_blockwise(values.double(), table, block)
+        codes.copy_(found)
+        scale.copy_(largest)
+
+    given = job["state"]
+
+    def read(name, shape):
+        return torch.from_numpy(np.fromfile(f"{folder}/{name}.f32", np.float32)).reshape(shape)
+
+    tensors = [torch.nn.Parameter(read(f"state.{i}", shape)) for i, shape in enumerate(given["shapes"])]
+    optimizer = AdamW8bit(tensors, lr=given["learning_rate"], weight_decay=given["weight_decay"])
+    fast, backend._quant_blockwise_fp32_direct = backend._quant_blockwise_fp32_direct, nearest
+    for step in range(given["steps"]):
+        for i, tensor in enumerate(tensors):
+            tensor.grad = read(f"state.{i}.{step}", tensor.shape)
+        optimizer.step()
+    backend._quant_blockwise_fp32_direct = fast
+    for i, tensor in enumerate(tensors):
+        save(f"state.{i}.p", tensor)
+        for name in ("state1", "state2", "absmax1", "absmax2"):
+            if name in optimizer.state[tensor]:
+                save(f"state.{i}.{name}", optimizer.state[tensor][name])
 
 answers = {}
 if "model" in job:

@@ -1,7 +1,7 @@
 """Trains a few steps on given batches from given first tensors, f32, one thread: what our runtime must match.
 
 in:  {"base": folder, "adapter": folder in PEFT's layout with the first tensors, or absent for every parameter,
-      "optimizer": {"kind": "sgd" | "adamw", "learning_rate", "weight_decay", "beta1", "beta2", "eps", "momentum"},
+      "optimizer": {"kind": "sgd" | "adamw" | "adamw8bit", "learning_rate", "weight_decay", "beta1", "beta2", "eps", "momentum"},
       "rates": [learning rate of each step], or absent for the constant one, "clip": optional norm,
       "batches": [{"ids": [[int]], "labels": [[int]]}], labels -100 for no loss, "save": optional folder}
 out: {"losses": [before each step], "norms": [gradient norm before clipping], "parameters": {name: [norm, first values]}}
@@ -29,7 +29,10 @@ if given["kind"] == "sgd":
     optimizer = torch.optim.SGD(parameters, lr=rate, momentum=given.get("momentum", 0.0), weight_decay=decay)
 else:
     betas = (given.get("beta1", 0.9), given.get("beta2", 0.999))
-    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=betas, eps=given.get("eps", 1e-8), weight_decay=decay)
+    kind = torch.optim.AdamW
+    if given["kind"] == "adamw8bit":
+        from bitsandbytes.optim import AdamW8bit as kind
+    optimizer = kind(parameters, lr=rate, betas=betas, eps=given.get("eps", 1e-8), weight_decay=decay)
 
 losses, norms = [], []
 for step, batch in enumerate(job["batches"]):

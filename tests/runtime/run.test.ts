@@ -223,6 +223,25 @@ group("run", (test) => {
     assert.equal(await weights(host), await weights(whole.host));
   });
 
+  test("optimizer state in 8 bits: the same bits when stopped and gone on with, and when it is paged", async () => {
+    // Sixteen blocks of 2 fit into r 2 times the width, not into r 2 times the keys.
+    const stored = pipeline("1e-2) store m as signed8(block: 2) store v as unsigned8(block: 2");
+    const built = await build(stored, config);
+    const { state } = built.job.train[0]!;
+    assert.ok(state.some(({ value }) => value.endsWith(".m.code")) && state.some(({ value }) => value === "some.m"), "some of it in f32");
+    const whole = await run(built, await fresh());
+    for (const [what, same] of [
+      ["stopped", built],
+      ["paged", await build(stored.replace("epochs: 2", "state: paged  epochs: 2"), config)],
+    ] as const) {
+      const host = await fresh();
+      assert.is((await run(same, host, 3)).result.outcome, "interrupted");
+      const { result } = await run(same, host);
+      assert.equal(result.train[0]!.losses, whole.result.train[0]!.losses, `${what}: the whole curve`);
+      assert.equal(await weights(host), await weights(whole.host), `${what}: the same bits`);
+    }
+  });
+
   test("training learns, the adapter alone differs from the base, and the merged folder is the adapter's model", async () => {
     const built = await build(pipeline("1e-2"), config);
     const { host, result } = await run(built, await fresh());

@@ -1,5 +1,6 @@
 // A surveyed split -> the numbers and rows that `peft data` shows.
 
+import { hiddenIn } from "../runtime/data/hidden.ts";
 import type { Tokenizer } from "../runtime/tokenizer.ts";
 import type { Surveyed } from "./survey.ts";
 
@@ -38,6 +39,7 @@ export const dataFacts = (
   rows: number,
 ): SplitFacts => {
   const { starts, count } = examples;
+  const hidden = hiddenIn(examples, 0, 0);
   const lengths = Array.from({ length: count }, (_, i) => starts[i + 1]! - starts[i]!).sort((a, b) => a - b);
   const quantile = (q: number): number => lengths[Math.floor(q * (lengths.length - 1))] ?? 0;
   return {
@@ -52,7 +54,7 @@ export const dataFacts = (
     dropped: overlong === "drop",
     emptyAnswers: report.emptyAnswers,
     lengths: { least: quantile(0), median: quantile(0.5), most95: quantile(0.95), most: quantile(1) },
-    shown: Array.from({ length: Math.min(rows, count) }, (_, i) => shownRow(examples, i, tokenizer)),
+    shown: Array.from({ length: Math.min(rows, count) }, (_, i) => shownRow(hidden, i, tokenizer)),
   };
 };
 

@@ -10,6 +10,7 @@ import type { ChatTemplate } from "./chat/chat-template.ts";
 import { lastQuestion } from "./chat/last-question.ts";
 import { planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
+import { hiddenIn } from "./data/hidden.ts";
 import { readRows } from "./data/read.ts";
 import { runBatch } from "./data/run-batch.ts";
 import { fillTemplate, parseTemplate } from "./data/template.ts";
@@ -31,12 +32,14 @@ export interface TokenSums {
 
 export const sumTokens = async (
   evaluate: Pick<Evaluate, "subject" | "data" | "split" | "program" | "micro_batch_size" | "sequence_len" | "virtual" | "ends">,
-  examples: Examples,
+  all: Examples,
   session: Session,
   listen: Listener,
   /** For a bank of adapters: the place of each example's. */
   places?: Int32Array,
 ): Promise<TokenSums> => {
+  // The same tokens are hidden each time.
+  const examples = hiddenIn(all, 0, 0);
   const plan = planEpoch(examples, { size: evaluate.micro_batch_size, order: "length", seed: 0, epoch: 0 });
   const title = `evaluate ${evaluate.subject} on ${evaluate.data}.${evaluate.split}`;
   let loss = 0;

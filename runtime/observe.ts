@@ -5,6 +5,7 @@
 import type { InitStep, Job, Train } from "../spec/job.ts";
 import { type Batch, fillBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
+import { hiddenIn } from "./data/hidden.ts";
 import { writeBatch } from "./data/write-batch.ts";
 import type { Session } from "./devices/device.ts";
 import type { Listener } from "./events.ts";
@@ -15,9 +16,10 @@ type Observe = Extract<InitStep, { readonly kind: "observe" }>;
 export type Observer = (step: Observe) => Promise<ReadonlyMap<string, Float32Array>>;
 
 /** What a training lets its adapter's methods observe; undefined where nothing is. */
-export const observerOf = (job: Job, train: Train, examples: Examples, session: Session, listen: Listener): Observer | undefined => {
+export const observerOf = (job: Job, train: Train, all: Examples, session: Session, listen: Listener): Observer | undefined => {
   const { observe } = train;
   if (!observe) return undefined;
+  const examples = hiddenIn(all, train.seed, 0);
   const { rows, share = 1 } = observe.amount;
   const count = Math.min(examples.count, rows ?? Math.max(1, Math.round(share * examples.count)));
   const plan = planEpoch({ ...examples, count }, { size: train.micro_batch_size, order: "file", seed: 0, epoch: 0 });
@@ -26,7 +28,7 @@ export const observerOf = (job: Job, train: Train, examples: Examples, session: 
     const totals = new Map<string, Float64Array>();
     for (const [i, planned] of plan.entries()) {
       const filled = fillBatch(examples, planned, train.sequence_len, observe.virtual);
-      const { rows: tokens, labelled } = tokensOf(filled, observe.virtual ?? 0, examples.classes !== undefined);
+      const { rows: tokens, labelled } = tokensOf(filled, observe.virtual ?? 0, examples);
       const dims = await writeBatch(session, { ...filled, n: tokens.length, rows: tokens }, observe.ends === true);
       if (job.programs[program]!.inputs.includes("labelled")) await session.write("labelled", labelled);
       await session.run(program, dims);
@@ -46,11 +48,11 @@ export const observerOf = (job: Job, train: Train, examples: Examples, session: 
 const tokensOf = (
   { b, t, ends, rows }: Batch,
   virtual: number,
-  whole: boolean,
+  { classes, originals }: Examples,
 ): { readonly rows: Int32Array; readonly labelled: Float32Array } => {
   const tokens: number[] = [];
   for (let row = 0; row < b; row++) for (let k = virtual; k <= ends[row * t]!; k++) tokens.push(row * t + k);
-  // `rows` are the tokens before those that the loss falls on.
-  const told = new Set(Array.from(rows, (row) => row + 1));
-  return { rows: Int32Array.from(tokens), labelled: Float32Array.from(tokens, (token) => (whole || told.has(token) ? 1 : 0)) };
+  // `rows` are the tokens before those that the loss falls on, or where tokens are hidden these themselves.
+  const told = new Set(Array.from(rows, (row) => row + (originals ? 0 : 1)));
+  return { rows: Int32Array.from(tokens), labelled: Float32Array.from(tokens, (token) => (classes || told.has(token) ? 1 : 0)) };
 };

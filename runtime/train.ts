@@ -7,6 +7,7 @@ import type { Job, ScalarExpr, Train } from "../spec/job.ts";
 import { evaluateScalar } from "../spec/scalar.ts";
 import { type PlannedBatch, planEpoch } from "./data/batches.ts";
 import type { Examples } from "./data/examples.ts";
+import { hiddenIn } from "./data/hidden.ts";
 import { runBatch } from "./data/run-batch.ts";
 import type { Session } from "./devices/device.ts";
 import { arrayTypes } from "./devices/sizes.ts";
@@ -95,7 +96,8 @@ export const trainAdapter = async (
   const { listen, signal, save } = options;
   const total = totalSteps(train, examples);
   let { step, epoch, batch } = options.from ?? { step: 0, epoch: 0, batch: 0 };
-  let plan = planOf(train, examples, epoch);
+  let shown = hiddenIn(examples, train.seed, epoch);
+  let plan = planOf(train, shown, epoch);
   if (step === 0)
     for (const { value, init } of [...train.state, ...(train.after?.state ?? [])])
       if (init !== 0) await session.write(value, new arrayTypes[job.values[value]!.dtype](sizeOf(job, value)).fill(init));
@@ -116,7 +118,8 @@ export const trainAdapter = async (
     if (batch >= plan.length) {
       epoch++;
       batch = 0;
-      plan = planOf(train, examples, epoch);
+      shown = hiddenIn(examples, train.seed, epoch);
+      plan = planOf(train, shown, epoch);
     }
     const group = plan.slice(batch, batch + train.gradient_accumulation_steps);
     const labels = group.reduce((sum, planned) => sum + planned.labels, 0);
@@ -126,7 +129,7 @@ export const trainAdapter = async (
       if (planned.labels === 0) continue;
       await session.write("scale", Float32Array.of(1 / labels));
       tokens += await runBatch(session, train.step, planned, {
-        examples,
+        examples: shown,
         limit: train.sequence_len,
         virtual: train.virtual,
         ends: train.ends === true,

@@ -252,6 +252,12 @@ export const diagnostics = {
   unknown_row_adapter: (at: Span | undefined, { place, name, mix }: { readonly place: string | number; readonly name: string | number; readonly mix: string | number }, details: Details = {}): Diagnostic => make("PEFT0460", "error", `${place} asks for the adapter \`${name}\`, which \`${mix}\` does not hold`, at, details),
   /** `{mix}` takes the adapter of each row from the data, and `{data}` does not name one */
   rows_without_adapter: (at: Span | undefined, { mix, data }: { readonly mix: string | number; readonly data: string | number }, details: Details = {}): Diagnostic => make("PEFT0461", "error", `\`${mix}\` takes the adapter of each row from the data, and \`${data}\` does not name one`, at, details),
+  /** data `{data}` {hides}; {base} */
+  masks_do_not_fit: (at: Span | undefined, { data, hides, base }: { readonly data: string | number; readonly hides: string | number; readonly base: string | number }, details: Details = {}): Diagnostic => make("PEFT0462", "error", `data \`${data}\` ${hides}; ${base}`, at, details),
+  /** `{subject}` tells hidden tokens and writes no text */
+  masked_write_nothing: (at: Span | undefined, { subject }: { readonly subject: string | number }, details: Details = {}): Diagnostic => make("PEFT0463", "error", `\`${subject}\` tells hidden tokens and writes no text`, at, details),
+  /** the tokenizer names no token that stands for a hidden one */
+  tokenizer_hides_nothing: (at?: Span, details: Details = {}): Diagnostic => make("PEFT0464", "error", `the tokenizer names no token that stands for a hidden one`, at, details),
   /** no interface is called `{name}` */
   unknown_interface: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0470", "error", `no interface is called \`${name}\``, at, details),
   /** {module} says it is {face}, and has no {what} `{name}` */

@@ -50,6 +50,8 @@ export interface Data {
   readonly answer: string;
   /** The answers there are: the answer of a row is one of these, and is told and not written. */
   readonly classes?: readonly string[];
+  /** Which share of the answer's tokens is hidden, from 0 to 1; these are to be told, and nothing is written. */
+  readonly masked?: number;
   /** Names the adapter of a row, for what is a mix of adapters. */
   readonly adapter?: string;
   /** `last`: of a conversation, the last message alone. */

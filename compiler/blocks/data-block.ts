@@ -22,6 +22,10 @@ export const dataTable: Record<string, Setting> = {
   answer: { type: "string", required: true, doc: 'what the model learns to write, like `answer = "{text}"`' },
   adapter: { type: "string", doc: 'the adapter of a row, for a `mix` of adapters, like `adapter = "{task}"`' },
   classes: { type: "list", doc: 'the answers there are, for a base that tells classes apart, like `classes = ["no", "yes"]`' },
+  masked: {
+    type: "any",
+    doc: "which share of the tokens of the answer is hidden, for a base that tells hidden tokens, like `masked = 15%`",
+  },
   loss_on: { type: { oneOf: ["answer", "last", "all"] }, doc: "where the loss falls; last: of a conversation, on its last message alone" },
 };
 
@@ -104,6 +108,7 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
   const table = talks ? { ...dataTable, answer: { ...dataTable.answer!, required: false } } : dataTable;
   const settings = readSettings({ what: `data ${item.name.text}`, at: item.name.at, entries: rest, sign: "=" }, table, scope, context);
   checkBesideChat(item, context);
+  const masked = readMasked(settings.entry("masked"), item, scope, context);
   const chat = readChat(settings.entry("chat"), scope, context);
   const all = divide(splits, held, item, context);
   const unread = item.entries.flatMap(({ key, value }) =>
@@ -122,8 +127,31 @@ export const readData = (item: tree.Data, scope: Scope, context: Context): DataP
     answer: settings.text("answer") ?? "",
     ...(adapter !== undefined && { adapter }),
     ...(settings.entry("classes") && { classes: readTexts("classes", settings.entry("classes")!.value, 2, scope, context) }),
+    ...(masked !== undefined && { masked }),
     loss_on: (settings.text("loss_on") as Data["loss_on"] | undefined) ?? "answer",
   };
+};
+
+/** Undefined for none, and after a report. */
+const readMasked = (entry: tree.Entry | undefined, item: tree.Data, scope: Scope, context: Context): number | undefined => {
+  if (!entry) return undefined;
+  for (const other of item.entries)
+    if (["prompt", "classes", "chat", "loss_on"].includes(other.key.text))
+      context.report(
+        diagnostics.conflicting_settings(
+          other.key.at,
+          { first: "masked", second: other.key.text },
+          {
+            notes: [{ message: "tokens are hidden here", at: entry.at }],
+            help: "the text is the answer, and the loss falls on what is hidden of it: keep one of them",
+          },
+        ),
+      );
+  const value = evaluate(entry.value, scope, context);
+  if (value.kind === "number" && value.unit === "%" && value.value > 0 && value.value <= 100) return value.value / 100;
+  if (value.kind !== "unknown")
+    context.report(diagnostics.wrong_type(entry.value.at, { name: "masked", wanted: "a share, like `15%`", found: "something else" }));
+  return undefined;
 };
 
 const limitsOf = (name: "rows" | "skip", amount: Amount | undefined): Partial<Split> =>

@@ -31,6 +31,7 @@ import { type Scope, scopeOf, type Value } from "../values/values.ts";
 import { checkDefinitions } from "./check-definitions.ts";
 import { checkEffects } from "./check-effects.ts";
 import { checkKept } from "./check-kept.ts";
+import { batchOf, checkMasked } from "./check-masked.ts";
 import { checkObservations } from "./check-observations.ts";
 import { checkReached } from "./check-reached.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
@@ -171,6 +172,7 @@ export const check = async (
   const extents = new Map<string, Extent>();
   // Shapes of the model and of every method in it: the same unfolding that training will do. The base by itself is in each of them.
   let result: readonly Dim[] | undefined;
+  let reads: ReadonlySet<string> | undefined;
   const unfold = (name: string): void => {
     const packing = trains.find((plan) => plan.adapter === name && plan.packing);
     const choice = { layers: layersOf(name, adapters), training: true, packed: packing !== undefined };
@@ -180,6 +182,7 @@ export const check = async (
     const added = adapter?.made?.kind === "mix" ? new Set<string>() : checkStep(name, base.root, adapters, context);
     if (!model) return;
     result ??= model.result.type.shape;
+    reads ??= batchOf(model);
     extents.set(name, model.extent);
     const on = adaptersIn(choice.layers).flatMap((one) => adapters.get(one) ?? []);
     if (packing) checkPacking(model, packing, on, context);
@@ -192,6 +195,7 @@ export const check = async (
     for (const name of adapters.keys()) unfold(name);
     if (!result) unfold(base.name);
     if (result) checkClasses(result, [...trains, ...evaluates], data, base.picture !== undefined, report);
+    if (result && reads) checkMasked(result, reads, [...trains, ...evaluates], data, report);
   }
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkObservations(adapters, trains, base.root, context);

@@ -40,9 +40,9 @@ export interface Batch {
   /** Of packed rows [b, t]: the slot of each token in its row, and of the first token of its example. */
   readonly slots?: Int32Array;
   readonly starts?: Int32Array;
-  /** [n], ascending: b·t-flat indices of the tokens whose next token is a label. Already shifted. For classes: the rows. */
+  /** [n], ascending: b·t-flat indices of the tokens whose next token is a label. Already shifted. Hidden tokens: their own. For classes: the rows. */
   readonly rows: Int32Array;
-  /** [n]: that next token. */
+  /** [n]: that next token, or what was hidden. */
   readonly targets: Int32Array;
   /** Of rows that are pictures: [b, channels, height, width]. */
   readonly pixels?: Float32Array;
@@ -129,7 +129,7 @@ const shuffle = (values: Int32Array, seed: number, name: string): void => {
  * positions from 0). The arrays are fresh.
  */
 export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: number, virtual = 0): Batch => {
-  const { ids: all, labels, starts } = examples;
+  const { ids: all, labels, starts, originals } = examples;
   const { per } = planned;
   const b = per?.length ?? planned.examples.length;
   const n = planned.labels;
@@ -164,11 +164,11 @@ export const fillBatch = (examples: Examples, planned: PlannedBatch, limit: numb
         positions[base + k] = k;
         firsts[base + k] = used[row]!;
       }
-    // The first token is never a label, so k − 1 stays inside the example.
-    for (let k = start + 1; k < end; k++)
+    // A hidden token is told at its own place, any other before it: the first is never a label, so k − 1 stays inside the example.
+    for (let k = start; k < end; k++)
       if (labels[k] === 1) {
-        rows[filled] = base + k - start - 1;
-        targets[filled++] = all[k]!;
+        rows[filled] = base + k - start - (originals ? 0 : 1);
+        targets[filled++] = (originals ?? all)[k]!;
       }
     used[row]! += end - start;
     tokens += end - start;

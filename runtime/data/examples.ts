@@ -15,6 +15,7 @@ import type { Processor } from "../pictures/processor.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import { encodeClasses } from "./classes.ts";
 import { type EncodedRow, rowEncoder, type SourceOptions } from "./encode-row.ts";
+import { encodeHidden, type Hiding } from "./hidden.ts";
 import { nothingFits, tellLonger } from "./overlong.ts";
 import { encodePictures } from "./pictures.ts";
 import { pathOf, placeOf, readRows } from "./read.ts";
@@ -37,6 +38,9 @@ export interface Examples {
   readonly pictures?: { readonly bytes: Uint8Array; readonly processor: Processor };
   /** The class of each example, where the data names classes; then nothing is to be written. */
   readonly classes?: Int32Array;
+  /** How tokens are hidden, where the data says so, and what stood there before they were: see hidden.ts. */
+  readonly hiding?: Hiding;
+  readonly originals?: Int32Array;
   /** The adapter that each example asks for, where the data names one. */
   readonly adapters?: readonly string[];
 }
@@ -104,7 +108,7 @@ export const readPictures = (
 /** Encodes rows. `place` says where a row stands, for messages. Throws a DiagnosticError. */
 export const encodeExamples = (
   rows: readonly Row[],
-  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes" | "chat">,
+  data: Pick<Data, "prompt" | "answer" | "adapter" | "loss_on" | "classes" | "masked" | "chat">,
   tokenizer: Tokenizer,
   options: EncodeOptions,
   path: string,
@@ -112,6 +116,7 @@ export const encodeExamples = (
 ): { examples: Examples; report: ExamplesReport } => {
   const { limit, vocabulary, source, overlong } = options;
   if (data.classes) return encodeClasses(rows, { ...data, classes: data.classes }, tokenizer, options, path, place);
+  if (data.masked !== undefined) return encodeHidden(rows, { ...data, masked: data.masked }, tokenizer, options, path);
   const talks = data.chat && options.chat ? conversationRows(options.chat, data.chat, data.loss_on, tokenizer, place) : undefined;
   const encode = talks?.encode ?? rowEncoder(data, tokenizer, source);
   const chosen = data.adapter === undefined ? undefined : parseTemplate(data.adapter);

@@ -123,6 +123,7 @@ export const basesFor = async (page: string): Promise<Files> => {
   const add = (folder: string, settings: object): void => {
     files.set(`${folder}/config.json`, JSON.stringify(settings));
     files.set(`${folder}/tokenizer.json`, tokenizer);
+    if (folder === "encoder") files.set(`${folder}/tokenizer_config.json`, '{"mask_token": "<unk>"}');
   };
   for (const [folder, settings] of Object.entries(configs)) if (named(folder)) add(folder, settings);
   for (const [folder, change] of Object.entries(checkpoints))

@@ -19,7 +19,7 @@ const threads = 1;
 export const pipelineOf = ({ task }: Case, adapter: string): string => `peft 1
 base model = checkpoint("base/")
 adapter it ${adapter}
-data rows { train = text("rows.txt")  prompt = "{text}"  answer = "{text}"  ${task === "classes" ? 'classes = ["a", "b", "c"]' : ""} }
+data rows { train = text("rows.txt")  ${task === "masked" ? "masked = 15%" : 'prompt = "{text}"'}  answer = "{text}"  ${task === "classes" ? 'classes = ["a", "b", "c"]' : ""} }
 train it on rows { optimizer: sgd(learning_rate: 0.1)  steps: 1  micro_batch_size: 2  sequence_len: 16 }
 evaluate model on rows.train {
   metrics: [loss]

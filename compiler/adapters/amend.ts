@@ -12,6 +12,7 @@ import type { Dim } from "../values/dims.ts";
 import { type Context, evaluate, reportThrough } from "../values/expressions.ts";
 import { asDim, describe, type Scope, scopeOf, size, unknown, type Value } from "../values/values.ts";
 import type { Layer } from "./layers.ts";
+import { needsHold } from "./needs.ts";
 import { bindTraining, checkKnown, reboundName } from "./training-bindings.ts";
 
 /** A parameter that an adapter adds or takes over. */
@@ -194,7 +195,7 @@ export const amendOne = (
     absent,
   };
   const scope = sizesOf(amendment, context);
-  if (!needsHold(amendment, scope, context)) return amendment;
+  if (!needsHold(amendment, (settings) => sizesOf({ ...amendment, settings }, context), context)) return amendment;
   for (const member of members) {
     const beyond = notYet(member, outer !== undefined);
     if (beyond) reportThrough(context, member.at, (at, details) => diagnostics.unsupported_block(at, { what: beyond }, details));
@@ -254,22 +255,6 @@ interface Sizes {
   readonly scope: Scope;
   readonly context: Context;
 }
-
-/** Reports what a method needs and a module does not have. */
-const needsHold = ({ method, members, settings, module, face }: Amendment, scope: Scope, context: Context): boolean =>
-  members.every((member) => {
-    const value = member.kind === "needs" ? evaluate(member.condition, scope, context) : undefined;
-    if (member.kind !== "needs" || value?.kind !== "bool" || value.value) return true;
-    context.cases?.ruleOut();
-    const sizes = [...settings, ...(face?.sizes ?? [])].flatMap(([name, one]) => (one.kind === "number" ? [`${name} ${one.value}`] : []));
-    reportThrough(
-      context,
-      member.at,
-      (at, details) => diagnostics.method_needs(at, { method: method.name.text, module: module.path }, details),
-      { label: "what it needs", notes: [{ message: `there: ${sizes.join(", ")}` }] },
-    );
-    return false;
-  });
 
 /** Whether a parameter's condition holds. */
 const holds = (when: tree.Expr | undefined, { scope, context: inner }: Sizes, context: Context): boolean => {

@@ -37,9 +37,11 @@ group("adapters", (test) => {
       "adapter menu { lora(r: 2) into tiny.layers.*.attn.q  lora(r: 2, dropout: 0.5) into tiny.layers.*.attn.v }",
     );
     assert.is(dropped.files.library, "none");
-    const { files, mergeable, method } = await adapterOf("adapter menu { lora(r: 2) into tiny.layers.*.attn.q  tune() into tiny.norm }");
+    const { files, mergeable, method } = await adapterOf(
+      "adapter menu { lora(r: 2) into tiny.layers.*.attn.q  ia3() into tiny.layers.*.attn.k  tune() into tiny.norm }",
+    );
     assert.is(files.library, "none");
-    assert.is(method, "lora + tune");
+    assert.is(method, "lora + ia3 + tune");
     assert.ok(mergeable);
     assert.ok(files.tensors.some(({ key }) => key === "model.norm.weight"));
     assert.ok(files.tensors.some(({ key }) => key === "model.layers.0.self_attn.q_proj.a"));
@@ -73,6 +75,7 @@ group("adapters", (test) => {
     assert.ok(diagnostics.every(({ code }) => code === "PEFT0423"));
     assert.match(diagnostics[0]!.message, /layers.0.attn.q.*lora/);
     assert.ok(diagnostics[0]!.notes.some(({ message }) => message.includes("in 16")));
+    assert.match(diagnostics[0]!.help!, "`r: 16` would do there");
   });
 
   test("a shared parameter is one tensor, as large as the largest target", async () => {

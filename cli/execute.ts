@@ -63,7 +63,7 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
     const failed = writeWhole(resolve(io.cwd, output, name), content, `${output}/${name}`);
     if (failed) return complain([failed]);
   }
-  if (io.again && canHold(job) && execution.verbs.has("train") && (await runsOnCpu(execution.device))) {
+  if (io.again && canHold(job) && execution.verbs.has("train") && (await runsOnCpu(execution.device, job))) {
     const limit = dataLimit(job);
     const ended = await runHeld(io.again, limit);
     return ended.starved === undefined ? (ended.code as ExitCode) : complain([exhausted(`the job (${ended.starved})`, limit)]);
@@ -88,7 +88,8 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
   }
 };
 
-const runsOnCpu = async (device: Wanted): Promise<boolean> => device === "cpu" || (await chooseDevice(device)).device.name === "cpu";
+const runsOnCpu = async (device: Wanted, job: Job): Promise<boolean> =>
+  device === "cpu" || (device === "auto" && (await chooseDevice(device, job)).device.name === "cpu");
 
 const brokenBound = ({ fact, value, compare, bound, at }: HeldScore): Diagnostic =>
   diagnostics.require_failed(

@@ -89,6 +89,8 @@ export interface TrainFacts {
   readonly kernels: number;
   /** Layers whose activations are computed again, to keep a budget. */
   readonly recompute: number;
+  /** What operands of products and activations are rounded to. */
+  readonly compute: "f32" | "f16";
   /** What methods observe before first values: how much of the rows, in how many passes, and bytes of their sums on the host. */
   readonly observed?: {
     readonly amount: { readonly share?: number; readonly rows?: number };
@@ -208,6 +210,7 @@ const trainFacts = (train: Train, job: Job, checked: Checked): TrainFacts => {
     flopsPerToken: Math.round(flops(step, job, sizes) / (train.micro_batch_size * length)),
     streamed: job.ring?.length ?? 0,
     recompute: train.recompute ?? 0,
+    compute: train.compute ?? "f32",
     ...(train.observe && {
       observed: {
         amount: train.observe.amount,

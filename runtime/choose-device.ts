@@ -1,8 +1,10 @@
 // Which device runs the job, and why. `auto` takes a real GPU if there is one, else the CPU; software Vulkan only when asked for.
 
+import type { Diagnostic } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import type { Job } from "../spec/job.ts";
+import type { Job, Train } from "../spec/job.ts";
 import type { Device } from "./devices/device.ts";
+import { type Found, hasHalves } from "./devices/webgpu-adapter.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 
 export type Wanted = "auto" | "cpu" | "webgpu";
@@ -13,10 +15,11 @@ export interface Choice {
 }
 
 /**
- * Native modules are loaded only here, and only the one that is used. A job whose weights come through a ring is the cpu's. Throws a
+ * Native modules are loaded only here, and only the one that is used. A job whose weights come through a ring is the cpu's; one
+ * that computes in f16 takes a GPU that can. Throws a
  * DiagnosticError.
  */
-export const chooseDevice = async (wanted: Wanted, { ring }: Pick<Job, "ring"> = {}): Promise<Choice> => {
+export const chooseDevice = async (wanted: Wanted, { ring, train = [] }: Partial<Pick<Job, "ring" | "train">> = {}): Promise<Choice> => {
   if (ring && wanted === "webgpu")
     throw new DiagnosticError([
       diagnostics.ring_needs_cpu(
@@ -34,10 +37,27 @@ export const chooseDevice = async (wanted: Wanted, { ring }: Pick<Job, "ring"> =
       throw new DiagnosticError([
         diagnostics.no_adapter(undefined, { help: "install a Vulkan, Metal or Direct3D 12 driver, or run with --device cpu" }),
       ]);
+    const problem = lacksHalves(found, train);
+    if (problem) throw new DiagnosticError([problem]);
     return { device: await webgpuDevice(found), why: found.software ? "asked for; this driver is software, and slow" : "asked for" };
   }
+  if (found && !found.software && lacksHalves(found, train))
+    return { device: await cpu(), why: "the GPU has no shader-f16, which `compute: f16` needs" };
   if (found && !found.software) return { device: await webgpuDevice(found), why: "a GPU was found" };
   return { device: await cpu(), why: found ? "the only GPU driver here is software" : "no GPU was found" };
 };
+
+/** Why a GPU cannot run these trainings, if it cannot. */
+export const lacksHalves = (
+  found: Pick<Found, "adapter" | "description">,
+  train: readonly Pick<Train, "compute">[],
+): Diagnostic | undefined =>
+  train.some(({ compute }) => compute === "f16") && !hasHalves(found)
+    ? diagnostics.no_half(
+        undefined,
+        { gpu: found.description },
+        { help: "leave `compute: f16` out, or run with --device cpu, which rounds the same and is no faster for it" },
+      )
+    : undefined;
 
 const cpu = async (): Promise<Device> => (await import("./devices/cpu.ts")).cpuDevice();

@@ -508,6 +508,8 @@ export const diagnostics = {
   state_too_small: (at: Span | undefined, { adapter, states, largest, least }: { readonly adapter: string | number; readonly states: string | number; readonly largest: string | number; readonly least: string | number }, details: Details = {}): Diagnostic => make("PEFT0662", "warning", `every tensor that \`${adapter}\` trains keeps \`${states}\` in f32: the largest has ${largest} elements, and sixteen blocks have ${least}`, at, details),
   /** `{key}` has nothing to store */
   store_misplaced: (at: Span | undefined, { key }: { readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0664", "error", `\`${key}\` has nothing to store`, at, details),
+  /** this GPU computes in no f16: {gpu} */
+  no_half: (at: Span | undefined, { gpu }: { readonly gpu: string | number }, details: Details = {}): Diagnostic => make("PEFT0665", "error", `this GPU computes in no f16: ${gpu}`, at, details),
   /** adapter `{adapter}` amends `{module}`, a part of a fused projection: only this tool will load it */
   parts_stay_here: (at: Span | undefined, { adapter, module }: { readonly adapter: string | number; readonly module: string | number }, details: Details = {}): Diagnostic => make("PEFT0670", "warning", `adapter \`${adapter}\` amends \`${module}\`, a part of a fused projection: only this tool will load it`, at, details),
   /** data `{data}` names {named}; the base tells {told} apart */

@@ -326,6 +326,8 @@ export interface Train {
   readonly rate: ScalarExpr;
   /** Present when optimizer state is paged: the programs of one update, a page each, in place of `update`. */
   readonly pages?: readonly StatePage[];
+  /** What operands of products and activations are rounded to; absent: nothing is rounded. */
+  readonly compute?: "f16";
   /** Layers whose activations are computed again in the backward pass. */
   readonly recompute?: number;
   /** Names of values that are optimizer state, all zero (or `init`) at the start; of one that is kept in a format, its pieces. */

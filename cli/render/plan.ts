@@ -117,6 +117,7 @@ const trainBlock = (train: TrainFacts, paint: Paint): string => {
   const lines = [
     `${paint.strong(`train ${adapter}`)} on ${data}: ${length} of ${rows} rows, up to ${tokens} tokens each, ${longer[train.overlong]}`,
     `  ${metric(flopsPerToken)}FLOPs per token, forward and backward; ${calls} calls and ${kernels} kernels per micro-batch`,
+    ...(train.compute === "f16" ? ["  products of f16 operands, added up in f32; activations and their gradients in 16 bits"] : []),
     ...(train.recompute > 0 ? [`  activations of ${train.recompute} layers are computed again, to keep the budget`] : []),
     ...(train.streamed > 0 ? [streamedLine(train.streamed)] : []),
     ...(train.observed ? [observedLine(train.observed)] : []),

@@ -105,7 +105,10 @@ const elsewhere: Readonly<Record<string, string>> = Object.fromEntries(
         "load_in_4bit load_in_8bit quantization_bit quantize bnb_4bit_quant_type bnb_4bit_use_double_quant double_quantization quantization",
         "how frozen weights are kept is said in the base: `base tiny = checkpoint(…) { store layers.** as FORMAT(…) }`",
       ],
-      ["bf16 fp16 tf32 pure_bf16 mixed_precision precision dtype torch_dtype half", "nothing is cast unless the file says so; remove it"],
+      [
+        "bf16 fp16 tf32 pure_bf16 mixed_precision precision dtype torch_dtype half",
+        "nothing is rounded unless the file says so: remove it, or write `compute: f16`",
+      ],
       [
         "gradient_checkpointing enable_activation_checkpointing grad_checkpoint enable_gradient_checkpointing activation_checkpointing",
         "what is kept and what is computed again follows from the memory plan; hold it with `require { memory(train NAME) <= 8 GiB }`",

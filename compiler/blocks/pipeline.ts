@@ -34,6 +34,8 @@ export interface TrainPlan {
   readonly source_len?: number;
   readonly overlong?: Overlong;
   readonly max_grad_norm?: number;
+  /** Whether products take operands of 16 bits, and activations have as many. */
+  readonly half: boolean;
   /** Whether optimizer state lies outside the device's memory. */
   readonly paged: boolean;
   readonly seed: number;
@@ -121,6 +123,10 @@ export const trainTable: Record<string, Setting> = {
   max_grad_norm: { type: "float", atLeast: 0, doc: "gradients are scaled down to this norm" },
   state: { type: { oneOf: ["resident", "paged"] }, doc: "where optimizer state lies: in the device's memory, or outside it in pages" },
   observe: { type: "any", doc: "how much of the data a method observes before its first values, like `observe: 64 rows`" },
+  compute: {
+    type: { oneOf: ["f32", "f16"] },
+    doc: "what operands of products and activations are rounded to; sums, parameters and optimizer state are f32",
+  },
   seed: { type: "int", doc: "everything random follows from it" },
   packing: { type: "bool", doc: "rows hold as many examples as fit into sequence_len; no token sees another example's" },
   shuffle: { type: "bool", doc: "a new order each epoch" },
@@ -206,6 +212,7 @@ export const readTrain = (
     ...overlongOf(settings),
     ...optional("max_grad_norm"),
     ...(amount && { observe: amount }),
+    half: settings.text("compute") === "f16",
     paged: settings.text("state") === "paged",
     seed: settings.number("seed") ?? 0,
     packing: settings.flag("packing") ?? false,

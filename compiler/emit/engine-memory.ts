@@ -39,7 +39,10 @@ export const engineMemory = (segment: SegmentGraph, sizes: Sizes): EngineMemory 
   const last = new Map<Node, number>();
   for (const [i, node] of steps.entries()) for (const input of sourcesOf(node)) last.set(memoryOf(input), i);
 
-  const heldBy = (node: Node): Held => ops.get(node.op)!.holds?.(node, (type) => bytesOf(type, sizes)) ?? [];
+  const heldBy = (node: Node): Held => {
+    const product = sums.get(node)?.product ?? node;
+    return ops.get(product.op)!.holds?.(product, (type) => bytesOf(type, sizes)) ?? [];
+  };
 
   const blocks = new Map<Node, Block>();
   const free = new Map<string, Block[]>();

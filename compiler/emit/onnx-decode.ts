@@ -28,6 +28,8 @@ const codebookOf = (table: readonly number[]): number =>
 const engineTakes = (node: Node): boolean => {
   const [x, w] = node.inputs;
   if (node.op !== "matmul" || node.attrs.transpose_a === true || node.attrs.transpose_b !== true) return false;
+  // The engine multiplies what it unpacked, unrounded.
+  if (node.attrs.half === true) return false;
   if (w?.op !== "decode" || w.inputs.length !== 2 || !x) return false;
   const { bits, block, shape, table } = codingOf(w.attrs);
   const columns = shape.at(-1);

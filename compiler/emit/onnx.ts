@@ -5,6 +5,7 @@
 
 import { expand } from "../graph/expand.ts";
 import { type Node, reachable, type SegmentGraph } from "../graph/graph.ts";
+import { printOperands } from "../ops/half.ts";
 import { ops } from "../ops/index.ts";
 import { add, type Dim } from "../values/dims.ts";
 import { engineProducts, printProduct } from "./onnx-decode.ts";
@@ -40,7 +41,7 @@ export const emitOnnx = (whole: SegmentGraph): Uint8Array => {
     const sum = sums.get(node);
     if (sum) {
       const { transpose_a, transpose_b } = sum.product.attrs;
-      const operands = [...sum.product.inputs, sum.matrix].map(nameOf);
+      const operands = [...printOperands(writer, sum.product.inputs.map(nameOf), sum.product.attrs), nameOf(sum.matrix)];
       names.set(node, [writer.node("Gemm", operands, { transA: transpose_a ? 1 : 0, transB: transpose_b ? 1 : 0 })]);
       continue;
     }

@@ -3,11 +3,12 @@
 // All terms share one K loop: tiles of the first term's axis, then of the second's ([x | s·h]·[W | B]ᵀ). Both operands lie in
 // workgroup memory as vectors of four along the summed axis, whatever their layout outside: an operand contiguous along it is
 // loaded as vectors, any other one by neighbouring threads. Rows have an odd stride of vectors, so that neighbouring threads meet
-// different banks. Row and column numbers are clamped, not tested: the surplus is computed and not stored.
+// different banks. Where operands are rounded to f16 they lie in the tile so, half as large; a product of two is exact in f32, and sums
+// are f32. Row and column numbers are clamped, not tested: the surplus is computed and not stored.
 // (Register tiling: Volkov 2008; the layout by trial, see reference kernels of tfjs and ggml.)
 
 import type { Node } from "../graph/graph.ts";
-import { formOf, isBatched, type ProductTerm } from "../kernels/kernels.ts";
+import { formOf, isBatched, isHalf, type ProductTerm } from "../kernels/kernels.ts";
 import { type Dim, multiply, product } from "../values/dims.ts";
 import { strideOf, threadsOf } from "./tiles.ts";
 import { type Block, contiguousAxis, createBlock, fourths, type Index, type KernelScope } from "./wgsl-elements.ts";
@@ -44,6 +45,9 @@ export const printContraction = (scope: KernelScope): Printed => {
   const n: Dim = shape.at(-1)!;
   const batch: Dim = batched ? product(shape.slice(0, -2)) : 1;
   const terms = kernel.terms.map((term) => operandsOf(term, batched));
+  const half = isHalf(first);
+  const held = half ? "f16" : "f32";
+  const wide = (text: string): string => (half ? `vec4<f32>(${text})` : text);
   const [memoryA, memoryB] = [`${scope.entry}_a`, `${scope.entry}_b`];
 
   const outer = createBlock(scope, "  ");
@@ -81,17 +85,17 @@ export const printContraction = (scope: KernelScope): Printed => {
     if (terms.length > 1) loop.line(`${i ? "} else " : ""}${i < terms.length - 1 ? `if (tile < ${tiles[i]}) ` : ""}{`);
     const body = terms.length > 1 ? loop.inner() : loop;
     body.line(`let k0_${i} = (${begin}) * ${depth}u;`);
-    printLoad(body, memoryA, term.a, rows, depth, threads, stride, "row0", M, term.depth, `k0_${i}`, term.scales);
-    printLoad(body, memoryB, term.b, columns, depth, threads, stride, "column0", N, term.depth, `k0_${i}`, []);
+    printLoad(body, held, memoryA, term.a, rows, depth, threads, stride, "row0", M, term.depth, `k0_${i}`, term.scales);
+    printLoad(body, held, memoryB, term.b, columns, depth, threads, stride, "column0", N, term.depth, `k0_${i}`, []);
     if (body !== loop) loop.lines.push(...body.lines);
   });
   if (terms.length > 1) loop.line("}");
   loop.line("workgroupBarrier();");
   loop.line(`for (var q = 0u; q < ${depth / 4}u + zero; q++) {`);
   const inner = loop.inner();
-  for (let j = 0; j < perColumn; j++) inner.line(`let b${j} = ${memoryB}[(across + ${j * across}u) * ${stride}u + q];`);
+  for (let j = 0; j < perColumn; j++) inner.line(`let b${j} = ${wide(`${memoryB}[(across + ${j * across}u) * ${stride}u + q]`)};`);
   for (let i = 0; i < perRow; i++) {
-    inner.line(`let a${i} = ${memoryA}[(down + ${i * down}u) * ${stride}u + q];`);
+    inner.line(`let a${i} = ${wide(`${memoryA}[(down + ${i * down}u) * ${stride}u + q]`)};`);
     for (let j = 0; j < perColumn; j++) {
       const c = `c${i}_${j}`;
       inner.line(`${c} = fma(a${i}.w, b${j}.w, fma(a${i}.z, b${j}.z, fma(a${i}.y, b${j}.y, fma(a${i}.x, b${j}.x, ${c}))));`);
@@ -120,8 +124,8 @@ export const printContraction = (scope: KernelScope): Printed => {
   outer.line("}");
   return {
     declarations: [
-      `var<workgroup> ${memoryA}: array<vec4<f32>, ${rows * stride}>;`,
-      `var<workgroup> ${memoryB}: array<vec4<f32>, ${columns * stride}>;`,
+      `var<workgroup> ${memoryA}: array<vec4<${held}>, ${rows * stride}>;`,
+      `var<workgroup> ${memoryB}: array<vec4<${held}>, ${columns * stride}>;`,
       store,
     ].join("\n"),
     workgroup: threads,
@@ -194,6 +198,7 @@ const operandsOf = ({ node, scales }: ProductTerm, batched: boolean): Term => {
 /** Fills one operand's tile: `lines` x `depth` elements, as vectors of four along the summed axis. */
 const printLoad = (
   block: Block,
+  held: "f16" | "f32",
   memory: string,
   operand: Operand,
   lines: number,
@@ -228,7 +233,9 @@ const printLoad = (
       values = values.map((value) => body.name(`${value} * ${factor}`));
     }
     if (!whole) values = values.map((value, i) => `select(0.0, ${value}, ${lane(i)} < ${scope.size(length)})`);
-    body.line(`${memory}[${line} * ${stride}u + ${quad}] = vec4<f32>(${values.join(", ")});`);
+    body.line(
+      `${memory}[${line} * ${stride}u + ${quad}] = vec4<${held}>(${values.map((value) => (held === "f16" ? `f16(${value})` : value)).join(", ")});`,
+    );
     if (partial) {
       block.lines.push(...body.lines);
       block.line("}");

@@ -130,6 +130,8 @@ export interface ContractionForm {
   /** "matrix": [.., m, k]·[.., k, n], leading axes are batch. "leading": [.., m]ᵀ·[.., n], summed over all leading axes. */
   readonly over: "matrix" | "leading";
   readonly transposed?: (attrs: Attrs) => { readonly a: boolean; readonly b: boolean };
+  /** Whether operands are rounded to f16 before they are multiplied. Sums are f32 all the same. */
+  readonly half: (attrs: Attrs) => boolean;
 }
 
 /** out[ids[i], ..] += value[i, ..] over the flattened leading axes in order of i, zero where no id points: no atomics, so it is the same every time. */

@@ -7,7 +7,7 @@
 
 import type { Kernel } from "../../spec/job.ts";
 import type { DType, TensorType } from "../graph/graph.ts";
-import { type FusedKernel, isScalar, type KernelGraph, type KernelKind } from "../kernels/kernels.ts";
+import { type FusedKernel, isHalf, isScalar, type KernelGraph, type KernelKind } from "../kernels/kernels.ts";
 import { printAttention } from "./wgsl-attention.ts";
 import { printGradientOfBias } from "./wgsl-attention-bias.ts";
 import { printGradientOfKeyValue, printGradientOfQuery, printGradientRows } from "./wgsl-attention-gradient.ts";
@@ -52,7 +52,8 @@ export const emitWgsl = (graph: KernelGraph): EmittedSegment => {
     parts.push(text);
     kernels.push(record);
   }
-  return { wgsl: [...preludes, ...parts].join("\n\n") + "\n", kernels, scratch: Object.fromEntries(graph.scratch) };
+  const enabled = graph.kernels.some(({ terms }) => terms.some(({ node }) => isHalf(node))) ? ["enable f16;"] : [];
+  return { wgsl: [...enabled, ...preludes, ...parts].join("\n\n") + "\n", kernels, scratch: Object.fromEntries(graph.scratch) };
 };
 
 const emitKernel = (kernel: FusedKernel, graph: KernelGraph): { text: string; record: Kernel; functions: ReadonlySet<string> } => {

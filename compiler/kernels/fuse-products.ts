@@ -3,7 +3,7 @@
 
 import type { Profile } from "../emit/profile.ts";
 import type { Node } from "../graph/graph.ts";
-import { elementsOf, formOf, isBatched, type ProductTerm, sameShape } from "./kernels.ts";
+import { elementsOf, formOf, isBatched, isHalf, type ProductTerm, sameShape } from "./kernels.ts";
 
 export interface MergedSum {
   readonly terms: ProductTerm[];
@@ -82,5 +82,5 @@ const geometry = (node: Node): string => {
   const [a, b] = node.inputs;
   const transposed = (formOf(node) as { transposed?: (attrs: Node["attrs"]) => { a: boolean; b: boolean } }).transposed?.(node.attrs);
   const batched = isBatched(a!.type.shape, b!.type.shape, transposed?.a ?? false);
-  return `${node.type.shape.join(",")}:${batched}`;
+  return `${node.type.shape.join(",")}:${batched}:${isHalf(node)}`;
 };

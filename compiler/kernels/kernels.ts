@@ -67,6 +67,12 @@ export const formOf = (node: Node): WgslForm | undefined => ops.get(node.op)?.wg
 /** A node that makes several outputs is one kernel; `pick`s name its outputs. */
 export const anchorOf = (node: Node): Node => (node.op === "pick" ? node.inputs[0]! : node);
 
+/** Whether a product rounds its operands to f16. */
+export const isHalf = (node: Node): boolean => {
+  const form = formOf(node);
+  return form?.form === "contraction" && form.half(node.attrs);
+};
+
 /** Which output of its anchor a node is. */
 export const outputOf = (node: Node): number => (node.op === "pick" ? (node.attrs.index as number) : 0);
 

@@ -3,6 +3,7 @@
 import type { DType } from "../graph/graph.ts";
 import type { Op } from "../graph/op.ts";
 import { liftLast } from "../unfold/lift.ts";
+import { toHalf } from "./half.ts";
 import { isFloat, refuse } from "./shape.ts";
 
 const known: readonly string[] = ["f32", "f16", "bf16", "i32", "u32", "u8"];
@@ -23,7 +24,7 @@ export const cast: Op = {
   },
   lift: liftLast,
   eval: ([x], _attrs, types) => {
-    const round = isFloat(types[0]!) ? (v: number) => v : Math.trunc;
+    const round = types[0]!.dtype === "f16" ? toHalf : isFloat(types[0]!) ? (v: number) => v : Math.trunc;
     return [{ shape: x!.shape, data: x!.data.map(round) }];
   },
   // Registers hold f32 whatever the stored dtype, so between floating-point dtypes nothing is to be done.

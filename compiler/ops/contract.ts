@@ -2,6 +2,7 @@
 
 import type { Op } from "../graph/op.ts";
 import { type Dim, isConcrete, multiply, product } from "../values/dims.ts";
+import { heldOperands, operandsOf, printOperands } from "./half.ts";
 import { isFloat, numbers, refuse, sameShape, show } from "./shape.ts";
 
 export const contract: Op = {
@@ -22,7 +23,8 @@ export const contract: Op = {
       wants[1] && d[0] ? graph.add("matmul", [a, d[0]], { transpose_a: false, transpose_b: false }) : undefined,
     ];
   },
-  eval: ([a, b], _attrs, types) => {
+  eval: (inputs, attrs, types) => {
+    const [a, b] = operandsOf(inputs, attrs);
     const [m, n] = numbers(types[0]!.shape) as [number, number];
     const data = new Float64Array(m * n);
     const rows = m ? a!.data.length / m : 0;
@@ -30,9 +32,11 @@ export const contract: Op = {
       for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) data[i * n + j]! += a!.data[r * m + i]! * b!.data[r * n + j]!;
     return [{ shape: [m, n], data }];
   },
+  holds: heldOperands,
   flops: ([a], _attrs, type) => multiply(2, multiply(product(a!.shape), type.shape[1]!)),
-  wgsl: { form: "contraction", over: "leading" },
-  onnx: (write, [a, b], node) => {
+  wgsl: { form: "contraction", over: "leading", half: (attrs) => attrs.half === true },
+  onnx: (write, given, node) => {
+    const [a, b] = printOperands(write, given, node.attrs);
     const flat = (name: string, i: number) => {
       const { shape } = node.inputs[i]!.type;
       return write.reshape(name, shape, [product(shape.slice(0, -1)), shape.at(-1)!]);

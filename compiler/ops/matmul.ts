@@ -4,6 +4,7 @@ import type { Dim } from "../graph/graph.ts";
 import type { Op } from "../graph/op.ts";
 import { widen } from "../unfold/lift.ts";
 import { multiply, product } from "../values/dims.ts";
+import { heldOperands, operandsOf, printOperands } from "./half.ts";
 import { broadcastShape, broadcastStrides, isFloat, numbers, open, positions, refuse, show, stridesOf, sumTo } from "./shape.ts";
 
 const swapped = (shape: readonly Dim[], swap: unknown): readonly Dim[] =>
@@ -50,7 +51,8 @@ export const matmul: Op = {
       node.attrs,
       node.origin,
     ),
-  eval: ([a, b], attrs, types) => {
+  eval: (inputs, attrs, types) => {
+    const [a, b] = operandsOf(inputs, attrs);
     const shape = numbers(types[0]!.shape);
     const [n, m] = [shape.at(-2)!, shape.at(-1)!];
     const [ta, tb] = [attrs.transpose_a === true, attrs.transpose_b === true];
@@ -72,9 +74,16 @@ export const matmul: Op = {
     }
     return [{ shape, data }];
   },
+  holds: heldOperands,
   flops: ([a], attrs, type) => multiply(multiply(2, product(type.shape)), a!.shape.at(attrs.transpose_a === true ? -2 : -1)!),
-  wgsl: { form: "contraction", over: "matrix", transposed: (attrs) => ({ a: attrs.transpose_a === true, b: attrs.transpose_b === true }) },
-  onnx: (write, inputs, node) => {
+  wgsl: {
+    form: "contraction",
+    over: "matrix",
+    transposed: (attrs) => ({ a: attrs.transpose_a === true, b: attrs.transpose_b === true }),
+    half: (attrs) => attrs.half === true,
+  },
+  onnx: (write, given, node) => {
+    const inputs = printOperands(write, given, node.attrs);
     const { transpose_a, transpose_b } = node.attrs;
     if (!transpose_a && !transpose_b) return [write.node("MatMul", inputs)];
     return [write.node("com.microsoft.FusedMatMul", inputs, { transA: transpose_a ? 1 : 0, transB: transpose_b ? 1 : 0 })];

@@ -110,7 +110,7 @@ export const lower = (
     const step = `train.${i}.step`;
     const saving = savings.get(plan.adapter) ?? { recompute: 0, paged: false };
     const paged = saving.paged || plan.paged;
-    const graph = trainingProgram(model, { sizes: dims, vocabulary, recompute: saving.recompute });
+    const graph = trainingProgram(model, { sizes: dims, vocabulary, recompute: saving.recompute, half: plan.half });
     programs.set(step, { graph, dims });
     const accumulating = plan.gradient_accumulation_steps > 1;
     const arena = layArena(adapter, readStateFormats(plan, checked.library, checked.scope, quiet));
@@ -192,6 +192,7 @@ export const lower = (
       scalars: update.scalars,
       rate: update.rate,
       ...(pages && { pages }),
+      ...(plan.half && { compute: "f16" as const }),
       ...(saving.recompute > 0 && { recompute: saving.recompute }),
       state: stateArrays(adapter.name, arena, update.states),
     });

@@ -11,6 +11,7 @@ import { ops } from "../ops/index.ts";
 import type { Model } from "../unfold/elaborate.ts";
 import { boundTo, gradientOf, type Stage, type StageInput } from "../unfold/stage.ts";
 import { symbolsOf } from "../values/dims.ts";
+import { inHalves } from "./in-halves.ts";
 
 export interface Step {
   readonly segment: SegmentGraph;
@@ -32,6 +33,8 @@ export interface ProgramOptions {
   readonly vocabulary: number;
   /** Layers of the repeated part, from the first, whose activations are not kept but computed again. */
   readonly recompute?: number;
+  /** Activations and their gradients have 16 bits. */
+  readonly half?: boolean;
 }
 
 /** One stage after association, with the names of everything it reads. */
@@ -292,6 +295,8 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
     const { gradients, saved, seeds } = backward[i]!;
     const last = i === prepared.length - 1;
     if (gradients.size === 0 && !last) continue;
+    // Where 16 bits carry gradients they are of a token's loss, and its share in the batch's is taken at the end, in f32.
+    const share = options.half ? shareOf(p) : undefined;
     if (again(i)) record.add(p.graph, `${kindOf(p.stage)}.recompute`, record.endsOf(p), savedOf(p, i));
     const ends = record.endsOf(p);
     for (const [k, node] of saved.entries()) ends.set(node, { name: `saved${k}`, value: `${p.stage.name}/saved${k}` });
@@ -301,12 +306,12 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
       const name = target(p, input);
       const left = remaining.get(name)! - 1;
       remaining.set(name, left);
-      let node = gradient;
+      let node = share && !name.includes("/") ? p.graph.add("mul", [gradient, share]) : gradient;
       const before = sums.get(name);
       if (before !== undefined) {
         const sum = p.graph.input(`sum(${p.inputs.get(input)!.name})`, input.type);
         ends.set(sum, { name: `sum(${p.inputs.get(input)!.name})`, value: before });
-        node = p.graph.add("add", [sum, gradient]);
+        node = p.graph.add("add", [sum, node]);
       }
       const value = left === 0 ? name : `${name}+${left}`;
       sums.set(name, value);
@@ -314,7 +319,8 @@ export const trainingProgram = (model: Model, options: ProgramOptions): ProgramG
     }
     record.add(p.graph, `${kindOf(p.stage)}.${last ? "loss" : "backward"}`, ends, outputs);
   }
-  return record.finish(["loss", ...[...remaining.keys()].filter((name) => !name.includes("/"))]);
+  const program = record.finish(["loss", ...[...remaining.keys()].filter((name) => !name.includes("/"))]);
+  return options.half ? inHalves(program) : program;
 };
 
 /** One parameter as its adapter rebinds it: the base's tensor goes in as "base", so that merging streams. */
@@ -334,6 +340,13 @@ export const mergeProgram = (model: Model, path: string): ProgramGraph => {
   return { steps: [{ segment, inputs, outputs: ["merged"] }], values, inputs, outputs: ["merged"] };
 };
 
+/** The share of a token in the loss. */
+const shareOf = ({ graph, inputs }: Prepared): Node => {
+  const node = graph.input("scale", { dtype: "f32", shape: [] });
+  inputs.set(node, { name: "scale", from: { kind: "batch", name: "scale" } });
+  return node;
+};
+
 interface Backward {
   /** Gradient of each input that wants one. */
   readonly gradients: ReadonlyMap<Node, Node>;
@@ -350,7 +363,11 @@ const buildBackward = (p: Prepared, live: ReadonlySet<Node>, last: boolean, opti
   const d = new Map<Node, Node>();
   for (const [k, node] of p.outputs.entries()) {
     if (!live.has(node)) continue;
-    const seed = last ? graph.constant(1) : graph.input(`d${k}`, node.type);
+    const seed = last
+      ? options.half
+        ? graph.add("div", [graph.constant(1), shareOf(p)])
+        : graph.constant(1)
+      : graph.input(`d${k}`, node.type);
     if (!last) seeds.set(k, seed);
     d.set(node, seed);
   }

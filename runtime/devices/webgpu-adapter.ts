@@ -15,8 +15,11 @@ const load = async (): Promise<GPU | undefined> => {
   const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (gpu) return gpu;
   // No package for this platform is no GPU, not a fault.
-  return import("webgpu").then(({ create }) => create([])).catch(() => undefined);
+  return import("webgpu").then(({ create }) => create(["enable-dawn-features=vulkan_enable_f16_on_nvidia"])).catch(() => undefined);
 };
+
+/** Whether its kernels may compute in f16. */
+export const hasHalves = ({ adapter }: Pick<Found, "adapter">): boolean => adapter.features.has("shader-f16");
 
 /** An adapter, if there is one. It gives one device. */
 export const findAdapter = async (): Promise<Found | undefined> => {

@@ -7,7 +7,7 @@
 import type { Call, Job, Kernel, Program, Value } from "../../spec/job.ts";
 import type { Data, Device, Session } from "./device.ts";
 import { arrayTypes, bytesPer, elements, shapeAt, sizeAt } from "./sizes.ts";
-import { type Found, findAdapter } from "./webgpu-adapter.ts";
+import { type Found, findAdapter, hasHalves } from "./webgpu-adapter.ts";
 import { type Access, accessOf, layoutsOf, type Place, sectionOf, variantOf } from "./webgpu-variant.ts";
 
 export { findAdapter } from "./webgpu-adapter.ts";
@@ -383,6 +383,7 @@ export const webgpuDevice = async (found: Found): Promise<Device> => {
       if (!mine) throw new Error("the GPU is no longer there");
       const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = mine.adapter.limits;
       const device = await mine.adapter.requestDevice({
+        requiredFeatures: hasHalves(mine) ? ["shader-f16"] : [],
         requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage },
       });
       return openSession(job, read, device);

@@ -102,13 +102,14 @@ export const referenceDevice = (segments: ReadonlyMap<string, SegmentGraph>): De
         return made;
       }
       if ("paged" in value.place) throw new Error(`${name} lies outside the device's memory`);
-      // One double per element: places are the same, only wider. Elements of different widths lie in different arenas.
+      // One double per element: places are the same, only wider. Elements of each dtype have a memory of their own.
       const { arena, offset } = value.place;
       const first = offset / bytesPer[value.dtype];
-      let memory = arenas.get(arena);
+      const key = `${arena} ${value.dtype}`;
+      let memory = arenas.get(key);
       if (!memory) {
         memory = new Float64Array(job.arenas[arena]! / bytesPer[value.dtype]);
-        arenas.set(arena, memory);
+        arenas.set(key, memory);
       }
       return memory.subarray(first, first + count);
     };

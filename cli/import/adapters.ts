@@ -71,8 +71,12 @@ const structural = new Set([
   "peft_type",
 ]);
 
+/** What PEFT writes of the model an adapter was made for. */
+const ofTheModel = new Set(["num_layers", "num_attention_heads", "token_dim"]);
+
 const fateOf = (key: string, value: unknown, found: Found, defaults: Readonly<Record<string, unknown>>, type: string): Outcome => {
   const name = found.method.name.text;
+  if (ofTheModel.has(key) && !isEmpty(value)) return settled("it follows from the base");
   const differing = found.differing.get(key);
   if (differing !== undefined) return lost(`\`${name}\` cannot take it: ${differing}`);
   if (found.covered.has(key)) return carried(`\`${name}(…)\``);

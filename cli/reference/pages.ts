@@ -7,7 +7,7 @@ const chapters: readonly { readonly file: string; readonly title: string; readon
   {
     file: "methods",
     title: "Methods",
-    says: "What an adapter injects, or trains of what is there ([how long each is](method-table.md), and what it is held to).",
+    says: "What an adapter injects, or trains of what is there ([how long each is](method-table.md), and what it is held to; [which of PEFT's benchmark settings are not compared](peft-settings.md)).",
     kinds: ["method"],
   },
   { file: "architectures", title: "Architectures", says: "Models whose checkpoints are read.", kinds: ["architecture"] },

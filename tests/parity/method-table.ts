@@ -10,10 +10,13 @@ const methods = fileURLToPath(new URL("../../stdlib/methods/", import.meta.url))
 export const tableFile = fileURLToPath(new URL("../../docs/method-table.md", import.meta.url));
 
 /** Names of the methods that a set of cases uses. */
-const usedIn = (cases: Readonly<Record<string, { readonly adapter: string }>>): ReadonlyMap<string, number> => {
+const usedIn = (
+  cases: Readonly<Record<string, { readonly adapter: string; readonly optimizer?: { readonly adapter: string } }>>,
+): ReadonlyMap<string, number> => {
   const found = new Map<string, number>();
-  for (const { adapter } of Object.values(cases))
-    for (const name of new Set([...adapter.matchAll(/(\w+)\(/g)].map(([, called]) => called!))) found.set(name, (found.get(name) ?? 0) + 1);
+  for (const { adapter, optimizer } of Object.values(cases))
+    for (const name of new Set([...`${adapter} ${optimizer?.adapter ?? ""}`.matchAll(/(\w+)\(/g)].map(([, called]) => called!)))
+      found.set(name, (found.get(name) ?? 0) + 1);
   return found;
 };
 

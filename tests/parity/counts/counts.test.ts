@@ -23,7 +23,8 @@ const known: Readonly<Record<string, string>> = {
 /** Ours of a configuration; why there is none otherwise. */
 const countOf = async (config: Readonly<Record<string, unknown>>, folder: string): Promise<Count | string> => {
   const { text, outcomes } = importText(JSON.stringify({ ...config, base_model_name_or_path: "base" }));
-  if (!/^adapter tuned/m.test(text)) return `no method is ${String(config.peft_type)}`;
+  const kind = outcomes.find(({ given }) => given.name === "peft_type");
+  if (!/^adapter tuned/m.test(text)) return kind?.says ?? `no method is ${String(config.peft_type)}`;
   // How the first values of low-rank factors are computed has no bearing on what is stored. Layers that are counted are counted here too.
   const lost = outcomes.filter(({ fate, given }) => fate === "lost" && !/^(init_lora_weights|adapter_layers)$/.test(given.name));
   if (lost.length > 0) return `not carried: ${lost.map(({ given }) => given.name).join(", ")}`;

@@ -32,6 +32,17 @@ export const cases: Readonly<Record<string, MethodCase>> = {
     adapter: "{ lora(r: 2, alpha: 4) into model.layers.*.attn.q  lora(r: 3, alpha: 9) into model.layers.*.attn.v }",
     config: { peft_type: "LORA", r: 2, lora_alpha: 4, rank_pattern: { v_proj: 3 }, alpha_pattern: { v_proj: 9 }, target_modules },
   },
+  "lora, and PEFT's optimizer with another rate for the second factor": {
+    base: "llama",
+    adapter: `lora(r: 3, alpha: 6) ${qv}`,
+    config: { peft_type: "LORA", r: 3, lora_alpha: 6, target_modules },
+    adamw: 0.005,
+    optimizer: {
+      theirs: "loraplus",
+      ours: "adamw(learning_rate: 0.005, weight_decay: 0.01)",
+      adapter: `loraplus(r: 3, alpha: 6, ratio: 4) ${qv}`,
+    },
+  },
   "lora with its first factor frozen, and PEFT's optimizer for it": {
     base: "llama",
     adapter: `lorafa(r: 4, alpha: 8, project: false) ${qv}`,

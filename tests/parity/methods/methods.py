@@ -30,7 +30,7 @@ import peft  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 import peft.optimizers.lorafa  # noqa: E402
-from peft.optimizers import create_lorafa_optimizer  # noqa: E402
+from peft.optimizers import create_lorafa_optimizer, create_loraplus_optimizer  # noqa: E402
 from peft.tuners.lora.corda import preprocess_corda  # noqa: E402
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING  # noqa: E402
 from peft.utils import get_peft_model_state_dict  # noqa: E402
@@ -117,6 +117,9 @@ def run(model, job, kind, out):
         peft.optimizers.lorafa.is_bf16_available = lambda: False
         config = model.peft_config["default"]
         optimizer = create_lorafa_optimizer(model, r=config.r, lora_alpha=config.lora_alpha, lr=job["adamw"])
+    elif kind == "adamw" and job.get("optimizer") == "loraplus":
+        ratios = {"loraplus_lr_ratio": 4, "loraplus_weight_decay": 0.01}  # the ratio of the case, the usual decay
+        optimizer = create_loraplus_optimizer(model, torch.optim.AdamW, lr=job["adamw"], **ratios)
     else:
         optimizer = optimizer_of(model, kind, job)
     allocates = hasattr(getattr(model, "base_model", None), "update_and_allocate")

@@ -1,6 +1,7 @@
 // NIST (Doddington 2002) as mteval-v13a.pl counts it: n-grams weigh what they tell beyond their first n − 1 words, in bits over all
 // references; a short output is scaled down, with half the score at two thirds of the length. The reference length is the Perl script's:
-// all reference words of an item divided by its number of references. (The Python port in NLTK takes another mean.)
+// all reference words of an item divided by its number of references. (The Python port in NLTK takes another mean.) The script's log on WMT15
+// is met to its four digits, eight systems on E2E within 1e-4: of their references only a copy with other spaces is left (decision 0081).
 
 import type { TextMetric } from "./metric.ts";
 import { mostOf, ngramsUpTo, prefixOf, total } from "./ngrams.ts";

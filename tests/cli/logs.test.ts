@@ -1,12 +1,13 @@
 // Logs that grow while a training runs: what is in them is what result.json holds, and TensorBoard's frames are read back here by the
-// formats' own rules (lengths, masked CRC-32C, protobuf fields).
+// formats' own rules (lengths, masked CRC-32C, protobuf fields), and by the tensorboard package where Python has it.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { crc32c } from "../../cli/logs/tensorboard.ts";
+import { crc32c, openingEvent, scalarEvent } from "../../cli/logs/tensorboard.ts";
 import type { Result } from "../../spec/result.ts";
 import { assert, group } from "../harness.ts";
+import { python, pythonLacks } from "../parity/python.ts";
 import { peft } from "./run-cli.ts";
 
 const quickstart = fileURLToPath(new URL("../../examples/quickstart/", import.meta.url));
@@ -102,4 +103,34 @@ train clerk on orders { optimizer: adamw(learning_rate: 1e-2)  steps: 4  micro_b
       rmSync(folder, { recursive: true, force: true });
     }
   });
+
+  test(
+    "TensorBoard's own reader finds every number, at its step",
+    async () => {
+      const folder = mkdtempSync(`${tmpdir()}/peft-tensorboard-`);
+      try {
+        writeFileSync(
+          `${folder}/events.out.tfevents.1700000000.peft`,
+          Buffer.concat([
+            openingEvent(1.7e9),
+            scalarEvent(1.7e9, 1, { "train/loss": 2.5, "train/rate": 1e-3 }),
+            scalarEvent(1.7e9, 300, { "train/loss": 0.1 }),
+            scalarEvent(1.7e9, 300, { "eval/loss": 0.7 }),
+          ]),
+        );
+        const found = await python("read_events.py", { folder });
+        assert.equal(found, {
+          "train/loss": [
+            [1, 2.5],
+            [300, Math.fround(0.1)],
+          ],
+          "train/rate": [[1, Math.fround(1e-3)]],
+          "eval/loss": [[300, Math.fround(0.7)]],
+        });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    { skip: pythonLacks("tensorboard") },
+  );
 });

@@ -14,18 +14,24 @@ const near = (what: string, ours: number, theirs: number, within: number): void 
   assert.ok(Math.abs(ours - theirs) <= within, `${what}: ${ours}, and theirs is ${theirs}`);
 
 /**
- * The references beside the repository are LoRA's copy of the E2E data, with spaces put around every dash, pound sign and apostrophe.
- * The challenge's scripts saw the text without them; where a dash joined words and where it stood alone is a guess.
+ * The references beside the repository are LoRA's copy of the E2E data, with spaces put around every dash, pound sign and apostrophe. The
+ * challenge's scripts saw the text without them, and all reference words weigh every n-gram of NIST: twenty words too few
+ * move all eight scores. Which dashes joined words and which quotes opened is read off the sentences (decision 0081); one dash, of `average -rated`,
+ * only off the score of the one system that wrote `average` there.
  */
 const asWritten = (text: string): string =>
   text
     .replace(
-      / - ?(?!(however|high|highly|5|try|it|a|is|The|customers|just|located|Travellers|Wildwood)\b)|(?<=eat) - (?=a\b)|(?<=1) - (?=5)/g,
+      / - (?!(however|high|highly|5|try|it|a|is|The|customers|just|located|Travellers|Wildwood)\b)|(?<=eat) - (?=a\b)|(?<=1) - (?=5)/g,
       "-",
     )
+    .replace("has average-rated and", "has average -rated and")
     .replace(/£ /g, "£")
     .replace(/(\d)- £/g, "$1-£")
-    .replace(/ '(s|t|re|ve|ll|d|m)\b/g, "'$1");
+    .replace(/ '(s|t|re|ve|ll|d|m)\b/g, "'$1")
+    .replace(/^The Wrestlers ' is/, "The Wrestlers' is")
+    .replace(/ ' ([^']*?) '(?= |$)/g, " '$1'")
+    .replace(/(?<=\w) '(?= |$)/g, "'");
 
 const systems = () => {
   const references = lines("e2e/valid_multi.jsonl").map((line) => (JSON.parse(line) as { references: string[] }).references.map(asWritten));
@@ -55,8 +61,8 @@ group("metrics against the original scripts", (test) => {
       for (const [i, { folder, theirs, items }] of all.entries()) {
         const bleu = score("bleu", items, { tokenize: "mteval" }).bleu! / 100;
         const nist = score("nist", items).nist!;
-        near(`${folder} BLEU`, bleu, theirs.bleu!, 1e-4);
-        near(`${folder} NIST`, nist, theirs.nist!, 8e-4);
+        near(`${folder} BLEU`, bleu, theirs.bleu!, 6e-5);
+        near(`${folder} NIST`, nist, theirs.nist!, 1e-4);
         if (bleu.toFixed(4) === theirs.bleu!.toFixed(4)) exact++;
         near(`${folder} ROUGE-L`, score("rouge_l", items).rouge_l!, theirs.rouge!, 5e-4);
         near(`${folder} CIDEr`, score("cider", items).cider!, theirs.cider!, 0.01);

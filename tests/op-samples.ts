@@ -83,6 +83,17 @@ const decoded = (shape: number[], block: number, attrs: Attrs & { readonly bits:
   };
 };
 
+/** Rows of a packed table, with so many scales, and perhaps offsets, for each. */
+const rowsDecoded = (rows: number, width: number, scales: number, attrs: Attrs & { readonly bits: number }, offsets?: number): Sample => ({
+  inputs: [
+    { shape: [(rows * width * attrs.bits) / 8], dtype: "u8", fill: { below: 256 } },
+    whole({ below: rows }, "b", "t"),
+    x("b", "t", scales),
+    ...(offsets === undefined ? [] : [x("b", "t", offsets)]),
+  ],
+  attrs: { signed: false, ...attrs, rows, width },
+});
+
 export const samples: Readonly<Record<string, readonly Sample[]>> = {
   constant: [
     { inputs: [], attrs: { value: 1.5, dtype: "f32", shape: [] } },
@@ -190,6 +201,12 @@ export const samples: Readonly<Record<string, readonly Sample[]>> = {
     decoded([3, 10], 10, { bits: 8, signed: true, table: [] }),
     decoded([4, 16], 8, { bits: 8, table: [] }, true),
     decoded([9, 3], 8, { bits: 8, table: Array.from({ length: 256 }, (_, i) => Math.fround(Math.tanh(i / 50 - 2))) }),
+  ],
+  decode_rows: [
+    rowsDecoded(9, 8, 2, { bits: 4, table: sixteen }),
+    rowsDecoded(9, 8, 1, { bits: 4, table: [] }, 4),
+    rowsDecoded(9, 3, 3, { bits: 8, signed: true, table: [] }),
+    rowsDecoded(9, 1, 1, { bits: 8, table: Array.from({ length: 256 }, (_, i) => Math.fround(Math.tanh(i / 50 - 2))) }, 1),
   ],
   dropout: [
     { inputs: [x("b", "t", 40), whole({ value: 7 })], attrs: { p: 0.3, site: 2 }, smooth: [0] },

@@ -31,7 +31,7 @@ export const codingOf = (attrs: Attrs): Coding => ({
 });
 
 /** The number that a stored code stands for, before its scale. */
-const numberOf = ({ bits, signed, table }: Coding, code: number): number =>
+export const numberOf = ({ bits, signed, table }: Omit<Coding, "shape" | "block">, code: number): number =>
   table.length ? table[code]! : signed && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
 
 const codeAt = (bits: 4 | 8, bytes: ArrayLike<number>, i: number): number =>
@@ -78,7 +78,7 @@ export const decode: Op = {
       const code = coding.bits === 8 ? byte : name(`(${byte} >> ((1u - (${i} & 1u)) * 4u)) & 15u`);
       return scaled(
         coding,
-        textOf(coding, code, prelude),
+        numberText(coding, code, prelude),
         read(1, [name(`${i} / ${coding.block}u`)]),
         inputs[2] && read(2, [name(`${i} / ${coding.block}u`)]),
       );
@@ -95,7 +95,7 @@ export const decode: Op = {
       const [scale, offset] = [read(1, [block]), inputs[2] && read(2, [block])];
       return [0, 1, 2, 3].map((lane) => {
         const code = coding.bits === 8 ? name(`(${half} >> ${8 * lane}u) & 255u`) : name(`(${half} >> ${[4, 0, 12, 8][lane]}u) & 15u`);
-        return name(scaled(coding, textOf(coding, code, prelude), scale, offset));
+        return name(scaled(coding, numberText(coding, code, prelude), scale, offset));
       });
     },
   },
@@ -109,7 +109,12 @@ export const decode: Op = {
   onnx: (write, [codes, scale, offset], node) => [printDecode(write, codingOf(node.attrs), codes!, scale!, offset, node.inputs[0]!.type)],
 };
 
-const textOf = ({ bits, signed, table }: Coding, code: string, prelude: (text: string) => void): string => {
+/** The same as WGSL. */
+export const numberText = (
+  { bits, signed, table }: Omit<Coding, "shape" | "block">,
+  code: string,
+  prelude: (text: string) => void,
+): string => {
   if (table.length) {
     const { name, text } = tableFunction(table);
     prelude(text);

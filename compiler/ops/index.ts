@@ -21,6 +21,7 @@ import { cos } from "./cos.ts";
 import { cross_entropy } from "./cross_entropy.ts";
 import { cross_entropy_gradient } from "./cross_entropy_gradient.ts";
 import { decode } from "./decode.ts";
+import { decode_rows } from "./decode_rows.ts";
 import { diagonal } from "./diagonal.ts";
 import { div } from "./div.ts";
 import { dropout } from "./dropout.ts";
@@ -173,6 +174,7 @@ const all: readonly Op[] = [
   nearest,
   lookup,
   decode,
+  decode_rows,
   // Layers
   softmax,
   softmax_gradient,

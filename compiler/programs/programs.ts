@@ -5,6 +5,7 @@
 import { type AssociateOptions, associate, reassociate } from "../graph/associate.ts";
 import { differentiate } from "../graph/differentiate.ts";
 import { type Graph, type Node, reachable, type SegmentGraph, type TensorType } from "../graph/graph.ts";
+import { lookUpRows } from "../graph/look-up-rows.ts";
 import { alongTokens } from "../graph/over-tokens.ts";
 import { cut, substitute } from "../graph/segments.ts";
 import { ops } from "../ops/index.ts";
@@ -86,7 +87,7 @@ export const prepare = (
     const base: Prepared = { stage, graph, outputs: stage.outputs, inputs };
     const last = index === model.stages.length - 1;
     const outputs = last ? finish(base, model.result, batch) : stage.outputs;
-    const prepared: Prepared = { ...base, outputs: associate(graph, outputs, options) };
+    const prepared: Prepared = { ...base, outputs: associate(graph, lookUpRows(graph, outputs), options) };
     known.set(graph, prepared);
     return prepared;
   });

@@ -1,12 +1,17 @@
 // Training on a stored base is training on what the base reads back as: the same loss and the same gradients, for every format, with
 // methods of every kind, on each device.
 
+import { engineMemory } from "../../compiler/emit/engine-memory.ts";
 import { emitOnnx } from "../../compiler/emit/onnx.ts";
+import { profiles } from "../../compiler/emit/profile.ts";
+import { reachable } from "../../compiler/graph/graph.ts";
+import { fuse } from "../../compiler/kernels/fuse.ts";
+import { at, product } from "../../compiler/values/dims.ts";
 import type { Session } from "../../runtime/devices/device.ts";
 import { openCpu, openReference } from "../compiler/sessions.ts";
 import { type Built, build, gptConfig, llamaConfig } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
-import { fillBoth, lossAfter, storedPipeline } from "./support.ts";
+import { everyFormat, fillBoth, lossAfter, storedPipeline } from "./support.ts";
 
 /** Largest difference of the loss and of any gradient, relative to the largest gradient. */
 const difference = async (
@@ -66,6 +71,33 @@ group("stored", (test) => {
       assert.ok(loss < 1e-5 && gradient < 1e-3, `${format}: loss off by ${loss}, gradients by ${gradient}`);
     }
   });
+  for (const width of [16, 128])
+    test(`a table of rows ${width} wide is looked up first and unpacked after, on both devices`, async () => {
+      const rows = 600;
+      const config = { ...llamaConfig, vocab_size: rows, hidden_size: width, num_hidden_layers: 1, tie_word_embeddings: false };
+      for (const call of everyFormat) {
+        const { job, segments } = await build(storedPipeline(`embed as ${call}`), config);
+        if (Object.values(job.formats)[0]!.dtype !== "u8") continue;
+        const first = [...segments.values()].filter(({ inputs }) => inputs.some(({ name }) => name === "embed.weight.code"));
+        assert.ok(first.length > 0);
+        for (const segment of first) {
+          const sizes = { b: 2, t: 8, n: 16, s: 8 };
+          const whole = reachable(segment.outputs.map(({ node }) => node)).filter(
+            ({ op, type }) => !["input", "reshape"].includes(op) && at(product(type.shape), sizes) >= rows,
+          );
+          // 16 tokens of the table's 600 rows are all that has a row's width.
+          assert.equal(
+            whole.filter(({ type }) => !type.shape.includes("b")).map(({ op }) => op),
+            [],
+            `${call}: unpacked as a whole`,
+          );
+          const { scratch } = fuse(segment, profiles.default!, sizes);
+          for (const type of scratch.values())
+            assert.ok(at(product(type.shape), sizes) <= 16 * width, `${call}: a kernel writes the table`);
+          assert.ok(engineMemory(segment, sizes).inside < 4 * rows * width, `${call}: ONNX Runtime holds the table`);
+        }
+      }
+    });
   test("what is not stored, and what is stored in another way, stays apart", async () => {
     const { job } = await build(
       storedPipeline("layers.*.mlp.** as nf4(), layers.0..1.attn.** as int8()".replace("(), l", "()\n  store l")),

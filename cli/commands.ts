@@ -68,8 +68,14 @@ export const commands: readonly Command[] = [
       ...checking,
       json,
       lock: { type: "flag", says: "write FILE.lock, with which a machine without model and data checks the file" },
+      points: { type: "flag", says: "only what each candidate of comparisons and each point of sweeps would take, side by side" },
     },
-    examples: ["peft plan menu.peft", "peft plan menu.peft --lock", "peft plan menu.peft --set rank=16 --json"],
+    examples: [
+      "peft plan menu.peft",
+      "peft plan menu.peft --points",
+      "peft plan menu.peft --lock",
+      "peft plan menu.peft --set rank=16 --json",
+    ],
     load: () => import("./plan.ts"),
   },
   {

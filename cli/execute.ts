@@ -12,7 +12,7 @@ import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Job } from "../spec/job.ts";
 import type { HeldScore, Result } from "../spec/result.ts";
 import type { ExitCode } from "./command.ts";
-import { canHold, dataLimit, heldTo, isStarved, runHeld } from "./held.ts";
+import { canHold, dataLimit, heldTo, isStarved, runHeld, whyUnheld } from "./held.ts";
 import { baseName, withHub } from "./hub/base.ts";
 import { bringBase } from "./hub/bring.ts";
 import { interruptible } from "./interrupt.ts";
@@ -44,6 +44,8 @@ export interface Performance {
 }
 
 export interface Execution extends Performance {
+  /** Whether points of the same file are run afterwards. */
+  readonly points?: boolean;
   readonly json: boolean;
   /** Files that tell what ran, by name, put into the output folder first. */
   readonly keep?: Readonly<Record<string, string>>;
@@ -70,6 +72,10 @@ export const execute = async (execution: Execution): Promise<ExitCode> => {
   }
   const shown = (path: string): string => relative(io.cwd, path) || ".";
   const { listen, say, end } = listenOn(io.err, io.now, shown, execution.located);
+  if (execution.verbs.has("train") && job.train.some(({ budget }) => budget !== undefined)) {
+    const unheld = whyUnheld(job, { onCpu: await runsOnCpu(execution.device, job), points: execution.points === true });
+    if (unheld) listen({ kind: "warning", diagnostic: diagnostics.budget_not_held(undefined, unheld) });
+  }
   const interrupt = interruptible(say);
   try {
     const result = await perform(execution, listen, interrupt.signal);

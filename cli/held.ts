@@ -37,6 +37,24 @@ export const heldTo = (environment: NodeJS.ProcessEnv = process.env): number | u
 export const canHold = (job: Job): boolean =>
   process.platform === "linux" && heldTo() === undefined && job.train.some(({ budget }) => budget !== undefined);
 
+/** Why no process is held to a budget that the job declares; undefined where one is, or none is declared. */
+export const whyUnheld = (
+  job: Job,
+  { onCpu, points }: { readonly onCpu: boolean; readonly points: boolean },
+  platform: NodeJS.Platform = process.platform,
+): { readonly adapter: string; readonly why: string } | undefined => {
+  const promised = job.train.find(({ budget }) => budget !== undefined);
+  if (!promised || heldTo() !== undefined) return undefined;
+  const why = !onCpu
+    ? "its values are planned to fit, and on webgpu nothing limits the device's memory from outside"
+    : platform !== "linux"
+      ? "its values are planned to fit, and only Linux can limit a process to it"
+      : points
+        ? "its values are planned to fit, and points of the file follow in the same process, which have plans of their own"
+        : undefined;
+  return why === undefined ? undefined : { adapter: promised.adapter, why };
+};
+
 export interface Ended {
   readonly code: number;
   /** The signal that ended it, of those that mean it had no memory left: JavaScript's heap aborts, a container kills. */

@@ -7,6 +7,10 @@ import { renderPlan } from "./render/plan.ts";
 import { report } from "./report.ts";
 
 export const run = async (call: Invocation): Promise<ExitCode> => {
+  if (call.flags.has("points")) {
+    const prepared = await prepare(call, "check");
+    return typeof prepared === "number" ? prepared : (await import("./plan-points.ts")).planPoints(prepared, call);
+  }
   const prepared = await prepare(call, "build", { rows: call.flags.has("lock") });
   if (typeof prepared === "number") return prepared;
   const facts = planFacts(prepared);

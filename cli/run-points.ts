@@ -12,6 +12,7 @@ import type { Figures } from "../compiler/blocks/figures.ts";
 import type { PointSet } from "../compiler/blocks/points.ts";
 import { DiagnosticError } from "../runtime/diagnostic-error.ts";
 import type { Listener } from "../runtime/events.ts";
+import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Evaluate, Job } from "../spec/job.ts";
 import type { Result } from "../spec/result.ts";
 import { performApart } from "./apart.ts";
@@ -56,8 +57,8 @@ export const runPoints = async (
   call: Invocation,
   prepared: Prepared,
   sets: readonly PointSet[],
-  /** Otherwise the tables are in files alone. */
-  { print } = { print: true },
+  /** `print`: otherwise the tables are in files alone. `alone`: nothing of the file was run before. */
+  { print, alone } = { print: true, alone: true },
 ): Promise<ExitCode> => {
   const { io } = call;
   const output = outputFolder(call);
@@ -67,6 +68,17 @@ export const runPoints = async (
   const unwritable = makeFolder(resolve(io.cwd, output), output);
   if (unwritable) return report(call, { found: [unwritable], files: [], text: () => undefined, product: false });
   for (const [name, content] of Object.entries(keptFiles(prepared))) writeWhole(resolve(io.cwd, output, name), content, join(output, name));
+  const promised = prepared.checked?.requires
+    .flatMap(({ constraints }) => constraints)
+    .find(({ fact, verb }) => fact.text === "memory" && verb?.text === "train");
+  if (promised && alone)
+    listen({
+      kind: "warning",
+      diagnostic: diagnostics.budget_not_held(promised.fact.at, {
+        adapter: promised.subject.text,
+        why: "points of a `sweep` or `compare` are other trainings, and are planned without it",
+      }),
+    });
   try {
     for (const set of sets) {
       const runs: PointRun[] = [];

@@ -47,12 +47,13 @@ export const runVerbs = async (
     keep: keptFiles(prepared),
     json: call.flags.has("json"),
     io: sets.length === 0 && again ? { ...io, again } : io,
+    points: sets.length > 0,
     located,
     complain,
   });
   if (code !== 0 || sets.length === 0) return code;
   const { runPoints } = await import("./run-points.ts");
-  return runPoints(call, prepared, sets, { print: !call.flags.has("json") });
+  return runPoints(call, prepared, sets, { print: !call.flags.has("json"), alone: false });
 };
 
 /** What a run says of its data and blocks, in the source it was compiled from. */

@@ -506,6 +506,8 @@ export const diagnostics = {
   state_not_stored: (at: Span | undefined, { optimizer, problem }: { readonly optimizer: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0661", "error", `the state of \`${optimizer}\` cannot be stored so: ${problem}`, at, details),
   /** every tensor that `{adapter}` trains keeps `{states}` in f32: the largest has {largest} elements, and sixteen blocks have {least} */
   state_too_small: (at: Span | undefined, { adapter, states, largest, least }: { readonly adapter: string | number; readonly states: string | number; readonly largest: string | number; readonly least: string | number }, details: Details = {}): Diagnostic => make("PEFT0662", "warning", `every tensor that \`${adapter}\` trains keeps \`${states}\` in f32: the largest has ${largest} elements, and sixteen blocks have ${least}`, at, details),
+  /** this run is not held to the budget of `{adapter}`: {why} */
+  budget_not_held: (at: Span | undefined, { adapter, why }: { readonly adapter: string | number; readonly why: string | number }, details: Details = {}): Diagnostic => make("PEFT0663", "warning", `this run is not held to the budget of \`${adapter}\`: ${why}`, at, details),
   /** `{key}` has nothing to store */
   store_misplaced: (at: Span | undefined, { key }: { readonly key: string | number }, details: Details = {}): Diagnostic => make("PEFT0664", "error", `\`${key}\` has nothing to store`, at, details),
   /** this GPU computes in no f16: {gpu} */

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { canHold, dataLimit, isStarved, runHeld } from "../../cli/held.ts";
+import { canHold, dataLimit, isStarved, runHeld, whyUnheld } from "../../cli/held.ts";
 import { compile } from "../../compiler/compile.ts";
 import type { Job } from "../../spec/job.ts";
 import type { Result } from "../../spec/result.ts";
@@ -36,14 +36,14 @@ const inFolder = async (body: (folder: string) => unknown): Promise<void> => {
 };
 
 /** Trains a pipeline as a person would; `limit`: of the data of whatever runs it, in KiB. */
-const train = (folder: string, name: string, text: string, limit?: number) => {
+const train = (folder: string, name: string, text: string, limit?: number, verb = "train") => {
   mkdirSync(`${folder}/base`, { recursive: true });
   writeFileSync(`${folder}/base/config.json`, JSON.stringify({ ...llamaConfig, vocab_size: 384, max_position_embeddings: 512 }));
   for (const file of ["tokenizer.json", "tokenizer_config.json"])
     writeFileSync(`${folder}/base/${file}`, readFileSync(`${tokenizer}${file}`));
   writeFileSync(`${folder}/rows.txt`, `${"Ada gives a bun to Felix.\n".repeat(64)}`);
   writeFileSync(`${folder}/${name}.peft`, text);
-  const command = [process.execPath, bin, "train", `${name}.peft`, "-o", name, "--device", "cpu"];
+  const command = [process.execPath, bin, verb, `${name}.peft`, "-o", name, "--device", "cpu"];
   const [program, ...args] = limit === undefined ? command : ["/bin/sh", "-c", 'ulimit -d "$0" && exec "$@"', String(limit), ...command];
   return spawnSync(program!, args, { cwd: folder, encoding: "utf8" });
 };
@@ -116,4 +116,19 @@ group("held to a budget", (test) => {
       assert.is(status, 1, stderr);
       assert.match(stderr, /error\[PEFT0660\]/);
     }));
+
+  test("where nothing holds a run to its budget, it says why", async () => {
+    const [bound, free] = [await planned("64 MiB"), await planned("")];
+    assert.is(whyUnheld(bound, { onCpu: true, points: false }, "linux"), undefined);
+    assert.is(whyUnheld(free, { onCpu: false, points: true }, "linux"), undefined, "without a budget there is nothing to hold");
+    assert.match(whyUnheld(bound, { onCpu: false, points: false }, "linux")!.why, /on webgpu/);
+    assert.match(whyUnheld(bound, { onCpu: true, points: false }, "darwin")!.why, /only Linux/);
+    assert.match(whyUnheld(bound, { onCpu: true, points: true }, "linux")!.why, /points of the file follow/);
+    await inFolder((folder) => {
+      const more = "evaluate some on rows.train { metrics: [loss]  sequence_len: 16 }\nsweep sizes over some { r: [1] }";
+      const { status, stderr } = train(folder, "p", `${pipeline(small, "64 MiB")}${more}`, undefined, "sweep");
+      assert.is(status, 0, stderr);
+      assert.is(stderr.match(/warning\[PEFT0663\]/g)?.length, 1, stderr);
+    });
+  });
 });

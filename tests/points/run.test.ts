@@ -33,6 +33,35 @@ compare ways on orders { lora: clerk, top: tune() into teller.layers.0.attn.q }
 `;
 
 group("points from the command line", (test) => {
+  test("what each point would take, side by side, with nothing run; a seed needs no row of its own", async () => {
+    const folder = mkdtempSync(`${tmpdir()}/peft-points-`);
+    try {
+      writeFileSync(`${folder}/p.peft`, pipeline("1, 8"));
+      const told = await peft(`plan ${folder}/p.peft --points --json`);
+      assert.is(told.code, 0, told.err);
+      const sets = JSON.parse(told.out) as {
+        name: string;
+        points: { label: string; trainable: number; memory: Record<string, number> }[];
+      }[];
+      const [ranks, ways] = ["ranks", "ways"].map((name) => sets.find((set) => set.name === name)!.points);
+      assert.equal(
+        ranks!.map(({ label }) => label),
+        ["r=1", "r=8"],
+      );
+      assert.is(ranks![1]!.trainable, 8 * ranks![0]!.trainable);
+      assert.ok(ranks![1]!.memory["optimizer state"]! > ranks![0]!.memory["optimizer state"]!);
+      assert.equal(
+        ways!.map(({ label }) => label),
+        ["teller", "lora", "top"],
+      );
+      const shown = await peft(`plan ${folder}/p.peft --points`);
+      assert.match(shown.out, /compare ways\n +trains +frozen weights .* peak of the plan\n +teller +0 /);
+      assert.equal(readdirSync(folder), ["p.peft"]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   test("every point once, whatever was run before; tables are the results", async () => {
     const folder = mkdtempSync(`${tmpdir()}/peft-points-`);
     try {

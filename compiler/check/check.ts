@@ -195,6 +195,12 @@ export const check = async (
     for (const name of adapters.keys()) unfold(name);
     if (!result) unfold(base.name);
     if (result) checkClasses(result, [...trains, ...evaluates], data, base.picture !== undefined, report);
+    if (result && reads?.has("ends")) {
+      // A method may read where rows end over a base that does not.
+      const choice = { layers: layersOf(base.name, adapters), training: true, packed: false };
+      const alone = elaborate(base.root, choice, "forward", { report: () => {}, through: [] });
+      if (alone) reads = batchOf(alone);
+    }
     if (result && reads) checkMasked(result, reads, [...trains, ...evaluates], data, report);
   }
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);

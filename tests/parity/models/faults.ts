@@ -231,7 +231,7 @@ export const faults: readonly Fault[] = [
     from: "head(written) * (1 / logits_scaling)",
     to: "head(written)",
   },
-  { title: "scores without their bound", case: "gemma-2", file: attention, from: ", softcap: softcap)", to: ")" },
+  { title: "scores without their bound", case: "gemma-2", file: attention, from: ", softcap: softcap, sink", to: ", sink" },
   { title: "logits without their bound", case: "gemma-2", file: "modules/mlp.peft", from: "cap * tanh(x * (1 / cap))", to: "x" },
   { title: "a scale taken for itself", case: "gemma-2", file: "modules/norms.peft", from: "else weight + shift", to: "else weight" },
   {

@@ -79,6 +79,15 @@ export const commands: readonly Command[] = [
     load: () => import("./plan.ts"),
   },
   {
+    name: "measure",
+    says: "measure the sizes that a method leaves to the data, and write them to FILE.measured",
+    takes: "FILE",
+    count: [1, 1],
+    options: { device, ...checking, json },
+    examples: ["peft measure menu.peft", "peft measure menu.peft --device cpu --json"],
+    load: () => import("./measure.ts"),
+  },
+  {
     name: "build",
     says: "write a job bundle that runs without the compiler",
     takes: "FILE",

@@ -6,6 +6,7 @@ import { type Compiled, type CompileOptions, compile } from "../compiler/compile
 import type { CompileHost } from "../compiler/host.ts";
 import type { Invocation } from "./command.ts";
 import { compileHost } from "./compile-host.ts";
+import { readMeasured } from "./measured.ts";
 import type { Source } from "./sources.ts";
 
 export interface CompiledFile extends Compiled {
@@ -17,10 +18,11 @@ export const compileFile = async (
   source: Source,
   call: Invocation,
   goal: CompileOptions["goal"],
-  more: Pick<CompileOptions, "rows" | "point" | "asked"> = {},
+  more: Pick<CompileOptions, "rows" | "point" | "asked" | "measured"> = {},
 ): Promise<CompiledFile> => {
   const { cwd } = call.io;
-  const options = { file: source.file, inputs: inputsOf(call), goal, ...more };
+  const measured = more.measured ?? (await readMeasured(source.file, cwd));
+  const options = { file: source.file, inputs: inputsOf(call), goal, ...more, measured: "code" in measured ? [] : measured };
   const host = compileHost(new Map([[source.file, source.text]]), cwd);
   const places = new Map<string, boolean>();
   const hub: CompileHost["hub"] = (place, weights) => {
@@ -33,7 +35,7 @@ export const compileFile = async (
   const compiled = unlocked
     ? await compile(options, recording)
     : await (await import("./compile-locked.ts")).compileLocked(options, recording, cwd);
-  return { ...compiled, places };
+  return { ...compiled, ...("code" in measured && { diagnostics: [measured, ...compiled.diagnostics] }), places };
 };
 
 /** `--set NAME=VALUE`, as a record; the last one wins. */

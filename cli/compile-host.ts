@@ -78,6 +78,12 @@ export const compileHost = (texts: ReadonlyMap<string, string> = new Map(), cwd 
       throw error;
     }
   },
+  weightsPrint: async (folder) => {
+    const host = readingHost(cwd);
+    if ((await host.kind(folder)) !== "folder") return undefined;
+    const [{ printOf }, { readHeaders }] = await Promise.all([import("../runtime/base-print.ts"), import("../runtime/headers.ts")]);
+    return sha256(JSON.stringify(await printOf(host, await readHeaders(host, folder))));
+  },
   rows: async (path, split, columns) => {
     const { peekRows } = await import("../runtime/data/peek.ts");
     return peekRows(readingHost(cwd), path, split, columns);

@@ -11,7 +11,7 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
     const prepared = await prepare(call, "check");
     return typeof prepared === "number" ? prepared : (await import("./plan-points.ts")).planPoints(prepared, call);
   }
-  const prepared = await prepare(call, "build", { rows: call.flags.has("lock") });
+  const prepared = await prepare(call, "build", { rows: call.flags.has("lock"), sizes: "bounds" });
   if (typeof prepared === "number") return prepared;
   const facts = planFacts(prepared);
   const { out } = call.io;

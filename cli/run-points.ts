@@ -21,6 +21,7 @@ import { type ExitCode, type Invocation, lastValue } from "./command.ts";
 import { compileFile, inputsOf } from "./compile-file.ts";
 import { perform, type Verb } from "./execute.ts";
 import { interruptible } from "./interrupt.ts";
+import { areDiagnostics, measureFile, openAdapters } from "./measure-file.ts";
 import { type PointRun, type PointTable, pointTable } from "./point-table.ts";
 import type { Prepared } from "./prepare.ts";
 import { listenOn } from "./render/events.ts";
@@ -86,7 +87,13 @@ export const runPoints = async (
       for (const [i, point] of set.points.entries()) {
         const title = `${set.kind} ${set.name} ${i + 1}/${set.points.length}: ${point.id}`;
         const folder = join(output, folderOfSet(set), point.id);
-        const compiled = await compileFile(prepared.source, call, "build", { point: { kind: set.kind, name: set.name, id: point.id } });
+        const own = { kind: set.kind, name: set.name, id: point.id };
+        let compiled = await compileFile(prepared.source, call, "build", { point: own });
+        if (openAdapters(compiled).length > 0) {
+          const measured = await measureFile(call, prepared.source, compiled, own);
+          if (areDiagnostics(measured)) throw new DiagnosticError(measured);
+          compiled = await compileFile(prepared.source, call, "build", { point: own, measured });
+        }
         if (!compiled.job || !compiled.files)
           return await report(call, { found: compiled.diagnostics, files: [], text: (file) => compiled.texts.get(file), product: false });
         const job = hashOf(compiled.job);

@@ -25,7 +25,12 @@ export const runVerbs = async (
   /** `points`: sweeps and comparisons too. */
   { points = false, asked }: { readonly points?: boolean; readonly asked?: Asked } = {},
 ): Promise<ExitCode> => {
-  const prepared = await prepare(call, "build", { rows: true, weights: true, ...(asked && { asked }) });
+  const prepared = await prepare(call, "build", {
+    rows: true,
+    weights: true,
+    ...(verbs.includes("train") && { sizes: "measured" as const }),
+    ...(asked && { asked }),
+  });
   if (typeof prepared === "number") return prepared;
   const located = locate(prepared);
   const complain = (found: readonly Diagnostic[]): Promise<ExitCode> =>
@@ -57,7 +62,7 @@ export const runVerbs = async (
 };
 
 /** What a run says of its data and blocks, in the source it was compiled from. */
-const locate = ({ checked, texts }: Prepared): Located => ({
+export const locate = ({ checked, texts }: Prepared): Located => ({
   placed: (diagnostic) => inFolder(checked ? placed(diagnostic, checked.source) : diagnostic, texts),
   text: (file) => texts.get(file),
 });

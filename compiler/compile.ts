@@ -11,6 +11,7 @@
 
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import type { Job } from "../spec/job.ts";
+import type { MeasuredSizes } from "../spec/measured.ts";
 import type { ScoreBound } from "../spec/score-bounds.ts";
 import { adapterFiles } from "./adapters/adapter-files.ts";
 import { mergingToMeasure } from "./adapters/merge-to-measure.ts";
@@ -40,6 +41,8 @@ export interface CompileOptions {
   readonly rows?: ReadonlyMap<string, RowFacts>;
   /** One point of a sweep or a comparison in place of the file itself. */
   readonly point?: { readonly kind: PointSet["kind"]; readonly name: string; readonly id: string };
+  /** Sizes that were measured, of the file and of its points. */
+  readonly measured?: readonly MeasuredSizes[];
   /** What the command line asks of the file beyond its own blocks. */
   readonly asked?: Asked;
 }
@@ -82,10 +85,14 @@ export const compile = async (options: CompileOptions, given: CompileHost): Prom
   let points = expandPoints(whole, context);
   const chosen = options.point && findPoint(options.point, points);
   const [resolved, inputs] = chosen ? pointOf(chosen, whole, options.inputs ?? {}) : [whole, options.inputs ?? {}];
-  const found = await check(resolved, inputs, host, report);
+  const sizesOf = (point: string | undefined): readonly MeasuredSizes[] => options.measured?.filter((one) => one.point === point) ?? [];
+  const found = await check(resolved, inputs, host, sizesOf(options.point && pointLabel(options.point)), report);
   const checked = found && adjusted(found, options, chosen);
   // A mistake that only some points have (a rank too large) is found before any of them runs.
-  if (!chosen) for (const point of points.flatMap((set) => set.points)) await check(...pointOf(point, whole, inputs), host, report);
+  if (!chosen)
+    for (const set of points)
+      for (const point of set.points)
+        await check(...pointOf(point, whole, inputs), host, sizesOf(pointLabel({ ...set, id: point.id })), report);
   if (!checked) return { diagnostics, texts, resolved, points, levels: {} };
   if (!chosen) {
     const scores = new Set(checked.evaluates.flatMap(({ metrics }) => metrics.flatMap((metric) => metric.scores)));
@@ -128,6 +135,9 @@ const adjusted = (checked: Checked, { asked, point }: CompileOptions, chosen: Po
   const most = Math.min(usualContext, checked.base.context);
   return { ...checked, evaluates: checked.evaluates.map((plan) => ({ ...plan, sequence_len: plan.sequence_len ?? most })) };
 };
+
+/** A point as FILE.measured names it. */
+export const pointLabel = ({ kind, name, id }: NonNullable<CompileOptions["point"]>): string => `${kind} ${name} ${id}`;
 
 /** A checkpoint's headers are read once, however many points look at them. */
 const readingOnce = (host: CompileHost): CompileHost => {

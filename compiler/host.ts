@@ -60,6 +60,8 @@ export interface CompileHost {
     folder: string,
     base: string,
   ) => Promise<{ readonly lines: readonly string[]; readonly total: number } | { readonly diagnostics: readonly Diagnostic[] }>;
+  /** A digest of the first 4 KiB of each tensor of a checkpoint's folder; undefined where its weights are not there. */
+  readonly weightsPrint?: (folder: string) => Promise<string | undefined>;
   /** What is wrong with the first rows of a data file that must have these columns. A host without it leaves data to the run. */
   readonly rows?: (path: string, split: Split, columns: RowColumns) => Promise<readonly Diagnostic[]>;
   /** What is wrong with the chat template of a tokenizer's folder, or with a file that holds one. A host without it leaves that to the run. */

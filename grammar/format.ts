@@ -288,6 +288,11 @@ class Format extends ExpressionFormat {
         ];
       case "observe":
         return ["observe ", this.name(member.name), ": ", this.shape(member.shape, member.name.at.end), this.assigned(" =", member.value)];
+      case "measure": {
+        const bounds = [this.expr(member.least), "..", this.expr(member.most)];
+        const when = member.when ? [line, "when ", this.expr(member.when)] : "";
+        return group("measure ", this.name(member.name), ": ", bounds, indent(line, "= ", this.expr(member.value), when));
+      }
       case "needs":
         return group("needs ", this.expr(member.condition));
       case "bind": {

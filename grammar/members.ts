@@ -11,6 +11,7 @@ import {
   Colon,
   Comma,
   Dot,
+  DotDot,
   Each,
   Equals,
   Forward,
@@ -20,6 +21,7 @@ import {
   Kept,
   LeftParen,
   Let,
+  Measure,
   Name,
   Named,
   Needs,
@@ -48,6 +50,7 @@ import type {
   ForwardMember,
   InteropMember,
   LetMember,
+  MeasureMember,
   Member,
   NeedsMember,
   ObserveMember,
@@ -75,13 +78,14 @@ export abstract class MemberParser extends ExpressionParser {
 
   protected readonly member: ParserMethod<[place: Place], Member | undefined> = this.RULE("member", (place: Place): Member | undefined =>
     this.unit(forms.member, () => {
-      this.slipAtStart([Param, Frozen, Shared, Kept, Let, State, Observe, Needs, Interop], [Forward]);
+      this.slipAtStart([Param, Frozen, Shared, Kept, Let, State, Observe, Measure, Needs, Interop], [Forward]);
       const word = this.LA(1);
       const member = this.choose<Member>("a member", [
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.param) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.let) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.state) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.observe) },
+        { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.measure) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.needs) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.forward) },
         { GATE: () => this.asWord(), ALT: () => this.SUBRULE(this.interop) },
@@ -106,6 +110,7 @@ export abstract class MemberParser extends ExpressionParser {
       point: "an interface",
       each: "a method",
       observe: "a method",
+      measure: "a method",
       needs: "a method",
     };
     const belonging = belongs[member.kind] ?? "";
@@ -236,6 +241,23 @@ export abstract class MemberParser extends ExpressionParser {
     this.CONSUME(Equals);
     const value = this.SUBRULE(this.expression);
     return { kind: "observe", at: this.span(start), name, shape, value };
+  });
+
+  private readonly measure = this.RULE("measure", (): MeasureMember => {
+    const start = this.start();
+    this.CONSUME(Measure);
+    const name = this.nameOf(this.CONSUME(Name));
+    this.CONSUME(Colon);
+    const least = this.SUBRULE(this.expression);
+    this.CONSUME(DotDot);
+    const most = this.SUBRULE1(this.expression);
+    this.CONSUME(Equals);
+    const value = this.SUBRULE2(this.expression);
+    const when = this.OPTION(() => {
+      this.CONSUME(When);
+      return this.SUBRULE3(this.expression);
+    });
+    return { kind: "measure", at: this.span(start), name, least, most, value, ...(when && { when }) };
   });
 
   private readonly needs = this.RULE("needs", (): NeedsMember => {

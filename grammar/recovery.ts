@@ -31,6 +31,7 @@ import {
   LeftParen,
   Let,
   MAX_MISTAKES,
+  Measure,
   Name,
   Needs,
   NumberToken,
@@ -55,7 +56,7 @@ export const MAX_DEPTH = 100;
 /** How far ahead a closing bracket is looked for when one seems to be missing; keeps any text linear. */
 const REACH = 400;
 
-const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Kept, Let, State, Observe, Needs, Interop];
+const memberWords: readonly TokenType[] = [Param, Frozen, Shared, Kept, Let, State, Observe, Measure, Needs, Interop];
 
 const nothing: Scanned = { text: "", file: "", tokens: [], first: [], column: [], indent: [], comments: [], diagnostics: [], misread: [] };
 

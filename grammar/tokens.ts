@@ -64,6 +64,7 @@ export const Let = word("let", Name);
 export const State = word("state", Name);
 export const Needs = word("needs", Name);
 export const Observe = word("observe", Name);
+export const Measure = word("measure", Name);
 export const Forward = word("forward", Name);
 export const Interop = word("interop", Name);
 export const Repeat = word("repeat", Name);
@@ -155,6 +156,7 @@ const otherWords = [
   State,
   Needs,
   Observe,
+  Measure,
   Forward,
   Interop,
   Repeat,

@@ -9,6 +9,7 @@ export type Member =
   | BindMember
   | StateMember
   | ObserveMember
+  | MeasureMember
   | NeedsMember
   | ForwardMember
   | InteropMember
@@ -110,6 +111,18 @@ export interface ObserveMember {
   readonly name: Name;
   readonly shape: readonly Expr[];
   readonly value: Expr;
+}
+
+/** `measure rank: 0..most = sum(here(chosen)) when rho > 1`: a size that the data decides at each target, before shapes are known. */
+export interface MeasureMember {
+  readonly kind: "measure";
+  readonly at: Span;
+  readonly name: Name;
+  readonly least: Expr;
+  readonly most: Expr;
+  readonly value: Expr;
+  /** Where it does not hold nothing is measured, and the size is the largest. */
+  readonly when?: Expr;
 }
 
 /** `needs r <= min(in, out)`: what must hold of every target. */

@@ -23,23 +23,32 @@ export const initAdapter = async (job: Job, adapter: Adapter, session: Session, 
 };
 
 /** Computes and writes what is kept of a training, from what its other parameters are now. */
-export const finishAdapter = (job: Job, adapter: Adapter, session: Session): Promise<void> =>
-  runSteps(job, adapter, adapter.finish ?? [], session, {});
+export const finishAdapter = async (job: Job, adapter: Adapter, session: Session): Promise<void> => {
+  await runSteps(job, adapter, adapter.finish ?? [], session, {});
+};
 
+/** What the steps that decide an adapter's sizes come to, by the names of values. */
+export const measureAdapter = (job: Job, adapter: Adapter, session: Session, options: InitOptions): Promise<ReadonlyMap<string, Data>> =>
+  runSteps(job, adapter, adapter.measure?.steps ?? [], session, options);
+
+/** Gives the values that are still there at the end: a value goes once no later step reads it, as sums may be as large as weights. */
 const runSteps = async (
   job: Job,
   adapter: Adapter,
   steps: readonly InitStep[],
   session: Session,
   { observe, tokens }: InitOptions,
-): Promise<void> => {
+): Promise<ReadonlyMap<string, Data>> => {
   const values = new Map<string, Data>();
   const seed = job.train.find((train) => train.adapter === adapter.name)?.seed ?? job.base.seed;
   const read = async (value: string): Promise<Data> => values.get(value) ?? (await session.read(value));
-  for (const step of steps) {
+  const last = new Map<string, number>();
+  for (const [i, step] of steps.entries()) for (const name of readBy(job, step)) last.set(name, i);
+  for (const [i, step] of steps.entries()) {
+    for (const name of values.keys()) if ((last.get(name) ?? i) < i) values.delete(name);
     if (step.kind === "observe") {
       if (!observe) throw new Error(`the first values of ${adapter.name} are observed, and there is no data to observe`);
-      for (const [name, sum] of await observe(step)) values.set(name, sum);
+      for (const [name, sum] of await observe(step)) if (last.has(name)) values.set(name, sum);
       continue;
     }
     if (step.kind === "program") {
@@ -60,4 +69,9 @@ const runSteps = async (
     }).entries())
       values.set(step.outputs[i]!, data);
   }
+  return values;
 };
+
+/** The values between steps that a step reads. */
+const readBy = (job: Job, step: InitStep): readonly string[] =>
+  step.kind === "observe" ? [] : step.kind === "program" ? job.programs[step.program]!.inputs : step.inputs.map(({ value }) => value);

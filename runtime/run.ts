@@ -5,20 +5,17 @@
 //   OUT/result.json      what `Result` says        merges: where the file says, relative paths inside OUT
 
 import type { Evaluate, Job, Merge, Train } from "../spec/job.ts";
-import type { Data } from "../spec/job-data.ts";
 import type { EvaluateResult, InferenceResult, MergeResult, Result, TrainResult } from "../spec/result.ts";
 import { saveAdapter } from "./adapter-files.ts";
 import { aboutBase } from "./adapter-names.ts";
 import { placesIn } from "./bank.ts";
 import { type BasePrint, printOf, saveBasePrint } from "./base-print.ts";
-import type { ChatTemplate } from "./chat/chat-template.ts";
-import { openChatOf } from "./chat/open-chat.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
-import { type Examples, readExamples, readPictures } from "./data/examples.ts";
+import type { Examples } from "./data/examples.ts";
 import type { Data as Numbers, Session } from "./devices/device.ts";
 import { arrayTypes, bytesPer } from "./devices/sizes.ts";
-import { blaming } from "./diagnostic-error.ts";
+import { blaming, DiagnosticError } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -28,14 +25,14 @@ import { holdScores } from "./held-scores.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { finishAdapter, initAdapter } from "./init.ts";
 import { measureSubject } from "./measure.ts";
+import { needsMeasuring } from "./measure-sizes.ts";
 import { mergedValue } from "./merged-value.ts";
 import { observerOf } from "./observe.ts";
 import { openPaged } from "./paged.ts";
 import { inParts, readStored } from "./parts.ts";
-import { readProcessor } from "./pictures/processor.ts";
+import { dataOf, readingOf, splitOf } from "./reading.ts";
 import { readyAdapters } from "./ready.ts";
 import { streamFrom } from "./stream.ts";
-import { openTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { curvesOf, stateOf, totalSteps, trainAdapter } from "./train.ts";
 import { restoreState, type StateArray, saveState } from "./training-state.ts";
 import { type Watch, watchOf } from "./watch.ts";
@@ -66,6 +63,8 @@ export interface RunOptions {
 export const runJob = async (job: Job, options: RunOptions): Promise<Result> => {
   const { host, choice, listen, out, verbs } = options;
   const start = performance.now();
+  const open = job.adapters.find(({ measure }) => measure);
+  if (open) throw new DiagnosticError([needsMeasuring(open)]);
   listen({ kind: "device", name: choice.device.describe(), why: choice.why });
   const baseFolder = await host.resolve(options.folder, job.base.path);
   const checkpoint =
@@ -156,9 +155,6 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
   }
 };
 
-/** What a block says about the rows it reads. */
-type Reading = Pick<Train, "data" | "split" | "sequence_len" | "source" | "overlong">;
-
 interface Running {
   readonly train: (train: Train) => Promise<{ readonly result: TrainResult; readonly stopped: boolean }>;
   /** Undefined when it was stopped: half an evaluation is none. */
@@ -179,42 +175,7 @@ const prepare = async (
   await loadBase(job, checkpoint, session);
   host.collect?.();
 
-  let tokenizer: Promise<Tokenizer> | undefined;
-  const tokens = (): Promise<Tokenizer> => (tokenizer ??= openTokenizer(host, baseFolder));
-  const chats = new Map<string, Promise<ChatTemplate | undefined>>();
-  /** How the conversations of a data block are written; undefined where it has none. */
-  const chatOf = (data: Data): Promise<ChatTemplate | undefined> => {
-    const open = async (): Promise<ChatTemplate | undefined> =>
-      data.chat && openChatOf(data.chat, host, options.folder, await tokens(), baseFolder);
-    const known = chats.get(data.name) ?? open();
-    chats.set(data.name, known);
-    return known;
-  };
-  const encoded = new Map<string, Promise<Examples>>();
-  const examplesOf = ({ data, split, sequence_len, source, overlong }: Reading): Promise<Examples> => {
-    const key = `${data}.${split} ${sequence_len} ${source} ${overlong}`;
-    const known = encoded.get(key);
-    if (known) return known;
-    const made = (async () => {
-      listen({ kind: "phase", title: `read ${data}.${split}` });
-      const block = dataOf(job, data);
-      const read = splitOf(job, data, split);
-      const { picture } = job.base;
-      const { examples, report } = picture
-        ? await readPictures(host, block, read, options.folder, await readProcessor(host, baseFolder, picture))
-        : await readExamples(host, block, read, options.folder, await tokens(), {
-            limit: sequence_len,
-            overlong,
-            chat: await chatOf(block),
-            vocabulary: job.base.vocab_size,
-            ...(source !== undefined && { source: { limit: source, start: job.base.start ?? 0 } }),
-          });
-      for (const diagnostic of report.warnings) listen({ kind: "warning", diagnostic });
-      return examples;
-    })();
-    encoded.set(key, made);
-    return made;
-  };
+  const { tokens, chatOf, examplesOf } = readingOf(job, { host, folder: options.folder, listen }, baseFolder);
   const adapterFolder = (name: string): string => joinPath(joinPath(out, "adapters"), name);
   /**
    * The written folder's tensors in place of the base's, evaluated as the base is, beside the adapter's own loss: on the first
@@ -485,5 +446,3 @@ const prepare = async (
 };
 
 const adapterOf = (job: Job, name: string) => job.adapters.find((adapter) => adapter.name === name)!;
-const dataOf = (job: Job, name: string) => job.data.find((data) => data.name === name)!;
-const splitOf = (job: Job, data: string, name: string) => dataOf(job, data).splits.find((split) => split.name === name)!;

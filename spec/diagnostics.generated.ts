@@ -178,6 +178,16 @@ export const diagnostics = {
   kept_alone: (at: Span | undefined, { adapter, name }: { readonly adapter: string | number; readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0373", "error", `${adapter} cannot be trained further from its folder: that holds \`${name}\` and not what makes it`, at, details),
   /** `{name}` {problem} */
   bad_kept: (at: Span | undefined, { name, problem }: { readonly name: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0374", "error", `\`${name}\` ${problem}`, at, details),
+  /** `{sizes}` of `{adapter}` is not measured yet: what is said of it here is the most it may be */
+  not_measured: (at: Span | undefined, { sizes, adapter }: { readonly sizes: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0375", "warning", `\`${sizes}\` of \`${adapter}\` is not measured yet: what is said of it here is the most it may be`, at, details),
+  /** `{name}` cannot be measured: {problem} */
+  bad_measure: (at: Span | undefined, { name, problem }: { readonly name: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0376", "error", `\`${name}\` cannot be measured: ${problem}`, at, details),
+  /** `{file}` was not measured from this {what} (`{adapter}`) */
+  stale_measure: (at: Span | undefined, { file, what, adapter }: { readonly file: string | number; readonly what: string | number; readonly adapter: string | number }, details: Details = {}): Diagnostic => make("PEFT0377", "error", `\`${file}\` was not measured from this ${what} (\`${adapter}\`)`, at, details),
+  /** `{adapter}` has no shapes yet: `{sizes}` is not measured */
+  needs_measuring: (at: Span | undefined, { adapter, sizes }: { readonly adapter: string | number; readonly sizes: string | number }, details: Details = {}): Diagnostic => make("PEFT0378", "error", `\`${adapter}\` has no shapes yet: \`${sizes}\` is not measured`, at, details),
+  /** `{name}` is observed and nothing reads it */
+  observed_by_none: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0379", "error", `\`${name}\` is observed and nothing reads it`, at, details),
   /** `{name}` is not known here */
   unknown_name: (at: Span | undefined, { name }: { readonly name: string | number }, details: Details = {}): Diagnostic => make("PEFT0400", "error", `\`${name}\` is not known here`, at, details),
   /** there is no op or module `{name}` */

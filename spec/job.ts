@@ -219,6 +219,15 @@ export type InitStep =
       readonly outputs: readonly string[];
     };
 
+/** A size that was measured, or will be: of a line of an adapter, at a module of the base. */
+export interface MeasuredSize {
+  readonly line: number;
+  readonly path: string;
+  readonly name: string;
+  /** What holds it, as one number, when the steps have run. */
+  readonly value: string;
+}
+
 export interface Adapter {
   readonly name: string;
   readonly method: string;
@@ -226,6 +235,8 @@ export interface Adapter {
   readonly parameters: readonly string[];
   readonly trainable: number;
   readonly files: AdapterFiles;
+  /** What decides its sizes before it can be trained: everything else of it here is of the largest it may have. */
+  readonly measure?: { readonly steps: readonly InitStep[]; readonly sizes: readonly MeasuredSize[] };
   /** Computes the parameters whose source is "init", in order. */
   readonly init?: readonly InitStep[];
   /** Computes the parameters whose source is "kept", of those that are trained. */

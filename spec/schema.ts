@@ -1,4 +1,4 @@
-// TypeScript types -> JSON Schema: job.schema.json from job.ts, lock.schema.json from lock.ts and result.schema.json from result.ts, by `npm run generate`.
+// TypeScript types -> JSON Schema: job.schema.json from job.ts, lock.schema.json from lock.ts, measured.schema.json from measured.ts and result.schema.json from result.ts, by `npm run generate`.
 // Reads the types as they are written (no type checker), so it knows exactly the forms those two files use and refuses any other.
 // An object takes no keys beyond its own: a bundle with a misspelled key is refused, as a `.peft` file is.
 
@@ -125,6 +125,7 @@ const documents = [
     title: "The job bundle: DIR/job.json",
   },
   { from: "lock.ts", with: [], root: "Lock", to: "lock.schema.json", title: "What a pipeline was planned from: FILE.lock" },
+  { from: "measured.ts", with: [], root: "Measured", to: "measured.schema.json", title: "Sizes that the data decided: FILE.measured" },
   { from: "result.ts", with: ["score-bounds.ts"], root: "Result", to: "result.schema.json", title: "What a run did: DIR/result.json" },
 ] as const;
 

@@ -8,6 +8,7 @@ import type { CompileHost } from "../../compiler/host.ts";
 import type { File, Span } from "../../grammar/tree.ts";
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { compileHost } from "../compile-host.ts";
+import { readMeasured } from "../measured.ts";
 import { std } from "../embedded/std.ts";
 import { trees } from "../embedded/trees.ts";
 
@@ -33,7 +34,8 @@ export type OpenTexts = ReadonlyMap<string, string>;
 
 export const analyse = async (file: string, text: string, open: OpenTexts, headers: HeaderCache): Promise<Analysis> => {
   const host = hostOver(new Map([...open, [file, text]]), headers);
-  const compiled = await compile({ file, goal: "check" }, host);
+  const measured = await readMeasured(file, "/");
+  const compiled = await compile({ file, goal: "check", measured: "code" in measured ? [] : measured }, host);
   const tree = compiled.resolved!.trees.get(file)!; // its text was given, so it was read
   const textOf = (name: string): string | undefined =>
     name === file ? text : (compiled.texts.get(name) ?? std.get(name.replace(/^std\//, "")) ?? open.get(name));
@@ -89,5 +91,7 @@ const stdTree = (path: string): File | undefined => {
 
 const hostOver = (texts: OpenTexts, cache: HeaderCache): CompileHost => {
   const host = compileHost(texts, "/");
-  return { ...host, stdTrees: { get: stdTree }, headers: (folder) => cache.read(folder, host.headers) };
+  // Weights are looked at by the command line: a keystroke reads none.
+  const { weightsPrint: _, ...rest } = host;
+  return { ...rest, stdTrees: { get: stdTree }, headers: (folder) => cache.read(folder, host.headers) };
 };

@@ -104,6 +104,10 @@ const factsOf = (definition: Definition): readonly (readonly [string, string])[]
         of("observe").map(({ name, value }) => `${name.text} = ${oneLine(textAt(value.at))}`),
       ),
       ...list(
+        "measures",
+        of("measure").map(({ name, least, most }) => `${name.text}: ${oneLine(textAt(least.at))}..${oneLine(textAt(most.at))}`),
+      ),
+      ...list(
         "rebinds",
         of("bind").flatMap((member) => (reboundName(member, members) === undefined ? [] : oneLine(textAt(member.at)))),
       ),

@@ -12,6 +12,7 @@ import type { Dim } from "../values/dims.ts";
 import { type Context, evaluate, reportThrough } from "../values/expressions.ts";
 import { asDim, describe, type Scope, scopeOf, size, unknown, type Value } from "../values/values.ts";
 import type { Layer } from "./layers.ts";
+import { checkMeasures } from "./measure-rules.ts";
 import { needsHold } from "./needs.ts";
 import { bindTraining, checkKnown, reboundName } from "./training-bindings.ts";
 
@@ -107,6 +108,7 @@ export interface Weighed {
 /** Adds the method's parameters to each module. */
 export const amend = (applied: Applied, modules: readonly Instance[], context: Context): AdapterParam[] => {
   const { adapter, method } = applied;
+  checkMeasures(method, context);
   const first = modules[0]!;
   const shared = new Map<string, AdapterParam>();
   const everywhere = aggregating(applied, modules, context);
@@ -229,7 +231,7 @@ export const amendOne = (
 };
 
 /** What a shape may name: settings, the method's `let`s, the module's sizes, and the same of what is above. */
-const sizesOf = (amendment: Pick<Amendment, "settings" | "face" | "members" | "outer">, context: Context): Scope => {
+export const sizesOf = (amendment: Pick<Amendment, "settings" | "face" | "members" | "outer">, context: Context): Scope => {
   const above = amendment.outer && sizesOf(amendment.outer, context);
   const lets = amendment.members.flatMap((member) => (member.kind === "let" ? [member] : []));
   // A `let` that is made of itself is not known in its own value.

@@ -1,19 +1,22 @@
 // One amendment by itself -> what it computes beside the model: its parameters' first values, or what it binds of a step of training. At a
 // stack this is unfolded for one of its modules and comes out for all of them; the loss is their sum.
 
-import type { Node, TensorType } from "../graph/graph.ts";
+import type { Dim, Node, TensorType } from "../graph/graph.ts";
 import type { StageInput } from "../unfold/stage.ts";
 import { product } from "../values/dims.ts";
 import type { Context } from "../values/expressions.ts";
 import type { Scope, TensorValue } from "../values/values.ts";
 import type { AdapterParam, Amendment } from "./amend.ts";
 import { firstValues } from "./first-values.ts";
+import { type MeasureTools, measureRules } from "./measure-rules.ts";
 import { type RuleTools, stepRules } from "./step-rules.ts";
 
 export interface AmendmentGoal {
   readonly amendment: Amendment;
   /** What it binds of a step, at a line of so many targets; absent: its first values. */
   readonly step?: Pick<RuleTools, "targets" | "moment">;
+  /** The sizes that it measures there. */
+  readonly measure?: Pick<MeasureTools, "targets" | "part">;
   /** What it keeps of a training, in place of its first values. */
   readonly kept?: true;
 }
@@ -36,10 +39,20 @@ export interface ResultTools {
 }
 
 /** By name, as nodes of the open stage; undefined after a report. */
-export const amendmentResults = ({ amendment, step, kept }: AmendmentGoal, tools: ResultTools): ReadonlyMap<string, Node> | undefined => {
+export const amendmentResults = (
+  { amendment, step, measure, kept }: AmendmentGoal,
+  tools: ResultTools,
+): ReadonlyMap<string, Node> | undefined => {
   const { context, scope, initial, tensorOf, addInput } = tools;
   let names: readonly string[] = [];
+  const given = (name: string, shape: readonly Dim[]): TensorValue =>
+    tensorOf(addInput(name, { dtype: "f32", shape }, { kind: "batch", name }));
   const nodes = tools.atModule(() => {
+    if (measure) {
+      const sizes = measureRules(amendment, scope(), context, { ...measure, tensorOf, given });
+      names = [...sizes.keys()];
+      return [...sizes.values()].map(tensorOf);
+    }
     if (!step) {
       firstValues(amendment, kept ? "kept" : "init", scope(), context, initial, tensorOf);
       names = [...initial.keys()];
@@ -56,7 +69,7 @@ export const amendmentResults = ({ amendment, step, kept }: AmendmentGoal, tools
             param: state,
           }),
         ),
-      given: (name, shape) => tensorOf(addInput(name, { dtype: "f32", shape }, { kind: "batch", name })),
+      given,
     });
     names = [...rules.keys()];
     return [...rules.values()].map(tensorOf);

@@ -14,6 +14,7 @@ import { product } from "../values/dims.ts";
 import { type Context, evaluate } from "../values/expressions.ts";
 import type { Value } from "../values/values.ts";
 import { type AdapterParam, type Applied, amend, take } from "./amend.ts";
+import { type MeasuredLine, type SizesByPath, sizedGroups } from "./measured-sizes.ts";
 
 export interface Coverage {
   readonly pattern: string;
@@ -32,6 +33,9 @@ export interface InjectionPlan {
   /** Where a parameter is tied to another, both change. */
   readonly tied: boolean;
 }
+
+/** Sizes that were measured for a line of an adapter. */
+export type FoundSizes = (adapter: string, line: number) => SizesByPath | undefined;
 
 export interface AdapterPlan {
   readonly name: string;
@@ -53,6 +57,8 @@ export interface AdapterPlan {
   readonly storedAs?: string;
   /** Adapters that its first values are computed from. */
   readonly of?: readonly string[];
+  /** Its lines with sizes that the data decides. */
+  readonly measured?: readonly MeasuredLine[];
   /** Of what it is made, where it is made of other adapters. */
   readonly made?: Made;
 }
@@ -74,6 +80,7 @@ export const inject = (
   bases: ReadonlyMap<string, Instance>,
   library: Library,
   scope: Value & { kind: "record" },
+  found: FoundSizes,
   context: Context,
 ): AdapterPlan | undefined => {
   const name = item.name.text;
@@ -85,11 +92,14 @@ export const inject = (
       context.report(diagnostic);
     },
   };
-  const plans = item.injections.map((injection) => planInjection(name, injection, bases, library, scope, watched));
+  const plans = item.injections.map((injection, line) =>
+    planInjection(name, injection, bases, library, scope, { line, sizes: found(name, line) }, watched),
+  );
   if (item.injections.length === 0)
     context.report(diagnostics.nothing_to_train(item.at, { adapter: name }, { help: "write a method and where it goes in the block" }));
   if (plans.length === 0 || plans.some((plan) => !plan)) return undefined;
-  const injections = plans as InjectionPlan[];
+  const injections = plans.flatMap((plan) => plan!.injections);
+  const measured = plans.flatMap((plan) => plan!.measured ?? []);
   // What learns at one rate lies together, so that an update is one walk over all of it.
   const params = injections.flatMap((plan) => plan.params).sort((a, b) => (a.rate ?? 1) - (b.rate ?? 1));
   if (!namesAreUnique(item, injections, context)) return undefined;
@@ -105,6 +115,7 @@ export const inject = (
     targets: [...new Set(injections.flatMap((plan) => plan.targets))],
     coverage: injections.flatMap((plan) => plan.coverage),
     trainable,
+    ...(measured.length > 0 && { measured }),
   };
 };
 
@@ -138,8 +149,9 @@ const planInjection = (
   bases: ReadonlyMap<string, Instance>,
   library: Library,
   scope: Value & { kind: "record" },
+  { line, sizes }: { readonly line: number; readonly sizes: SizesByPath | undefined },
   context: Context,
-): InjectionPlan | undefined => {
+): { readonly injections: readonly InjectionPlan[]; readonly measured?: MeasuredLine } | undefined => {
   const callee = item.method.kind === "call" ? item.method.callee : undefined;
   if (item.method.kind !== "call" || callee?.kind !== "ref") {
     context.report(diagnostics.not_a_method(item.method.at, { help: "write a method and its settings, like `NAME(setting: value)`" }));
@@ -239,11 +251,18 @@ const planInjection = (
       context.report(diagnostic);
     },
   };
-  const params = method.amends
-    ? amend(applied, modules, watched)
-    : unique.flatMap((target) => (target.kind === "param" ? [take(applied, target)] : []));
-  if (refused) return undefined;
-  return { at: item.at, method, settings, params, targets: [...new Set(unique.map((target) => target.module))], coverage, tied };
+  const planned = { at: item.at, method, tied };
+  if (!method.amends) {
+    const params = unique.flatMap((target) => (target.kind === "param" ? [take(applied, target)] : []));
+    const taken = { ...planned, settings, params, targets: [...new Set(unique.map((target) => target.module))], coverage };
+    return refused ? undefined : { injections: [taken] };
+  }
+  const sized = sizedGroups(applied, modules, line, sizes, watched);
+  const injections = sized?.groups.map((group, i): InjectionPlan => {
+    const params = amend({ ...applied, settings: group.settings }, group.modules, watched);
+    return { ...planned, settings: group.settings, params, targets: group.modules, coverage: i === 0 ? coverage : [] };
+  });
+  return refused || !injections ? undefined : { injections, ...(sized?.measured && { measured: sized.measured }) };
 };
 
 /** The targets that the method fits; undefined after a report. */

@@ -18,6 +18,7 @@ import { type Applied, amend, take } from "./amend.ts";
 import type { AdapterPlan, InjectionPlan } from "./inject.ts";
 import { settingsIn } from "./layouts.ts";
 import { type Line, layerKeys, methodFor, ownMethods, suffixesOf } from "./match-interop.ts";
+import { measuresOf } from "./measured-sizes.ts";
 import { savedIn } from "./saved-modules.ts";
 
 /** What an adapter's folder holds, as far as its plan needs it. */
@@ -211,6 +212,8 @@ const withDefaults = ({ method, settings }: Line, context: Context): ReadonlyMap
     const said = settings.get(text);
     values.set(text, said ?? (one.value ? typed(evaluate(one.value, scopeOf(values), context), one, one.value.at, context) : unknown));
   }
+  // What was measured before it was trained is as its folder says.
+  for (const { name } of measuresOf(method)) values.set(name.text, settings.get(name.text) ?? unknown);
   return values;
 };
 

@@ -8,6 +8,7 @@ import type { Instance } from "../model/instantiate.ts";
 import { evaluate } from "../values/expressions.ts";
 import { bool, number, scopeOf, size, type Value } from "../values/values.ts";
 import { type Config, fillKey, isLayout, type LibraryName, layouts, type Settings, settingsIn, wordsOf } from "./layouts.ts";
+import { measuresOf } from "./measured-sizes.ts";
 import { entryCall, isUnread } from "./stored-config.ts";
 
 export interface Line {
@@ -208,7 +209,7 @@ export const ownMethods = (config: Config, library: Library): Found | NotFound =
     const method = library.find("method", name);
     if (!method) return { problem: `it was made by the method \`${name}\`, which is not here`, help: "import the file that defines it" };
     const settings = new Map<string, Value>();
-    for (const { name: setting } of method.parameters) {
+    for (const { name: setting } of [...method.parameters, ...measuresOf(method)]) {
       const value = settingOf(one[setting.text], method, setting.text);
       if (value) settings.set(setting.text, value);
     }

@@ -7,7 +7,7 @@ import type { Instance } from "../model/instantiate.ts";
 import type { Context } from "../values/expressions.ts";
 import type { Scope, Value } from "../values/values.ts";
 import { compose, makerOf, namesIn } from "./compose.ts";
-import { type AdapterPlan, inject } from "./inject.ts";
+import { type AdapterPlan, type FoundSizes, inject } from "./inject.ts";
 import { type AdapterFolder, loadOf, planLoaded } from "./load-adapter.ts";
 
 export interface AdapterSources {
@@ -19,10 +19,12 @@ export interface AdapterSources {
   readonly scope: Scope;
   /** What lies in the folders that adapters are loaded from. */
   readonly folders: ReadonlyMap<tree.Adapter, AdapterFolder>;
+  /** Sizes that were measured. */
+  readonly found: FoundSizes;
 }
 
 export const readAdapters = (items: readonly tree.Adapter[], sources: AdapterSources, context: Context): Map<string, AdapterPlan> => {
-  const { bases, library, wrong, scope, folders } = sources;
+  const { bases, library, wrong, scope, folders, found } = sources;
   const declared = new Set(items.map((item) => item.name.text));
   const settings: Value & { kind: "record" } = {
     kind: "record",
@@ -47,7 +49,7 @@ export const readAdapters = (items: readonly tree.Adapter[], sources: AdapterSou
       ? loaded(item, folders.get(item), places, library, context)
       : makerOf(item)
         ? compose(item, adapters, declared, library, scope, context)
-        : onOneModel(item, places, settings, library, context);
+        : onOneModel(item, places, settings, library, found, context);
     if (!planned) return;
     adapters.set(planned.name, standing(planned));
     const root = places.get(planned.base);
@@ -81,6 +83,7 @@ const onOneModel = (
   places: ReadonlyMap<string, Instance>,
   settings: Value & { kind: "record" },
   library: Library,
+  found: FoundSizes,
   context: Context,
 ): AdapterPlan | undefined => {
   const heads = item.injections.flatMap(({ into }) =>
@@ -100,7 +103,7 @@ const onOneModel = (
     );
     return undefined;
   }
-  return inject(item, places, library, settings, context);
+  return inject(item, places, library, settings, found, context);
 };
 
 /** `load("folder/")` goes into the file's base; `load("folder/") into menu` into the model that `menu` makes. */

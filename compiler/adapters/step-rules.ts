@@ -4,24 +4,20 @@
 
 import type * as tree from "../../grammar/tree.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
-import type { Dim, Node } from "../graph/graph.ts";
-import { multiply } from "../values/dims.ts";
+import type { Node } from "../graph/graph.ts";
 import { type Context, evaluate, reportThrough, toNode } from "../values/expressions.ts";
-import { asDim, describe, type Scope, type TensorValue, unknown, type Value } from "../values/values.ts";
+import { describe, type Scope, type TensorValue, unknown, type Value } from "../values/values.ts";
 import type { AdapterParam, AdapterState, Amendment } from "./amend.ts";
+import { type EverywhereTools, everywhere, textScope } from "./everywhere.ts";
 import { misfit, widened } from "./first-values.ts";
 import { type Moment, trainingBinding } from "./training-bindings.ts";
 
-export interface RuleTools {
-  /** How many modules the amendment's line covers. */
-  readonly targets: Value;
+export interface RuleTools extends EverywhereTools {
   readonly moment: Moment;
   readonly tensorOf: (node: Node) => TensorValue;
   /** The gradient of a trained parameter: before the rules, or as the update took it. */
   readonly gradient: (param: AdapterParam) => TensorValue;
   readonly state: (state: AdapterState) => TensorValue;
-  /** What is written before the rules run: `step` (from 0), `total`, the k-th `everywhere.k`. */
-  readonly given: (name: string, shape: readonly Dim[]) => TensorValue;
 }
 
 /**
@@ -82,23 +78,7 @@ const afterRules = (amendment: Amendment, scope: Scope, outer: Context, tools: R
       return param?.trained ? tools.gradient(param) : undefined;
     },
     special: (name, call, own) =>
-      name === "everywhere"
-        ? everywhere(call, evaluate(call.args[0]?.value ?? call.callee, own, context))
-        : outer.special?.(name, call, own),
-  };
-  const everywhere = (call: tree.Call, value: Value): Value => {
-    if (value.kind === "unknown") return unknown;
-    const wrong = (problem: string): Value =>
-      reportThrough(outer, call.at, (at, details) => diagnostics.bad_everywhere(at, { problem }, details), {
-        help: "write `everywhere(x)` with x a list of numbers [n]: sum over the axes that are too many",
-      });
-    if (call.args.length !== 1) return wrong(`takes one tensor, not ${call.args.length}`);
-    const node = value.kind === "tensor" && value.node.type.shape.length === 1 ? value.node : undefined;
-    if (!node) return wrong(`takes a list of numbers, not ${describe(value)}`);
-    const known = [...results].find(([name, other]) => name.startsWith("everywhere ") && other === node)?.[0];
-    const key = known ?? `everywhere ${[...results.keys()].filter((name) => name.startsWith("everywhere ")).length}`;
-    results.set(key, node);
-    return tools.given(key.replace(" ", "."), [multiply(node.type.shape[0]!, asDim(tools.targets) ?? 1)]);
+      name === "everywhere" ? everywhere(call, own, context, results, tools) : outer.special?.(name, call, own),
   };
   const inner = rulesScope(amendment.members, scope, context, tools, bound);
   for (const member of amendment.members) {
@@ -119,31 +99,12 @@ const afterRules = (amendment: Amendment, scope: Scope, outer: Context, tools: R
   return results;
 };
 
-/** The method's names, with its `let`s read anew wherever they stand, and what a step of training has beside them. */
+/** The method's text, and what a step of training has beside it. */
 const rulesScope = (
   members: readonly tree.Member[],
   scope: Scope,
   context: Context,
-  tools: RuleTools,
+  { targets, given }: RuleTools,
   bound: ReadonlyMap<string, Value>,
-): Scope => {
-  const open = new Set<string>();
-  const own: Scope = {
-    ...scope,
-    find: (name, at) => {
-      const member = members.find((one) => one.kind === "let" && one.name.text === name);
-      if (member?.kind === "let" && !open.has(name)) {
-        open.add(name);
-        const value = evaluate(member.value, own, context);
-        open.delete(name);
-        return value;
-      }
-      const found = bound.get(name) ?? scope.find(name, at);
-      if (found) return found;
-      if (name === "targets") return tools.targets;
-      return name === "step" || name === "total" ? tools.given(name, []) : undefined;
-    },
-    names: () => [...scope.names(), ...bound.keys(), "targets", "step", "total"],
-  };
-  return own;
-};
+): Scope =>
+  textScope(members, scope, context, bound, { targets: () => targets, step: () => given("step", []), total: () => given("total", []) });

@@ -43,8 +43,8 @@ export const configOf = (interop: tree.InteropMember, adapter: AdapterPlan, root
     const of = call?.args[0]?.value;
     switch (call?.callee.kind === "ref" && call.callee.name) {
       case "pattern":
-        if (of?.kind === "ref") covered.add(of.name);
-        config[key.text] = exceptions(adapter, at(of!, first), (injection) => at(of!, injection));
+        for (const { value: named } of call!.args) if (named.kind === "ref") covered.add(named.name);
+        config[key.text] = exceptions(adapter, at(call!.args[1]?.value ?? of!, first), (injection) => at(of!, injection));
         break;
       case "targets": {
         if (of?.kind === "ref") covered.add(of.name);

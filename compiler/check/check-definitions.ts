@@ -6,6 +6,7 @@ import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import { type Amendment, amend, amendOne } from "../adapters/amend.ts";
 import { computedAt } from "../adapters/first-values.ts";
 import { alone } from "../adapters/layers.ts";
+import { measuresOf } from "../adapters/measured-sizes.ts";
 import { bindsStep, moments } from "../adapters/training-bindings.ts";
 import type { Definition, Library } from "../blocks/resolve.ts";
 import { build, type Instance } from "../model/instantiate.ts";
@@ -16,6 +17,7 @@ import { inEveryCase } from "../values/cases.ts";
 import type { Context } from "../values/expressions.ts";
 import { number, size, type Value } from "../values/values.ts";
 import { checkInterop } from "./check-interop.ts";
+import { checkObserved } from "./check-observed.ts";
 
 /** One case of a definition. */
 interface Checking extends Context {
@@ -36,6 +38,7 @@ export const checkDefinitions = (own: readonly Definition[], library: Library, c
       },
     };
     checkInterop(definition, library, watched);
+    if (definition.kind === "method") checkObserved(definition, watched);
     if (definition.kind !== "module" && definition.kind !== "method") continue;
     inEveryCase((cases, known, report) => {
       const inner: Checking = { ...context, cases, report, library, known };
@@ -89,7 +92,11 @@ const checkMethod = (method: tree.MethodDef, context: Checking): void => {
     adapter: "it",
     at: undefined,
     method,
-    settings: new Map([["members", number(2)] as const, ...symbols(method.parameters, context.known)]),
+    settings: new Map([
+      ["members", number(2)] as const,
+      ...symbols(method.parameters, context.known),
+      ...measuresOf(method).map(({ name: { text } }) => [text, context.known.get(text) ?? size(text)] as const),
+    ]),
     tied: false,
     combines: two,
   };
@@ -114,6 +121,8 @@ const checkMethod = (method: tree.MethodDef, context: Checking): void => {
       elaborate(amendment.module, alone(["it"], false), { amendment }, context);
     if (amendment && params.some((param) => computedAt("kept", param)))
       elaborate(amendment.module, alone(["it"], false), { amendment, kept: true }, context);
+    if (amendment && measuresOf(amendment).length > 0)
+      elaborate(amendment.module, alone(["it"], false), { amendment, measure: { targets: size("targets"), part: 0 } }, context);
     for (const moment of moments)
       if (amendment && bindsStep(amendment.members, moment))
         elaborate(amendment.module, alone(["it"], false), { amendment, step: { moment, targets: size("targets") } }, context);

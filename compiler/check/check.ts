@@ -7,6 +7,7 @@ import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { Dim } from "../../spec/job.ts";
 import type { Data } from "../../spec/job-data.ts";
+import type { MeasuredFrom, MeasuredSizes } from "../../spec/measured.ts";
 import type { AdapterPlan } from "../adapters/inject.ts";
 import { adaptersIn, layersOf } from "../adapters/layers.ts";
 import { readFolders } from "../adapters/load-adapter.ts";
@@ -32,6 +33,7 @@ import { checkDefinitions } from "./check-definitions.ts";
 import { checkEffects } from "./check-effects.ts";
 import { checkKept } from "./check-kept.ts";
 import { batchOf, checkMasked } from "./check-masked.ts";
+import { checkMeasured, foundSizes } from "./check-measured.ts";
 import { checkObservations } from "./check-observations.ts";
 import { checkReached } from "./check-reached.ts";
 import { checkOverlap, checkReaders, checkTemplates } from "./check-templates.ts";
@@ -55,6 +57,8 @@ export interface Checked {
   readonly evaluates: readonly EvaluatePlan[];
   readonly merges: readonly MergePlan[];
   readonly requires: readonly tree.Require[];
+  /** What measured sizes follow from, by adapter and line: `menu 0`. */
+  readonly measuredFrom: ReadonlyMap<string, MeasuredFrom>;
 }
 
 /** Undefined when the file declares no base that could be read; what is wrong was reported. */
@@ -62,6 +66,7 @@ export const check = async (
   resolved: Resolved,
   inputs: Readonly<Record<string, string>>,
   host: CompileHost,
+  measured: readonly MeasuredSizes[],
   report: (diagnostic: Diagnostic) => void,
 ): Promise<Checked | undefined> => {
   const { items, library, file } = resolved;
@@ -90,7 +95,7 @@ export const check = async (
   // Without a readable base, patterns cannot be checked, and its own diagnostic says why.
   const adapters =
     base || baseNames.size === 0
-      ? readAdapters(of("adapter"), { bases, library, wrong, scope, folders }, context)
+      ? readAdapters(of("adapter"), { bases, library, wrong, scope, folders, found: foundSizes(measured) }, context)
       : new Map<string, AdapterPlan>();
 
   const trains = of("train").flatMap((item) => readTrain(item, adapterNames, data, scope, context) ?? []);
@@ -206,6 +211,9 @@ export const check = async (
   for (const name of adapters.keys()) checkInit(name, base.root, adapters, context);
   checkObservations(adapters, trains, base.root, context);
   checkKept(adapters, trains, base.root, context);
+  const textOf = ({ file: where, start, end }: tree.Span): string =>
+    (resolved.texts.get(where) ?? host.std.get(where.replace(/^std\//, "")) ?? "").slice(start, end);
+  const measuredFrom = await checkMeasured({ file, measured, base, adapters, trains, data, textOf, host }, context);
   checkLengths([...trains, ...evaluates], base.context, extents, report);
 
   return {
@@ -225,6 +233,7 @@ export const check = async (
     evaluates: evaluates.filter((plan) => adapters.has(plan.subject) || baseNames.has(plan.subject)),
     merges: merges.filter((plan) => adapters.has(plan.adapter)),
     requires: of("require"),
+    measuredFrom,
   };
 };
 

@@ -34,6 +34,9 @@ export interface RequireContext extends Context {
   readonly reached: Reach;
 }
 
+/** Facts that grow with an adapter's sizes: while these are open, an upper bound is known. */
+const sized: ReadonlySet<string> = new Set(["trainable", "modules", "file", "memory", "flops"]);
+
 const subjectOf = ({ verb, subject }: tree.Constraint, share: boolean): Subject => ({ verb: verb?.text, name: subject.text, share });
 
 /** How far a compilation must come before these constraints can be checked, data aside. */
@@ -114,8 +117,21 @@ const checkConstraint = (constraint: tree.Constraint, sources: FactSources, cont
     );
     return undefined;
   }
-  if (compares(value, constraint.compare, limit)) return undefined;
   const adapter = sources.adapters.get(subject.name);
+  const open = adapter?.measured?.filter(({ known }) => !known) ?? [];
+  const atMost = constraint.compare === "<" || constraint.compare === "<=";
+  const holds = compares(value, constraint.compare, limit);
+  if (open.length > 0 && sized.has(constraint.fact.text) && !(atMost && holds)) {
+    report(
+      diagnostics.not_measured(
+        constraint.at,
+        { sizes: [...new Set(open.flatMap(({ names }) => names))].join(", "), adapter: subject.name },
+        { label: `not checked: at most ${shown(value, unit)}`, help: "measure it: `peft measure FILE`" },
+      ),
+    );
+    return undefined;
+  }
+  if (holds) return undefined;
   report(
     diagnostics.require_failed(
       constraint.at,

@@ -26,6 +26,7 @@ import { diagonal } from "./diagonal.ts";
 import { div } from "./div.ts";
 import { dropout } from "./dropout.ts";
 import { erf } from "./erf.ts";
+import { everywhere } from "./everywhere.ts";
 import { exp } from "./exp.ts";
 import { eye } from "./eye.ts";
 import { floor } from "./floor.ts";
@@ -33,6 +34,7 @@ import { gather } from "./gather.ts";
 import { gather_gradient } from "./gather_gradient.ts";
 import { gelu } from "./gelu.ts";
 import { gelu_tanh } from "./gelu_tanh.ts";
+import { here } from "./here.ts";
 import { input } from "./input.ts";
 import { inverse } from "./inverse.ts";
 import { iota } from "./iota.ts";
@@ -198,6 +200,8 @@ const all: readonly Op[] = [
   uniform,
   permutation,
   ascending,
+  everywhere,
+  here,
 ];
 
 export const ops: ReadonlyMap<string, Op> = new Map(all.map((op) => [op.name, op]));

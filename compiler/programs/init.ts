@@ -80,14 +80,7 @@ export const planInit = (
     // A shared parameter has one first value, whichever module it was computed at.
     for (const name of names.keys()) if (done.has(name)) names.delete(name);
     for (const name of names.keys()) done.add(name);
-    // What a module's first values read is observed just before, and the passes go on from layer to layer as the modules do.
-    const read = [...model.stages[0]!.inputs.values()].flatMap(({ from }) => (from.kind === "observed" ? [from.observed.name] : []));
-    const needed = waiting.findLastIndex(([, { sums }]) => sums.some(({ as }) => as.some((name) => read.includes(name))));
-    for (const [i, { program, sums }] of waiting.splice(0, needed + 1)) {
-      const name = `observe(${adapter}).${i}`;
-      programs.set(name, program);
-      steps.push({ kind: "observe", program: name, sums });
-    }
+    observeBefore(model, adapter, waiting, steps, programs);
     planModel(model, names, `init(${adapter}).${amendment.module.path}`, steps, programs);
   }
   return steps.length > 0 ? { steps, programs } : undefined;
@@ -111,22 +104,42 @@ export const planKept = (
   return steps.length > 0 ? { steps, programs } : undefined;
 };
 
+/** What a model reads is observed just before it is computed, and the passes go on from layer to layer as the modules do. */
+export const observeBefore = (
+  model: Model,
+  adapter: string,
+  waiting: (readonly [number, Pass])[],
+  steps: InitStep[],
+  programs: Map<string, ProgramGraph>,
+): void => {
+  const read = [...model.stages[0]!.inputs.values()].flatMap(({ from }) => (from.kind === "observed" ? [from.observed.name] : []));
+  const needed = waiting.findLastIndex(([, { sums }]) => sums.some(({ as }) => as.some((name) => read.includes(name))));
+  for (const [i, { program, sums }] of waiting.splice(0, needed + 1)) {
+    const name = `observe(${adapter}).${i}`;
+    programs.set(name, program);
+    steps.push({ kind: "observe", program: name, sums });
+  }
+};
+
 const noEarlier = (): never => {
   throw new Error("first values read no earlier stage");
 };
 
-const planModel = (
+/** `given` says where what the model is given comes from. */
+export const planModel = (
   model: Model,
   results: ReadonlyMap<string, Node>,
   name: string,
   steps: InitStep[],
   programs: Map<string, ProgramGraph>,
+  given: ReadonlyMap<string, string> = new Map(),
 ): void => {
   const stage = model.stages[0]!;
   const ends = new Map<Node, { readonly name: string; readonly value: string }>();
   for (const [port, { node, from }] of stage.inputs)
     if (from.kind === "param" || from.kind === "adapter" || from.kind === "observed")
       ends.set(node, { name: port, value: boundTo(from, noEarlier) });
+    else if (from.kind === "batch" && given.has(from.name)) ends.set(node, { name: port, value: given.get(from.name)! });
   let count = 0;
   const run = (outputs: readonly { readonly name: string; readonly value: string; readonly node: Node }[]): void => {
     if (outputs.length === 0) return;

@@ -23,6 +23,7 @@ import { type Arena, layArena } from "./arena.ts";
 import { buildBefore } from "./before-update.ts";
 import { type InitPlan, planInit, planKept } from "./init.ts";
 import { adapterParameter, storedAs } from "./job-parameters.ts";
+import { type MeasurePlan, planMeasure } from "./measure.ts";
 import { mergeTensors } from "./merge-tensors.ts";
 import { type ObservationPlan, planObservation } from "./observe.ts";
 import { bytesOf, layOut, peakOf, place } from "./place.ts";
@@ -249,13 +250,16 @@ export const lower = (
 
   const inits = new Map<string, InitPlan>();
   const finishes = new Map<string, InitPlan>();
+  const measures = new Map<string, MeasurePlan>();
   for (const adapter of adapters.values()) {
     const observation = observations.get(adapter.name);
     const init = planInit(adapter.name, base.root, adapters, context, observation?.passes);
     const finish = planKept(adapter.name, base.root, adapters, context);
+    const measure = planMeasure(adapter, base.root, adapters, context, observation?.passes);
+    if (measure) measures.set(adapter.name, measure);
     if (init) inits.set(adapter.name, init);
     if (finish) finishes.set(adapter.name, finish);
-    for (const plan of [init, finish])
+    for (const plan of [init, finish, measure])
       for (const [program, graph] of plan?.programs ?? []) programs.set(program, { graph, dims: observation?.dims ?? {} });
   }
 
@@ -382,6 +386,9 @@ export const lower = (
       parameters: adapter.params.map((param) => param.name),
       trainable: adapter.trainable,
       files,
+      ...(measures.has(adapter.name) && {
+        measure: { steps: measures.get(adapter.name)!.steps, sizes: measures.get(adapter.name)!.sizes },
+      }),
       ...(inits.has(adapter.name) && { init: inits.get(adapter.name)!.steps }),
       ...(finishes.has(adapter.name) && { finish: finishes.get(adapter.name)!.steps }),
       with: adaptersIn(layersOf(adapter.name, adapters)),

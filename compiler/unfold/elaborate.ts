@@ -28,7 +28,7 @@ import { checkRebound, childOf, type Frame, methodScope, noFrame, type Tools } f
 import { describe, none, type Scope, scopeOf, type TensorValue, unknown, type Value } from "../values/values.ts";
 import { alike, findHolder, held, portOf, rebind } from "./equal-layers.ts";
 import { recall, withMemory } from "./memory.ts";
-import { type Observation, observationsAt, observedAgain } from "./observations.ts";
+import { inputsOf, type Observation, observationsAt, observedAgain, wholeOf } from "./observations.ts";
 import { bankOf, callPerRow } from "./per-row.ts";
 import { perToken, pictureOf, sequenceRecord } from "./sequence.ts";
 import { forAll, routed, type Stacking } from "./stacked.ts";
@@ -276,11 +276,11 @@ export const elaborate = (
 
   const observations: Observation[] = [];
   const observe = (instance: Instance, frame: Pick<Frame, "locals">): void => {
-    if (choice.observes === undefined) return;
-    const { contextOf } = tools;
-    observations.push(
-      ...observationsAt(instance, choice.observes, frame, { stage: stages.length - 1, contextOf, use, tensorOf, addInput }),
-    );
+    const [{ contextOf }, { observes }] = [tools, choice];
+    if (observes === undefined) return;
+    const whole = wholeOf(instance, parents.get(instance.path));
+    for (const [one, seen] of [[instance, frame] as const, ...(whole ? [[whole, inputsOf(whole, frame)] as const] : [])])
+      observations.push(...observationsAt(one, observes, seen, { stage: stages.length - 1, contextOf, use, tensorOf, addInput }));
   };
 
   const plainParam = (instance: Instance, name: string): Value | undefined => {

@@ -62,6 +62,21 @@ export const observationsAt = (
       }),
     );
 
+/** The module that is called by its parts alone, at the first of them: what enters that one enters the whole. */
+export const wholeOf = (part: Instance, parent: Instance | undefined): Instance | undefined => {
+  const of = [...part.params.values()].find((param) => param?.view)?.view?.of;
+  const siblings = of && parent ? [...parent.children.values()].flatMap((child) => (Array.isArray(child) ? [] : [child as Instance])) : [];
+  const first = siblings.find(({ params }) => [...params.values()].some((param) => param?.view?.of === of));
+  return first?.path === part.path ? siblings.find(({ params }) => [...params.values()].includes(of)) : undefined;
+};
+
+/** Of what a module has computed, what another of its kind is given too. */
+export const inputsOf = ({ definition }: Instance, { locals }: Pick<Frame, "locals">): Pick<Frame, "locals"> => {
+  const forward = definition.members.find((member) => member.kind === "forward");
+  const names = forward?.kind === "forward" ? forward.inputs.map(({ name }) => name.text) : [];
+  return { locals: new Map([...locals].filter(([name]) => names.includes(name))) };
+};
+
 /** What `observe` may name: the module's values at each token, `labelled`, the method's settings and `let`s, and the module's sizes. */
 const scopeAt = (
   { face, members, settings }: Amendment,

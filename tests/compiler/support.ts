@@ -17,6 +17,7 @@ import { arrayTypes, bytesPer, shapeAt } from "../../runtime/devices/sizes.ts";
 import { draw, drawWhole } from "../../runtime/draw.ts";
 import { fromBytes, toBytes } from "../../runtime/dtype.ts";
 import type { DType, Job } from "../../spec/job.ts";
+import type { MeasuredSizes } from "../../spec/measured.ts";
 
 export const llamaConfig = {
   architectures: ["LlamaForCausalLM"],
@@ -68,9 +69,14 @@ export interface Built {
 }
 
 /** Compiles a pipeline text over a blank base with this config.json. Throws the diagnostics of a text that does not compile. */
-export const build = async (text: string, config: object, library?: ReadonlyMap<string, string>): Promise<Built> => {
+export const build = async (
+  text: string,
+  config: object,
+  library?: ReadonlyMap<string, string>,
+  measured: readonly MeasuredSizes[] = [],
+): Promise<Built> => {
   const host = memoryHost({ "main.peft": text, "base/config.json": JSON.stringify(config) }, library);
-  const compiled = await compile({ file: "main.peft", goal: "plan" }, host);
+  const compiled = await compile({ file: "main.peft", goal: "plan", measured }, host);
   const errors = compiled.diagnostics.filter((diagnostic) => diagnostic.severity === "error");
   if (errors.length > 0 || !compiled.checked)
     throw new Error(errors.map((d) => `${d.code} ${d.message} ${d.notes.map((n) => n.message).join("; ")}`).join("\n"));

@@ -248,6 +248,9 @@ const param = words(
 );
 const letMember = words(say("let"), one(name), say("="), expr);
 const needs = words(say("needs"), expr);
+const bound = fc.oneof(one(fc.constantFrom("0", "1", "most")), called);
+const measure = words(say("measure"), one(name), say(":"), bound, say(".."), bound, say("="), expr, maybe(words(say("when"), expr)));
+const observe = words(say("observe"), one(name), say(":"), shape, say("="), expr);
 const bind = words(some(one(name), ["."], 1), one(fc.constantFrom("=", "+=")), expr);
 const child = words(
   one(name),
@@ -315,7 +318,7 @@ const item: fc.Arbitrary<Words> = fc.oneof(
     one(name),
     parameters,
     fc.constantFrom<Words>(["trains"], ["amends", "Linear"]),
-    block(fc.oneof(param, letMember, needs, bind, interop), [[]]),
+    block(fc.oneof(param, letMember, observe, measure, needs, bind, interop), [[]]),
   ),
   words(say("optimizer"), one(name), parameters, block(fc.oneof(words(say("state"), one(name), say("="), expr), bind), [[]])),
   words(say("schedule"), one(name), parameters, say("="), expr),

@@ -106,6 +106,35 @@ export const cases: Readonly<Record<string, MethodCase>> = {
     observe: 1,
     noise: 0,
   },
+  // The last of 42 rows is for one of two layers that have the same input.
+  "eva (ranks by data)": {
+    base: "llama",
+    adapter: "eva(r: 3, alpha: 6, rho: 2.7) into model.layers.**",
+    config: { peft_type: "LORA", r: 3, lora_alpha: 6, init_lora_weights: "eva", eva_config: { rho: 2.7 }, target_modules: "all-linear" },
+    begins: "observed",
+    observe: 1,
+    // Larger steps let the rounding of the first values grow.
+    sgd: 0.02,
+    noise: 0,
+  },
+  // PEFT decomposes into twice rho · r directions: with all 16 of them it is exact.
+  "eva (ranks by data, a layer left out)": {
+    base: "gpt2",
+    adapter: "eva(r: 1, alpha: 3, rho: 8, adjust: false) into model.layers.*.attn.{qkv, out}, model.layers.*.mlp.up",
+    config: {
+      peft_type: "LORA",
+      r: 1,
+      lora_alpha: 3,
+      init_lora_weights: "eva",
+      eva_config: { rho: 8, adjust_scaling_factors: false },
+      target_modules: ["c_attn", "attn.c_proj", "c_fc"],
+      fan_in_fan_out: true,
+    },
+    begins: "observed",
+    observe: 1,
+    sgd: 0.02,
+    noise: 0,
+  },
   corda: {
     base: "llama",
     adapter: `corda(r: 3, alpha: 6) ${qv}`,

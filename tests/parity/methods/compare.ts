@@ -4,6 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { compileHost } from "../../../cli/compile-host.ts";
+import { measuredLines } from "../../../compiler/check/check-measured.ts";
 import { adapterFileBytes } from "../../../compiler/check/facts.ts";
 import { compile } from "../../../compiler/compile.ts";
 import { emitSegments } from "../../../compiler/emit/segments.ts";
@@ -15,11 +16,12 @@ import { loadParameters, openCheckpoint } from "../../../runtime/checkpoint.ts";
 import { fillBatch, planEpoch } from "../../../runtime/data/batches.ts";
 import type { Examples } from "../../../runtime/data/examples.ts";
 import type { Device, Session } from "../../../runtime/devices/device.ts";
-import { finishAdapter, initAdapter } from "../../../runtime/init.ts";
+import { finishAdapter, initAdapter, measureAdapter } from "../../../runtime/init.ts";
 import { nodeHost } from "../../../runtime/node-host.ts";
 import { observerOf } from "../../../runtime/observe.ts";
 import { curvesOf, trainAdapter } from "../../../runtime/train.ts";
 import type { Adapter, AdapterFiles, Job } from "../../../spec/job.ts";
+import type { MeasuredSizes } from "../../../spec/measured.ts";
 import { slopesAt } from "../../compiler/sessions.ts";
 import { referenceDevice } from "../../compiler/support.ts";
 import { bases, batches, type MethodCase, usual, writeBase } from "./case.ts";
@@ -133,11 +135,36 @@ export const compare = async (
   const plain = compileHost(new Map([[file, pipeline(one)]]));
   const { stdTrees: _, ...bare } = plain;
   const host = library ? { ...bare, std: library } : plain;
-  const { checked, diagnostics } = await compile({ file, goal: "check" }, host);
-  const errors = diagnostics.filter(({ severity }) => severity === "error");
-  if (errors.length || !checked) throw new Error(errors.map(({ code, message, help }) => `${code} ${message} (${help})`).join("\n"));
-  const lowered = lower(checked, host, { report: () => {}, through: [] })!;
-  const { job, files } = emitSegments(lowered);
+  const compiled = async (measured: readonly MeasuredSizes[]) => {
+    const { checked, diagnostics } = await compile({ file, goal: "check", measured }, host);
+    const errors = diagnostics.filter(({ severity }) => severity === "error");
+    if (errors.length || !checked) throw new Error(errors.map(({ code, message, help }) => `${code} ${message} (${help})`).join("\n"));
+    const lowered = lower(checked, host, { report: () => {}, through: [] })!;
+    return { checked, lowered, ...emitSegments(lowered) };
+  };
+  const loadWeights = async (session: Session, of: Job): Promise<void> => {
+    const checkpoint = await openCheckpoint(nodeHost, base(one.base));
+    await loadParameters(of, checkpoint, (parameter, values) =>
+      of.values[parameter.name] ? session.write(parameter.name, values) : undefined,
+    );
+    await checkpoint.close();
+  };
+  /** Sizes that the data decides, where there are any. */
+  const measured = async ({ checked, job, files }: Awaited<ReturnType<typeof compiled>>): Promise<readonly MeasuredSizes[]> => {
+    if (!job.adapters.some(({ measure }) => measure)) return [];
+    const session = await device.open(job, async (path) => bytesOf(files.get(path)!));
+    await loadWeights(session, job);
+    const lines: MeasuredSizes[] = [];
+    for (const train of job.train) {
+      const adapter = job.adapters.find((own) => own.name === train.adapter)!;
+      const values = await measureAdapter(job, adapter, session, { observe: observerOf(job, train, examples, session, () => {}) });
+      const sizes = adapter.measure!.sizes.map(({ value, ...size }) => ({ ...size, size: values.get(value)![0]! }));
+      lines.push(...measuredLines(adapter.name, sizes, checked.measuredFrom));
+    }
+    await session.close();
+    return lines;
+  };
+  const { lowered, job, files } = await compiled(await measured(await compiled([])));
   const adapterOf = (own: string): Adapter => job.adapters.find((adapter) => adapter.name === own)!;
   for (const own of one.named ? [] : optimizers)
     await writeFolder(`${place}/first-${own}`, called(own, theirName(reference), reference.first), {
@@ -146,11 +173,7 @@ export const compare = async (
     });
 
   const begin = async (session: Session): Promise<void> => {
-    const checkpoint = await openCheckpoint(nodeHost, base(one.base));
-    await loadParameters(job, checkpoint, (parameter, values) =>
-      job.values[parameter.name] ? session.write(parameter.name, values) : undefined,
-    );
-    await checkpoint.close();
+    await loadWeights(session, job);
     for (const train of job.train)
       await initAdapter(job, adapterOf(train.adapter), session, { observe: observerOf(job, train, examples, session, () => {}) });
     for (const own of one.begins || one.named ? [] : optimizers)

@@ -2,6 +2,7 @@
 // config and the checkpoint's header. No weight was read. Bytes are of the largest batch the file allows.
 
 import { type AdapterPlan, methodNames } from "../compiler/adapters/inject.ts";
+import type { MeasuredLine } from "../compiler/adapters/measured-sizes.ts";
 import type { Checked } from "../compiler/check/check.ts";
 import { adapterFileBytes } from "../compiler/check/facts.ts";
 import { type FormatPlan, storedBytes } from "../compiler/model/format.ts";
@@ -60,8 +61,20 @@ export interface AdapterFacts {
   readonly file: number;
   readonly mergeable: boolean;
   readonly coverage: readonly { readonly pattern: string; readonly matches: readonly string[] }[];
+  /** Sizes that the data decides, by line: the least and the most of all targets, and how many targets have none and are left out. */
+  readonly measured: readonly MeasuredFacts[];
   /** Tensors that the model uses under several names, and whether all uses change. */
   readonly tied: readonly TiedUse[];
+}
+
+export interface MeasuredFacts {
+  readonly size: string;
+  /** Otherwise it is the most that it may be. */
+  readonly known: boolean;
+  readonly targets: number;
+  readonly out: number;
+  readonly least: number;
+  readonly most: number;
 }
 
 export interface DividedFacts {
@@ -159,9 +172,17 @@ const adapterFacts = (adapter: AdapterPlan, job: Job): AdapterFacts => {
     file: adapterFileBytes(written.files, shapes),
     mergeable: written.mergeable,
     coverage: adapter.coverage.map(({ pattern, matches }) => ({ pattern, matches })),
+    measured: (adapter.measured ?? []).flatMap(measuredFacts),
     tied: tiedUses(adapter),
   };
 };
+
+const measuredFacts = ({ names, sizes, known }: MeasuredLine): readonly MeasuredFacts[] =>
+  names.map((size) => {
+    const found = [...sizes.values()].map((own) => own[size]!);
+    const there = found.filter((one) => one > 0);
+    return { size, known, targets: found.length, out: found.length - there.length, least: Math.min(...there), most: Math.max(...there) };
+  });
 
 const dividedFacts = ({ name: data, splits }: Data): readonly DividedFacts[] =>
   splits.flatMap(({ path, part, name }) => {

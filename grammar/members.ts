@@ -2,7 +2,7 @@
 
 import type { ParserMethod } from "chevrotain";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
-import { ExpressionParser } from "./expressions.ts";
+import { SimpleMemberParser } from "./simple-members.ts";
 import {
   Add,
   Arrow,
@@ -11,7 +11,6 @@ import {
   Colon,
   Comma,
   Dot,
-  DotDot,
   Each,
   Equals,
   Forward,
@@ -50,14 +49,10 @@ import type {
   ForwardMember,
   InteropMember,
   LetMember,
-  MeasureMember,
   Member,
-  NeedsMember,
-  ObserveMember,
   ParamMember,
   PointMember,
   Span,
-  StateMember,
   StoredName,
   Tie,
 } from "./tree.ts";
@@ -71,7 +66,7 @@ const forms = {
 
 export const entryForm = "an entry is written `key: value`";
 
-export abstract class MemberParser extends ExpressionParser {
+export abstract class MemberParser extends SimpleMemberParser {
   protected readonly body = this.RULE("body", (place: Place): Member[] =>
     this.block(1, () => this.SUBRULE(this.member, { ARGS: [place] }), { expected: "a member" }),
   );
@@ -208,63 +203,6 @@ export abstract class MemberParser extends ExpressionParser {
     const module = this.nameOf(this.CONSUME(Name));
     const members = this.SUBRULE(this.body, { ARGS: ["a method"] });
     return { kind: "each", at: this.span(start), module, members };
-  });
-
-  private readonly let = this.RULE("let", (): LetMember => {
-    const start = this.start();
-    this.CONSUME(Let);
-    const name = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Equals);
-    const value = this.SUBRULE(this.expression);
-    return { kind: "let", at: this.span(start), name, value };
-  });
-
-  private readonly state = this.RULE("state", (): StateMember => {
-    const start = this.start();
-    this.CONSUME(State);
-    const name = this.nameOf(this.CONSUME(Name));
-    const shape = this.OPTION(() => {
-      this.CONSUME(Colon);
-      return this.SUBRULE(this.list).items;
-    });
-    this.CONSUME(Equals);
-    const value = this.SUBRULE(this.expression);
-    return { kind: "state", at: this.span(start), name, ...(shape && { shape }), value };
-  });
-
-  private readonly observe = this.RULE("observe", (): ObserveMember => {
-    const start = this.start();
-    this.CONSUME(Observe);
-    const name = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Colon);
-    const shape = this.SUBRULE(this.list).items;
-    this.CONSUME(Equals);
-    const value = this.SUBRULE(this.expression);
-    return { kind: "observe", at: this.span(start), name, shape, value };
-  });
-
-  private readonly measure = this.RULE("measure", (): MeasureMember => {
-    const start = this.start();
-    this.CONSUME(Measure);
-    const name = this.nameOf(this.CONSUME(Name));
-    this.CONSUME(Colon);
-    const least = this.SUBRULE(this.expression);
-    this.CONSUME(DotDot);
-    const most = this.SUBRULE1(this.expression);
-    this.CONSUME(Equals);
-    const value = this.SUBRULE2(this.expression);
-    const when = this.OPTION(() => {
-      this.CONSUME(When);
-      return this.SUBRULE3(this.expression);
-    });
-    return { kind: "measure", at: this.span(start), name, least, most, value, ...(when && { when }) };
-  });
-
-  private readonly needs = this.RULE("needs", (): NeedsMember => {
-    const start = this.start();
-    this.CONSUME(Needs);
-    const condition = this.SUBRULE(this.expression);
-    return { kind: "needs", at: this.span(start), condition };
   });
 
   private readonly bind = this.RULE("bind", (): BindMember => {

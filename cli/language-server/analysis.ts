@@ -8,9 +8,9 @@ import type { CompileHost } from "../../compiler/host.ts";
 import type { File, Span } from "../../grammar/tree.ts";
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { compileHost } from "../compile-host.ts";
-import { readMeasured } from "../measured.ts";
 import { std } from "../embedded/std.ts";
 import { trees } from "../embedded/trees.ts";
+import { readMeasured } from "../measured.ts";
 
 /** Codes of what the parser reports. */
 const syntax = /^PEFT01/;

@@ -72,7 +72,13 @@ export const declaredIn = (definition: Definition): ReadonlyMap<string, Declared
   if (definition.kind === "architecture") for (const key of definition.config) add("key", key.name, key);
   for (const member of "members" in definition ? definition.members : []) {
     if (member.kind === "param") for (const name of member.names) add("param", name, member);
-    if (member.kind === "let" || member.kind === "state" || member.kind === "observe" || member.kind === "measure" || member.kind === "child")
+    if (
+      member.kind === "let" ||
+      member.kind === "state" ||
+      member.kind === "observe" ||
+      member.kind === "measure" ||
+      member.kind === "child"
+    )
       add(member.kind, member.name, member);
     if (member.kind === "child" && member.repeat) add("index", member.repeat.index, member);
     if (member.kind === "forward") {

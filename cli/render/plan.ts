@@ -1,7 +1,7 @@
 // The facts of a plan -> a page. One block per adapter and per training; what a path covers is shown by its first few places.
 
 import { isHubPlace } from "../hub/place.ts";
-import type { AdapterFacts, DividedFacts, PlanFacts, TrainFacts } from "../plan-facts.ts";
+import type { AdapterFacts, DividedFacts, MeasuredFacts, PlanFacts, TrainFacts } from "../plan-facts.ts";
 import { widthOf } from "./columns.ts";
 import { type Paint, paintFor } from "./paint.ts";
 import { bytes, grouped, metric, renderTable } from "./table.ts";
@@ -49,11 +49,12 @@ const inferenceBlock = ({ inference }: PlanFacts): string =>
   );
 
 const adapterBlock = (adapter: AdapterFacts, { base }: PlanFacts, paint: Paint, columns: number): string => {
-  const { name, method, trainable, covered, file, mergeable, coverage, tied } = adapter;
+  const { name, method, trainable, covered, file, mergeable, coverage, measured, tied } = adapter;
   const lines = [
     `${paint.strong(`adapter ${name}`)}: ${method}`,
     `  trains ${grouped(trainable)} parameters against ${grouped(covered)} in the places it covers${fewer(trainable, covered)}`,
     `  ${percent(trainable / base.parameters)} of the base; ${bytes(file)} on disk; ${mergeable ? "can be merged" : "cannot be merged"}`,
+    ...measured.map(measuredLine),
     ...tied.map(
       ({ at, same, both }) =>
         `  ${at} is the tensor of ${same.join(", ")} too: ${both ? "every use changes" : "this use changes and the other does not (`tied: true` changes both)"}`,
@@ -64,6 +65,11 @@ const adapterBlock = (adapter: AdapterFacts, { base }: PlanFacts, paint: Paint, 
   const rows = coverage.map(({ pattern, matches }) => [pattern, matches.length, examples(matches, columns - width - 16)] as const);
   return `${lines.join("\n")}\n${renderTable([{ title: "path" }, { title: "covers", align: "right" }, { title: "" }], rows)}`;
 };
+
+const measuredLine = ({ size, known, targets, out, least, most }: MeasuredFacts): string =>
+  known
+    ? `  ${size} was measured: ${least} to ${most} at ${targets - out} of ${targets} places${out ? "; the others have none and are left out" : ""}`
+    : `  ${size} is not measured yet: all of this is of the most it may be, ${most}`;
 
 const fewer = (trainable: number, covered: number): string =>
   trainable < covered ? `: ${Math.round(100 * (1 - trainable / covered))} % fewer` : "";

@@ -99,6 +99,10 @@ export const inject = (
     context.report(diagnostics.nothing_to_train(item.at, { adapter: name }, { help: "write a method and where it goes in the block" }));
   if (plans.length === 0 || plans.some((plan) => !plan)) return undefined;
   const injections = plans.flatMap((plan) => plan!.injections);
+  if (injections.length === 0) {
+    context.report(diagnostics.nothing_to_train(item.at, { adapter: name }, { help: "every place has a measured size of 0" }));
+    return undefined;
+  }
   const measured = plans.flatMap((plan) => plan!.measured ?? []);
   // What learns at one rate lies together, so that an update is one walk over all of it.
   const params = injections.flatMap((plan) => plan.params).sort((a, b) => (a.rate ?? 1) - (b.rate ?? 1));

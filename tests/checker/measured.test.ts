@@ -62,6 +62,7 @@ group("what was measured", (test) => {
       assert.is(before.code, 0);
       assert.match(before.said.join(), /^PEFT0375 `rank` of `menu` is not measured yet/);
       const most = await trainable(folder);
+      assert.match((await peftIn(folder, "plan main.peft")).out, "rank is not measured yet: all of this is of the most it may be, 6");
       const { code, out, err } = await peftIn(folder, "measure main.peft --device cpu");
       assert.is(code, 0, err);
       assert.match(out, "rank");
@@ -77,6 +78,7 @@ group("what was measured", (test) => {
       );
       assert.equal((await told(folder)).said, []);
       assert.ok((await trainable(folder)) < most);
+      assert.match((await peftIn(folder, "plan main.peft")).out, /rank was measured: \d to \d at \d+ of \d+ places/);
       await peftIn(folder, "measure main.peft --device cpu");
       assert.is(readFileSync(join(folder, "main.peft.measured"), "utf8"), first);
     }));

@@ -173,6 +173,7 @@ group("measured sizes", (test) => {
     assert.match(await failing(text.replace("5 rows", "4 rows"), ranks), /PEFT0377 .*training/);
     assert.match(await failing(text.replace("seed: 3", "seed: 4"), ranks), /PEFT0377 .*base/);
     assert.match(await failing(text, new Map([...ranks].map(([path]) => [path, 7]))), /PEFT0376 .*7.*0 to 6/);
+    assert.match(await failing(text, new Map([...ranks].map(([path]) => [path, 0]))), /PEFT0316 /);
     assert.is(await failing(text, ranks), "nothing was refused");
   });
 

@@ -2,10 +2,12 @@
 // with, and what is left on the disk when something goes wrong.
 
 import { readFileSync } from "node:fs";
+import { measuredLines } from "../../compiler/check/check-measured.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
 import type { RunEvent } from "../../runtime/events.ts";
 import type { Host } from "../../runtime/host.ts";
+import { measureSizes } from "../../runtime/measure-sizes.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import { runJob } from "../../runtime/run.ts";
 import type { Result } from "../../spec/result.ts";
@@ -177,6 +179,32 @@ group("run", (test) => {
     const again = await run(built, whole.host, undefined, ["evaluate"]);
     const loss = ({ result }: Ran): unknown => result.evaluate.find(({ subject }) => subject === "some")!.metrics.loss;
     assert.equal(loss(again), loss(whole), "read back");
+  });
+
+  test("sizes that were measured: a job without them is refused; stopped and gone on with, the same bits", async () => {
+    const text = pipeline("1e-2")
+      .replace("lora(r: 2, alpha: 4, dropout: 0.1)", "eva(r: 2, rho: 2, alpha: 4, dropout: 0.1)")
+      .replace("seed: 5", "seed: 5  observe: 5 rows");
+    const open = await build(text, config);
+    await run(open, await fresh()).then(
+      () => assert.unreachable("it was trained"),
+      (error: unknown) => assert.match(String(error), "PEFT0378"),
+    );
+    const { job, read } = bundle(open);
+    const choice = { device: await cpuDevice({ threads: 1 }), why: "a test" };
+    const found = await measureSizes(job, { host: await fresh(), choice, read, folder: "/work", listen: () => {} });
+    const sizes = found.get("some")!;
+    assert.is(
+      sizes.reduce((sum, { size }) => sum + size, 0),
+      2 * sizes.length,
+    );
+    const built = await build(text, config, undefined, measuredLines("some", sizes, open.compiled.checked!.measuredFrom));
+    const whole = await run(built, await fresh());
+    const host = await fresh();
+    await run(built, host, 3);
+    const gone = await run(built, host);
+    assert.is(gone.events.filter((event) => event.kind === "progress" && event.title.startsWith("observe")).length, 0);
+    assert.equal(await weights(host), await weights(whole.host));
   });
 
   test("what is kept of a training: evaluated meanwhile and afterwards as it was trained, the same bits when stopped, and read back without what made it", async () => {

@@ -13,7 +13,7 @@ type Settings = Amendment["settings"];
 const reach = 4096;
 
 /** Names that an expression reads, in their order. */
-const namesIn = (expr: unknown): string[] => {
+export const namesIn = (expr: unknown): string[] => {
   if (typeof expr !== "object" || expr === null) return [];
   const node = expr as Partial<tree.Expr>;
   return node.kind === "ref" && node.name !== undefined ? [node.name] : Object.values(expr).flatMap(namesIn);

@@ -114,7 +114,7 @@ const madeFrom = async (
   const settings = [...injection.settings].filter(([name]) => !line.names.includes(name)).map(([name, value]) => [name, plain(value)]);
   const block = data.get(train.data)!;
   const split = block.splits.find(({ name }) => name === train.split)!;
-  const { observe, micro_batch_size, sequence_len, source_len, overlong } = train;
+  const { observe, micro_batch_size, sequence_len, source_len, overlong, half } = train;
   const stored = [...parametersOf(base.root)].flatMap(({ path, format }) => (format ? [[path, format.label]] : []));
   const beneath = adapter.under === undefined ? undefined : adapters.get(adapter.under)?.from;
   const tokenizer = host.read(`${folder}/tokenizer.json`);
@@ -124,7 +124,7 @@ const madeFrom = async (
     base: digest([base.configHash(), base.headerHash?.() ?? base.seed, stored, beneath ?? null]),
     ...(weights !== undefined && { weights: weights.slice(0, 16) }),
     method: digest([textOf(injection.method.at), settings, [...line.sizes.keys()], adapter.measured!.length]),
-    training: digest([block, train.split, observe, micro_batch_size, sequence_len ?? null, source_len ?? null, overlong ?? null]),
+    training: digest([block, train.split, observe, micro_batch_size, sequence_len ?? null, source_len ?? null, overlong ?? null, half]),
     ...(tokenizer !== undefined && { tokenizer: digest(tokenizer) }),
     ...(rows && { rows: digest(rows) }),
   };

@@ -3,6 +3,7 @@
 
 import type * as tree from "../../grammar/tree.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
+import { namesIn } from "../adapters/needs.ts";
 import type { Context } from "../values/expressions.ts";
 
 export const checkObserved = ({ members: own }: tree.MethodDef, { report }: Context): void => {
@@ -27,10 +28,4 @@ export const checkObserved = ({ members: own }: tree.MethodDef, { report }: Cont
           { help: `read it in a first value, like \`frozen param kept: [...] = ${member.name.text}\`, or leave it out` },
         ),
       );
-};
-
-const namesIn = (expr: unknown): readonly string[] => {
-  if (typeof expr !== "object" || expr === null) return [];
-  const node = expr as Partial<tree.Expr>;
-  return node.kind === "ref" ? [node.name!] : Object.values(expr).flatMap(namesIn);
 };

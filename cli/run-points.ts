@@ -130,6 +130,8 @@ export const runPoints = async (
           writeWhole(join(place, "point.json"), `${JSON.stringify({ job } satisfies PointFile)}\n`, folder);
         }
         runs.push({ id: point.id, values: point.values, subject: point.subject, result });
+        // A set that is stopped, or still runs, has its tables and its report; pairs are drawn once all are there.
+        if (i + 1 < set.points.length) writeSet(set, runs, [], resolve(io.cwd, output), output);
       }
       const paired = set.kind === "compare" ? (await import("./significance.ts")).pairedScores(runs, evaluates) : [];
       tables.push(writeSet(set, runs, paired, resolve(io.cwd, output), output));

@@ -1,6 +1,7 @@
 // What was read -> one HTML page that needs nothing else: no network, no script. It reads in light and dark, on a phone and on paper.
 
 import type { Result } from "../../spec/result.ts";
+import type { PointTable } from "../point-table.ts";
 import { markdownPaired, pairedSays } from "../render/paired.ts";
 import { markdownPoints } from "../render/points.ts";
 import { bytes, grouped } from "../render/table.ts";
@@ -22,10 +23,10 @@ const style = `
 body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.5rem 4rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page) }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
-.faint, figcaption { color: var(--faint) } .scroll { overflow-x: auto }
+.faint, figcaption { color: var(--faint) } .scroll { overflow-x: auto } .scroll + .scroll { margin-top: 1rem }
 dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0 }
 dl.facts div { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem } dt { color: var(--faint); font-size: .8rem } dd { margin: 0; overflow-wrap: anywhere }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap } th { white-space: normal; vertical-align: bottom }
 th { color: var(--faint); font-weight: 500 } th:first-child, td:first-child { text-align: left } td.best { color: var(--good); font-weight: 600 }
 figure { margin: 0 } figcaption { font-size: .85rem; margin-bottom: .2rem } svg { max-width: 100%; height: auto }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.25rem }
@@ -130,9 +131,27 @@ const setSection = ({ table: points, of }: ReportedSet, plots: Pictures["sets"][
   const paired = points.paired.length
     ? `<p class="faint">${safeHtml(pairedSays(points.paired))}</p>${tableOf(markdownPaired(points.paired))}`
     : "";
-  return `<h2>${safeHtml(points.name)} <span class="faint">${safeHtml(says)}</span></h2>${tableOf(markdownPoints(points))}${paired}${
+  return `<h2>${safeHtml(points.name)} <span class="faint">${safeHtml(says)}</span></h2>${partsOf(points)
+    .map((part) => tableOf(markdownPoints(part)))
+    .join("")}${paired}${
     plots.length ? `<div class="${plots.length > 1 ? "plots" : ""}" style="margin-top:1.25rem">${figures}</div>` : ""
   }`;
+};
+
+/** A comparison in two tables that fit a page, scores before costs: only costs have units. */
+const partsOf = (points: PointTable): readonly PointTable[] => {
+  if (points.kind === "sweep") return [points];
+  return [false, true].flatMap((costs) => {
+    const kept = points.columns.map(({ unit }) => (unit !== undefined) === costs);
+    if (!kept.includes(true)) return [];
+    const some = <T>(list: readonly T[]): readonly T[] => list.filter((_, i) => kept[i]);
+    const rows = points.rows.map((row) => ({
+      ...row,
+      cells: some(row.cells),
+      beside: row.beside.map((other) => ({ ...other, cells: some(other.cells) })),
+    }));
+    return [{ ...points, columns: some(points.columns), rows }];
+  });
 };
 
 /** The table of the Markdown report. */

@@ -1,7 +1,7 @@
 // A sweep and a comparison from the command line, on the quickstart's base: every point has its folder, a second run runs nothing
 // again, a new value runs that value alone, and tables hold what the points' results hold.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { buildWhenStale } from "../../build.ts";
@@ -79,6 +79,15 @@ group("points from the command line", (test) => {
       const third = await sweep("1, 2");
       assert.is(third.err.match(/finished before/g)?.length, 4);
       assert.equal(third.table, second.table);
+
+      const halted = `${folder}/halted/sweeps/ranks`;
+      mkdirSync(halted, { recursive: true });
+      writeFileSync(`${halted}/r=2,seed=1`, "a file where the second point's folder would be");
+      writeFileSync(file, pipeline("1, 2").replace("seed: [1, 2]", "seed: 1"));
+      assert.is((await peft(`sweep ${file} -o ${folder}/halted --device cpu`)).code, 1);
+      assert.match(readFileSync(`${halted}/table.md`, "utf8"), /\n\| 1 \|/);
+      assert.is((await peft(`report ${folder}/halted`)).code, 0, "what was finished before it stopped is reported");
+      writeFileSync(file, pipeline("1, 2"));
 
       const points = `${folder}/out/sweeps/ranks/`;
       assert.equal(readdirSync(points).sort(), [

@@ -61,6 +61,10 @@ export const open = async (text: string, file: string, device: Device): Promise<
   await checkpoint?.close();
 
   const evaluation = (subject: string): Evaluate => job.evaluate.find((item) => item.subject === subject)!;
+  const generatorOf = (subject: string) => {
+    const { generator, virtual } = evaluation(subject);
+    return { program: generator!, virtual };
+  };
   const adapterOf = (name: string) => job.adapters.find((adapter) => adapter.name === name)!;
   const examples: Opened["examples"] = async (data, split, limit) => {
     const block = job.data.find(({ name }) => name === data)!;
@@ -93,10 +97,9 @@ export const open = async (text: string, file: string, device: Device): Promise<
     },
     greedy: async (subject, ids, count) => {
       const settings = { kind: "greedy", max_new_tokens: count } as const;
-      return [...(await generate([ids], session, { job, program: evaluation(subject).generator!, settings, stops: [] }))[0]!];
+      return [...(await generate([ids], session, { job, ...generatorOf(subject), settings, stops: [] }))[0]!];
     },
-    write: async (subject, prompts, settings, stops) =>
-      generate(prompts, session, { job, program: evaluation(subject).generator!, settings, stops }),
+    write: async (subject, prompts, settings, stops) => generate(prompts, session, { job, ...generatorOf(subject), settings, stops }),
     loss: async (subject) => {
       const item = evaluation(subject);
       const { loss, tokens } = await sumTokens(item, await examples(item.data, item.split, item.sequence_len), session, () => {});

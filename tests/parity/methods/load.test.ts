@@ -166,6 +166,38 @@ group("load", (test) => {
     { skip: pythonMissing },
   );
 
+  test(
+    "what stands in front of a text, or beside what is heard, writes what PEFT's model writes, token for token",
+    async () => {
+      const { folder, device, base } = await workshop();
+      const python = openPython("methods/methods.py");
+      const count = 12;
+      const soft = /^(prompt|p_tuning|prefix|prefix_projected|gated_prompt)(?=\()/;
+      const seen = new Set<string>();
+      try {
+        for (const [name, one] of loadable.filter(([, { adapter }]) => soft.test(adapter))) {
+          const place = `${folder}/writes-${name.replaceAll(/\W+/g, "-")}`;
+          await writeFirst(place, fixtures.references.get(name)!.reference, {});
+          const text = pipeline(one.base, `load("${place}/")`)
+            .replace("max_new_tokens: 1)", `max_new_tokens: ${count})`)
+            .replace("sequence_len: 16", "sequence_len: 32");
+          const opened = await open(text, `${folder}/it.peft`, device);
+          await opened.load("it", place);
+          const ids = batches[0]!.ids[0]!;
+          const ours = await opened.greedy("it", ids, count);
+          await opened.close();
+          const question = { do: "generate", base: base(one.base), adapter: place, ids, count };
+          assert.equal(ours, ((await python.ask(question)) as { written: number[] }).written, name);
+          seen.add(soft.exec(one.adapter)![0]);
+        }
+        assert.is(seen.size, 5, [...seen].join());
+      } finally {
+        python.close();
+      }
+    },
+    { skip: pythonMissing },
+  );
+
   test("exceptions by module are read, and the tensors' shapes hold them to it", async () => {
     const { folder, device } = await workshop();
     const adapter = `{

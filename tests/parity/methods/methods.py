@@ -161,6 +161,16 @@ def logits(job):
         return {"logits": found[:, -ids.shape[1] :].tolist()}
 
 
+def generate(job):
+    """What PEFT's model writes after some ids, always the likeliest token."""
+    model = peft.PeftModel.from_pretrained(base_of(job["base"]), job["adapter"]).eval()
+    ids = torch.tensor([job["ids"]])
+    settings = {"max_new_tokens": job["count"], "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    with torch.no_grad():
+        written = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings)
+    return {"written": written[0, ids.shape[1] :].tolist()}
+
+
 def combined(job):
     """Two adapters over one base: both on, or combined by PEFT's own rules."""
     names = [f"a{i}" for i in range(len(job["adapters"]))]
@@ -185,5 +195,5 @@ def versions(_):
     return {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
 
 
-verbs = {"versions": versions, "train": train, "first": first, "logits": logits, "combined": combined}
+verbs = {"versions": versions, "train": train, "first": first, "logits": logits, "generate": generate, "combined": combined}
 answer_lines(answers, verbs)

@@ -1,6 +1,6 @@
 // Products with a packed matrix that ONNX Runtime unpacks itself (MatMulBnb4 of com.microsoft): x·Wᵀ with one of the two codebooks it
-// knows, in blocks that do not run over rows. It unpacks on all threads into a buffer of its own and is as fast as a plain product; an
-// unpacking in the graph costs about a third more. Only the transposed product is right: with transB=0 its numbers are wrong
+// knows, in blocks that do not run over rows. It unpacks on all threads into a buffer of its own; an unpacking in the graph is nodes of
+// their own (`npx tsx bench/engine-product.ts` times both). Only the transposed product is right: with transB=0 its numbers are wrong
 // (measured on 1.30), so the backward product reads an unpacked matrix.
 
 import type { Node } from "../graph/graph.ts";

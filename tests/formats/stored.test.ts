@@ -4,6 +4,7 @@
 import { engineMemory } from "../../compiler/emit/engine-memory.ts";
 import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import { profiles } from "../../compiler/emit/profile.ts";
+import { emitSegments } from "../../compiler/emit/segments.ts";
 import { reachable } from "../../compiler/graph/graph.ts";
 import { fuse } from "../../compiler/kernels/fuse.ts";
 import { at, product } from "../../compiler/values/dims.ts";
@@ -70,6 +71,21 @@ group("stored", (test) => {
       const { loss, gradient } = await difference(`layers.** as ${format}`, methods[0]![0], wide, openCpu);
       assert.ok(loss < 1e-5 && gradient < 1e-3, `${format}: loss off by ${loss}, gradients by ${gradient}`);
     }
+  });
+  test("no f32 copy of a packed base is held: the plan of a whole run is a fraction of one", async () => {
+    const wide = { ...llamaConfig, hidden_size: 512, intermediate_size: 1024, num_hidden_layers: 24, num_attention_heads: 8 };
+    const built = await build(storedPipeline("layers.**, embed as nf4()"), wide);
+    const { job } = emitSegments(built);
+    const matrices = job.parameters.filter(({ format }) => format !== undefined);
+    const copy = matrices.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+    for (const { name } of matrices) assert.is(job.values[name], undefined, `${name} has a value beside its codes`);
+    const largest = Math.max(...matrices.map(({ shape }) => 4 * shape.reduce((a, b) => a * b, 1)));
+    // One thread's: codes, and the matrices of one part of a layer while it runs.
+    for (const device of ["cpu", "webgpu"] as const) {
+      const lanes = device === "cpu" ? (job.lanes ?? 1) : 1;
+      assert.ok(job.plan[device]! / lanes < copy / 2, `${device}: ${job.plan[device]} bytes in ${lanes} lanes, a copy is ${copy}`);
+    }
+    assert.ok(job.arenas.scratch === undefined || job.arenas.scratch <= 3 * largest, "one unpacked matrix at a time");
   });
   for (const width of [16, 128])
     test(`a table of rows ${width} wide is looked up first and unpacked after, on both devices`, async () => {

@@ -18,7 +18,7 @@ export const safeHtml = (text: string): string =>
 
 const style = `
 :root { color-scheme: light dark; --ink: #1f2328; --faint: #57606a; --line: #d0d7de; --page: #fff; --card: #f6f8fa; --good: #1a7f37; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --faint: #9198a1; --line: #3d444d; --page: #0d1117; --card: #151b23; --good: #3fb950; } svg text { fill: #9198a1 } }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --faint: #9198a1; --line: #3d444d; --page: #0d1117; --card: #151b23; --good: #3fb950; } svg text { fill: #9198a1 } .role-axis-grid line { stroke: var(--line) } }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.5rem 4rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page) }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem }
@@ -26,7 +26,7 @@ h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
 .faint, figcaption { color: var(--faint) } .scroll { overflow-x: auto } .scroll + .scroll { margin-top: 1rem }
 dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0 }
 dl.facts div { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem } dt { color: var(--faint); font-size: .8rem } dd { margin: 0; overflow-wrap: anywhere }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap } th { white-space: normal; vertical-align: bottom }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap } th { white-space: normal; vertical-align: bottom }
 th { color: var(--faint); font-weight: 500 } th:first-child, td:first-child { text-align: left } td.best { color: var(--good); font-weight: 600 }
 figure { margin: 0 } figcaption { font-size: .85rem; margin-bottom: .2rem } svg { max-width: 100%; height: auto }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.25rem }

@@ -110,6 +110,8 @@ export interface TrainFacts {
     readonly passes: number;
     readonly bytes: number;
   };
+  /** Evaluation while it trains: when, bytes of all that the device holds then, and of the best parameters, which the host keeps. */
+  readonly evaluated?: { readonly every: number; readonly unit: string; readonly bytes: number; readonly best: number };
   /** Layers of the base that are read from its checkpoint whenever they are needed, to keep a budget. */
   readonly streamed: number;
   /** Bytes of optimizer state that lie outside the device's memory. */
@@ -232,6 +234,9 @@ const trainFacts = (train: Train, job: Job, checked: Checked): TrainFacts => {
     streamed: job.ring?.length ?? 0,
     recompute: train.recompute ?? 0,
     compute: train.compute ?? "f32",
+    ...(train.evaluate && {
+      evaluated: { every: train.evaluate.every, unit: train.evaluate.unit, bytes: of("evaluation"), best: of("best") },
+    }),
     ...(train.observe && {
       observed: {
         amount: train.observe.amount,

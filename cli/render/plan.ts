@@ -103,6 +103,12 @@ const observedLine = ({ amount: { rows, share = 0 }, passes, bytes: size }: NonN
   return `  before its first values ${what} are observed, in ${passes} pass${passes === 1 ? "" : "es"}, with ${bytes(size)} of sums on the host`;
 };
 
+const evaluatedLine = ({ every, unit, bytes: size, best }: NonNullable<TrainFacts["evaluated"]>, peak: number): string => {
+  const rhythm = every === 1 ? unit.replace(/s$/, "") : `${every} ${unit}`;
+  const kept = best > 0 ? `; the best parameters so far are kept on the host, ${bytes(best)}` : "";
+  return `  evaluated every ${rhythm}, which holds ${bytes(size)} in all${size < peak ? ", less than a step" : ": more than a step"}${kept}`;
+};
+
 const statesLine = ({ formats, stored, tensors }: NonNullable<TrainFacts["states"]>): string => {
   const named = Object.entries(formats).map(([state, format]) => `${state} as ${format}`);
   const of = stored === tensors ? `all ${grouped(tensors)}` : `${grouped(stored)} of ${grouped(tensors)}`;
@@ -127,6 +133,7 @@ const trainBlock = (train: TrainFacts, paint: Paint): string => {
     ...(train.recompute > 0 ? [`  activations of ${train.recompute} layers are computed again, to keep the budget`] : []),
     ...(train.streamed > 0 ? [streamedLine(train.streamed)] : []),
     ...(train.observed ? [observedLine(train.observed)] : []),
+    ...(train.evaluated ? [evaluatedLine(train.evaluated, peak)] : []),
     ...(train.states ? [statesLine(train.states)] : []),
     ...(train.paged > 0 ? [`  optimizer state of ${bytes(train.paged)} is paged: it lies outside the device's memory`] : []),
     "",

@@ -7,7 +7,7 @@ import { grouped, metric, renderTable } from "./table.ts";
 
 export const renderResult = (result: Result, path: string, colour: boolean): string => {
   const paint = paintFor(colour);
-  const blocks = [trainTable(result), savedTable(result), evaluateTable(result)].filter((table) => table !== "");
+  const blocks = [trainTable(result), bestLines(result), savedTable(result), evaluateTable(result)].filter((table) => table !== "");
   const outcome = result.outcome === "done" ? paint.good("done") : paint.warning("interrupted");
   const again = result.outcome === "done" ? "" : "; run the same command again to go on from there";
   return `${[...blocks, `${outcome} in ${clock(result.seconds * 1000)}; everything is in ${path}${again}\n`].join("\n")}`;
@@ -30,6 +30,22 @@ const trainTable = ({ train, adapters }: Result): string => {
     "",
   );
 };
+
+/** When evaluation meanwhile ended a training, or chose the parameters: at which step, and what is saved. */
+const bestLines = ({ train, adapters, outcome }: Result): string =>
+  train
+    .flatMap(({ adapter, steps, evaluations = [], best, stoppedEarly }) => {
+      const last = evaluations.at(-1);
+      if (!last || !(best || stoppedEarly)) return [];
+      const ended = stoppedEarly ? [`stopped early after step ${grouped(steps)}, as evaluations gained nothing any more`] : [];
+      const kept = best
+        ? `step ${grouped(best.step)} was the best, with loss ${best.loss.toPrecision(4)} and token accuracy ${best.token_accuracy.toPrecision(4)}`
+        : "";
+      const isSaved = stoppedEarly === true || outcome === "done" || adapters[adapter]?.path !== undefined;
+      const saved = best ? `${kept}${isSaved ? ": its parameters are saved" : " so far"}` : "the last step's parameters are saved";
+      return [`${adapter}: ${[...ended, saved].join("; ")}\n`];
+    })
+    .join("");
 
 /** What each task takes on the disk, beside what a copy of the whole base for it would take. */
 const savedTable = ({ adapters, base }: Result): string => {

@@ -95,17 +95,20 @@ export const memoryPlan = (
     plan[`${train.adapter}.optimizer`] = train.state.reduce((sum, { value }) => sum + (arenas[value] ?? 0), kept);
     const ruled = [...[train.before, train.after].flatMap((one) => one?.program ?? []), ...updatesOf(train)];
     const own = extentOf(programs[train.step]!.values, programs[train.step]!.dims);
+    // Gradients and optimizer state stay where they are while it is evaluated.
+    if (train.evaluate)
+      plan[`${train.adapter}.evaluation`] =
+        programs[train.evaluate.program]!.peak +
+        plan[`${train.adapter}.optimizer`]! +
+        (arenas[`${train.adapter}.gradients`] ?? 0) +
+        (arenas[`${train.adapter}.accumulated`] ?? 0);
     plan[`train ${train.adapter}`] = Math.max(
       plan[`train ${train.adapter}`] ?? 0,
       programs[train.step]!.peak +
         plan[`${train.adapter}.optimizer`]! +
         // What methods bind of a step, and the update, is computed once the micro-batches are done, in the same memory.
         Math.max(0, ...ruled.map((name) => extentOf(programs[name]!.values, programs[name]!.dims) - own)),
-      // Gradients and optimizer state stay where they are while it is evaluated.
-      (train.evaluate ? programs[train.evaluate.program]!.peak : 0) +
-        plan[`${train.adapter}.optimizer`]! +
-        (arenas[`${train.adapter}.gradients`] ?? 0) +
-        (arenas[`${train.adapter}.accumulated`] ?? 0),
+      plan[`${train.adapter}.evaluation`] ?? 0,
     );
     if (train.observe) {
       const passes = Object.entries(programs).flatMap(([name, program]) =>

@@ -2,6 +2,7 @@
 // nothing is gained, and a run that was stopped in between is the run that was not, bit for bit.
 
 import { readFileSync } from "node:fs";
+import { renderResult } from "../../cli/render/result.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import type { Host } from "../../runtime/host.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
@@ -109,12 +110,35 @@ group("watched training", (test) => {
     assert.equal(await adapterBytes(parted), await adapterBytes(whole));
   });
 
+  test("a run stopped between two evaluations counts on towards its patience, and keeps the best from before the stop", async () => {
+    const built = await build(pipeline("evaluate: every 1 steps  keep_best: loss  patience: 3  checkpoint: every 1 steps", "0.3"), config);
+    const odd = "7071 ~ ?! 9 3\n|| 66 %% 81 ;;";
+    const [whole, parted] = [await fresh(odd), await fresh(odd)];
+    const all = await run(built, whole);
+    const best = all.train[0]!.best!.step;
+    assert.ok(all.train[0]!.stoppedEarly && best + 3 < 12, `uninterrupted it stops early, after step ${all.train[0]!.steps}`);
+    const first = await run(built, parted, best + 1);
+    assert.is(first.outcome, "interrupted");
+    assert.is(first.train[0]!.steps, best + 1, "two evaluations of the three are still to come");
+    const second = await run(built, parted);
+    assert.is(second.train[0]!.steps, all.train[0]!.steps);
+    assert.ok(second.train[0]!.stoppedEarly);
+    assert.equal(second.train[0]!.best, all.train[0]!.best);
+    assert.equal(await adapterBytes(parted), await adapterBytes(whole));
+    const told = renderResult(second, "result.json", false);
+    assert.match(told, new RegExp(`some: stopped early after step ${best + 3}, .*step ${best} was the best, .*its parameters are saved`));
+    assert.match(renderResult(first, "result.json", false), new RegExp(`some: step ${best} was the best, .* so far`));
+  });
+
   test("its memory is in the plan, and what it needs is said", async () => {
     const [plain, watched] = [await build(pipeline(""), config), await build(pipeline("evaluate: every 5 steps  keep_best: loss"), config)];
     assert.ok(watched.job.programs["train.0.evaluate"]!.peak > 0);
     assert.ok(watched.job.plan["train some"]! >= watched.job.programs["train.0.evaluate"]!.peak + watched.job.plan["some.optimizer"]!);
     assert.is(watched.job.plan["some.best"], watched.job.arenas["some.parameters"]);
     assert.is(plain.job.plan["some.best"], undefined);
+    assert.ok(watched.job.plan["some.evaluation"]! > watched.job.programs["train.0.evaluate"]!.peak);
+    assert.ok(watched.job.plan["train some"]! >= watched.job.plan["some.evaluation"]!);
+    assert.is(plain.job.plan["some.evaluation"], undefined);
     for (const [text, code] of [
       [pipeline("keep_best: loss"), /PEFT0526/],
       [pipeline("patience: 2"), /PEFT0526/],

@@ -1,6 +1,7 @@
 // A run's result -> the few lines a person wants at the end; all of it is in result.json.
 
 import type { Result } from "../../spec/result.ts";
+import { metricNotes } from "./metric-notes.ts";
 import { paintFor } from "./paint.ts";
 import { clock } from "./progress.ts";
 import { grouped, metric, renderTable } from "./table.ts";
@@ -72,5 +73,5 @@ const evaluateTable = ({ evaluate }: Result): string => {
     { title: "rows", align: "right" as const },
     ...names.map((title) => ({ title, align: "right" as const })),
   ];
-  return renderTable(columns, rows, "");
+  return [renderTable(columns, rows, ""), ...metricNotes(names).map((note) => `${note}\n`)].join("");
 };

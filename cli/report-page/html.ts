@@ -210,6 +210,6 @@ const originSection = ({ sets, result }: Reported, first: Result | undefined): s
     ["peft", first.versions.peft],
     ["node", `${first.versions.node}, ${first.versions.platform}`],
     ["engine", first.versions.engine],
-  ])}<p class="faint">Loss is per answer token, in nats. Intervals are 95 % bootstrap intervals over inputs; ± is the standard deviation over seeds. METEOR matches
-words and stems only, without synonyms and paraphrases. Memory is that of all values on the device.</p>`;
+  ])}<p class="faint">Loss is per answer token, in nats. Intervals are 95 % bootstrap intervals over inputs; ± is the standard deviation over seeds. METEOR is exact + stem:
+words and stems match, synonyms and paraphrases do not. Memory is that of all values on the device.</p>`;
 };

@@ -1,5 +1,6 @@
 // The same report for a pull request or a wiki: tables and no pictures.
 
+import { metricNotes } from "../render/metric-notes.ts";
 import { markdownPaired, pairedSays } from "../render/paired.ts";
 import { markdownPoints } from "../render/points.ts";
 import { grouped } from "../render/table.ts";
@@ -17,7 +18,11 @@ export const renderMarkdown = ({ result, sets, source }: Reported): string => {
       line([subject, `${data}.${split}`, String(count), ...names.map((name) => metrics[name]?.toPrecision(4) ?? "")]),
     );
     parts.push(
-      `## Evaluation\n\n${line(["subject", "on", "rows", ...names])}${line(["---", "---", ...names.map(() => "---:"), "---:"])}${rows.join("")}`,
+      `## Evaluation\n\n${line(["subject", "on", "rows", ...names])}${line(["---", "---", ...names.map(() => "---:"), "---:"])}${rows.join("")}${metricNotes(
+        names,
+      )
+        .map((note) => `\n${note}.\n`)
+        .join("")}`,
     );
   }
   for (const { table, of } of sets)

@@ -1,6 +1,7 @@
-// METEOR 1.5 (Denkowski and Lavie 2014) with its English weights and two of its four kinds of match: the same word, and the same stem.
-// The other two need WordNet and a table of paraphrases that are no part of this tool, so scores are lower than those of the Java
-// program; reports say so. Words are weighed by whether they carry content. Counts add up over the split before the formula, as there.
+// METEOR 1.5 (Denkowski and Lavie 2014), exact + stem: its English weights and two of its four kinds of match, the same word and the same
+// stem. The other two need WordNet and a table of paraphrases that are no part of this tool, so scores are lower than those of the Java
+// program (by less than 0.016 on two systems on E2E, a test holds); reports say so. Words are weighed by whether they carry content.
+// Counts add up over the split before the formula, as there.
 
 import { captionWords } from "./caption-words.ts";
 import { functionWords } from "./function-words.ts";

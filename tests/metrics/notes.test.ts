@@ -1,0 +1,38 @@
+// A score that is less than its name promises says so wherever it is told, and no other does.
+
+import { renderResult } from "../../cli/render/result.ts";
+import { renderMarkdown } from "../../cli/report-page/markdown.ts";
+import type { Result } from "../../spec/result.ts";
+import { assert, group } from "../harness.ts";
+
+const resultOf = (score: string): Result => ({
+  format: "peft-result/1",
+  name: "menu",
+  source: { file: "menu.peft", sha256: "" },
+  outcome: "done",
+  device: { kind: "cpu", name: "CPU", why: "asked for" },
+  versions: { peft: "1", node: "20", platform: "linux", engine: "1" },
+  inputs: {},
+  base: { name: "tiny", path: "base/", parameters: 1 },
+  adapters: {},
+  train: [],
+  evaluate: [
+    { subject: "menu", data: "orders", split: "eval", rows: 2, metrics: { [score]: 0.5 } } as unknown as Result["evaluate"][number],
+  ],
+  merge: [],
+  seconds: 1,
+  plan: [],
+});
+
+group("metrics say what they are", (test) => {
+  const told = (score: string): readonly string[] => {
+    const result = resultOf(score);
+    return [renderResult(result, "out/", false), renderMarkdown({ folder: "out", result, sets: [], source: undefined, plan: undefined })];
+  };
+  test("METEOR is exact + stem, at the end of a run and in Markdown", () => {
+    for (const text of told("meteor")) assert.ok(text.includes("METEOR is exact + stem"), text);
+  });
+  test("another score has nothing to add", () => {
+    for (const text of told("bleu")) assert.not.ok(text.includes("METEOR"), text);
+  });
+});

@@ -24,6 +24,7 @@ import { storedBase } from "./formats/stored-base.ts";
 import { holdScores } from "./held-scores.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
 import { finishAdapter, initAdapter } from "./init.ts";
+import { addedTo } from "./kept-result.ts";
 import { measureSubject } from "./measure.ts";
 import { needsMeasuring } from "./measure-sizes.ts";
 import { mergedValue } from "./merged-value.ts";
@@ -147,12 +148,21 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
       })),
     };
     await host.makeFolder(out);
-    await writeWhole(host, joinPath(out, "result.json"), `${JSON.stringify(result, undefined, 1)}\n`);
+    const earlier = verbs.has("train") ? undefined : await earlierResult(host, out, result);
+    await writeWhole(host, joinPath(out, "result.json"), `${JSON.stringify(earlier ? addedTo(earlier, result) : result, undefined, 1)}\n`);
     return result;
   } finally {
     await session.close();
     await checkpoint?.close();
   }
+};
+
+/** What lies there, when it is a result over the same base. */
+const earlierResult = async (host: Host, out: string, { format, base }: Result): Promise<Result | undefined> => {
+  const path = joinPath(out, "result.json");
+  if ((await host.kind(path)) !== "file") return undefined;
+  const found = JSON.parse(new TextDecoder().decode(await host.read(path))) as Result;
+  return found.format === format && found.base.path === base.path ? found : undefined;
 };
 
 interface Running {

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { addedTo } from "../../runtime/kept-result.ts";
 import type { Result } from "../../spec/result.ts";
 import { type PointRun, type PointTable, pointTable } from "../point-table.ts";
 import type { PointsFile } from "../run-points.ts";
@@ -28,9 +29,28 @@ const json = <T>(path: string): T | undefined => {
   return found === undefined ? undefined : (JSON.parse(found) as T);
 };
 
+/**
+ * The folder's result with the evaluations of adapters that were given, `evaluated/NAME/`. An adapter that is called as one of the file's
+ * is told apart by its folder; the base's evaluations are the same.
+ */
+const withEvaluated = (folder: string): Result | undefined => {
+  const below = join(folder, "evaluated");
+  const own = json<Result>(join(folder, "result.json"));
+  return (existsSync(below) ? readdirSync(below).sort() : []).reduce<Result | undefined>((all, name) => {
+    const given = json<Result>(join(below, name, "result.json"));
+    if (!given || !all) return given ?? all;
+    const evaluate = given.evaluate.map((one) =>
+      own?.evaluate.some(({ subject }) => subject === one.subject) && one.subject !== given.base.name
+        ? { ...one, subject: `${one.subject} (evaluated/${name})` }
+        : one,
+    );
+    return addedTo(all, { ...given, evaluate });
+  }, own);
+};
+
 /** Undefined when the folder holds neither a result nor points. */
 export const readReported = (folder: string): Reported | undefined => {
-  const result = json<Result>(join(folder, "result.json"));
+  const result = withEvaluated(folder);
   const sets = ["sweeps", "comparisons"].flatMap((kind) => {
     const below = join(folder, kind);
     return existsSync(below)

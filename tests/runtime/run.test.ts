@@ -179,6 +179,12 @@ group("run", (test) => {
     const again = await run(built, whole.host, undefined, ["evaluate"]);
     const loss = ({ result }: Ran): unknown => result.evaluate.find(({ subject }) => subject === "some")!.metrics.loss;
     assert.equal(loss(again), loss(whole), "read back");
+    assert.equal(again.result.train, [], "nothing was trained");
+    const left = JSON.parse(new TextDecoder().decode(await whole.host.read("/work/out/result.json"))) as Result;
+    assert.equal(left.train, JSON.parse(JSON.stringify(whole.result.train)), "the training's result stands after an evaluation");
+    assert.equal(left.merge, JSON.parse(JSON.stringify(whole.result.merge)));
+    assert.is(left.evaluate.length, whole.result.evaluate.length, "the same evaluations again are in place of the earlier ones");
+    assert.is(left.adapters.some!.path, whole.result.adapters.some!.path);
   });
 
   test("sizes that were measured: a job without them is refused; stopped and gone on with, the same bits", async () => {

@@ -1,26 +1,24 @@
 // A table of points as text, Markdown and CSV. A cell of several seeds is its mean and their standard deviation.
 
 import { mean, type PointRow, type PointTable, spread } from "../point-table.ts";
+import { metricNotes } from "./metric-notes.ts";
 import { bytes, grouped, renderTable } from "./table.ts";
 
 export const renderPoints = (table: PointTable): string => {
   const right = (title: string) => ({ title, align: "right" as const });
-  return renderTable(
-    [
-      ...table.keys.map((key) => ({ title: key })),
-      ...(hasSeeds(table) ? [right("seeds")] : []),
-      ...table.columns.map(({ title }) => right(title)),
-    ],
-    linesOf(table),
-    "",
-  );
+  const columns = [
+    ...table.keys.map((key) => ({ title: key })),
+    ...(hasSeeds(table) ? [right("seeds")] : []),
+    ...table.columns.map(({ title }) => right(title)),
+  ];
+  return [renderTable(columns, linesOf(table), ""), ...notesOf(table).map((note) => `${note}\n`)].join("");
 };
 
 export const markdownPoints = (table: PointTable): string => {
   const head = [...table.keys, ...(hasSeeds(table) ? ["seeds"] : []), ...table.columns.map(({ title }) => title)];
   const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
   const rule = head.map((_, i) => (i < table.keys.length ? "---" : "---:"));
-  return [head, rule, ...linesOf(table)].map(line).join("");
+  return [...[head, rule, ...linesOf(table)].map(line), ...notesOf(table).map((note) => `\n${note}.\n`)].join("");
 };
 
 /** Every number in full: the mean, the deviation and the count of each cell. */
@@ -43,6 +41,10 @@ export const csvPoints = (table: PointTable): string => {
   });
   return [head, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
 };
+
+/** A column of a score ends with the score's name. */
+const notesOf = ({ columns }: PointTable): readonly string[] =>
+  metricNotes([...new Set(columns.map(({ title }) => title.split(" ").at(-1)!))]);
 
 const hasSeeds = ({ rows }: PointTable): boolean => rows.some(({ cells }) => cells.some((cell) => cell.length > 1));
 

@@ -1,5 +1,7 @@
 // A score that is less than its name promises says so wherever it is told, and no other does.
 
+import type { PointTable } from "../../cli/point-table.ts";
+import { markdownPoints, renderPoints } from "../../cli/render/points.ts";
 import { renderResult } from "../../cli/render/result.ts";
 import { renderMarkdown } from "../../cli/report-page/markdown.ts";
 import type { Result } from "../../spec/result.ts";
@@ -27,9 +29,22 @@ const resultOf = (score: string): Result => ({
 group("metrics say what they are", (test) => {
   const told = (score: string): readonly string[] => {
     const result = resultOf(score);
-    return [renderResult(result, "out/", false), renderMarkdown({ folder: "out", result, sets: [], source: undefined, plan: undefined })];
+    const table: PointTable = {
+      kind: "sweep",
+      name: "ranks",
+      keys: ["rank"],
+      columns: [{ title: `orders.eval ${score}` }],
+      rows: [{ values: { rank: "8" }, cells: [[0.5]], beside: [] }],
+      paired: [],
+    };
+    return [
+      renderResult(result, "out/", false),
+      renderMarkdown({ folder: "out", result, sets: [], source: undefined, plan: undefined }),
+      renderPoints(table),
+      markdownPoints(table),
+    ];
   };
-  test("METEOR is exact + stem, at the end of a run and in Markdown", () => {
+  test("METEOR is exact + stem, at the end of a run, in tables of points and in Markdown", () => {
     for (const text of told("meteor")) assert.ok(text.includes("METEOR is exact + stem"), text);
   });
   test("another score has nothing to add", () => {

@@ -123,9 +123,10 @@ export const runPoints = async (
               ? await performApart({ ...performance, measure: point.subject }, compiled.files, heard, interrupt.signal)
               : await perform(performance, heard, interrupt.signal);
           end();
-          if (interrupt.signal.aborted) {
+          // The process of a candidate may be stopped from outside, and this one not.
+          if (interrupt.signal.aborted || result.outcome === "interrupted") {
             say(`stopped; run the same command again to go on with ${point.id}`);
-            return interrupt.code() ?? 130;
+            return interrupt.code() ?? 143;
           }
           writeWhole(join(place, "point.json"), `${JSON.stringify({ job } satisfies PointFile)}\n`, folder);
         }

@@ -26,6 +26,8 @@ export const serve = (): void => {
   const tell = (reply: Reply): void => void process.send?.(reply);
   // Ctrl-C reaches both processes; what it means is said over the channel. Without the other end nobody waits any more.
   process.on("SIGINT", () => {});
+  // That reaches this process alone where it is sent to it, and means the same there.
+  process.on("SIGTERM", () => stopping.abort());
   process.on("disconnect", () => process.exit(1));
   const carryOut = async ({ bundle, verbs, ...order }: Order): Promise<Reply> => {
     try {

@@ -32,6 +32,12 @@ sweep ranks over clerk { r: [${values}]  seed: [1, 2] }
 compare ways on orders { lora: clerk, top: tune() into teller.layers.0.attn.q }
 `;
 
+/** Ends this process's child that runs a job, and none beside it. */
+const endServing = (): void => {
+  for (const id of readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean))
+    if (readFileSync(`/proc/${id}/cmdline`, "utf8").includes("serve()")) process.kill(Number(id), "SIGTERM");
+};
+
 group("points from the command line", (test) => {
   test("what each point would take, side by side, with nothing run; a seed needs no row of its own", async () => {
     const folder = mkdtempSync(`${tmpdir()}/peft-points-`);
@@ -178,6 +184,11 @@ group("points from the command line", (test) => {
       assert.is(result.outcome, "interrupted");
       assert.ok(result.train[0]!.steps > 0 && result.train[0]!.steps < 5000);
       assert.ok(existsSync(`${folder}/out/state`));
+      if (process.platform === "linux") {
+        const ended = await apart("train", "ended", new AbortController().signal, (event) => event.kind === "step" && endServing());
+        assert.is(ended.outcome, "interrupted", "SIGTERM to that process alone stops it as Ctrl-C does");
+        assert.ok(existsSync(`${folder}/ended/state`));
+      }
       const wrong = await apart("evaluate", "untrained", new AbortController().signal, () => {}).then(
         () => [],
         (error: unknown) => (error instanceof DiagnosticError ? error.diagnostics : [String(error)]),

@@ -208,13 +208,20 @@ const stateFacts = (train: Train, checked: Checked): Pick<TrainFacts, "states"> 
   };
 };
 
+/** Bytes of what a training's step reads and does not train. What else the file runs may read more of the base. */
+const frozenBytes = ({ inputs }: Program, { ring, plan, values }: Job): number => {
+  if (ring) return plan.weights ?? 0;
+  const read = inputs.flatMap((name) => values[name] ?? []);
+  return read.reduce((sum, value) => ("own" in value.place ? sum + bytesOf(value, {}) : sum), 0);
+};
+
 const trainFacts = (train: Train, job: Job, checked: Checked): TrainFacts => {
   const step = job.programs[train.step]!;
   const length = Math.min(train.sequence_len, job.dims.t ?? train.sequence_len);
   const sizes = { ...job.dims, b: train.micro_batch_size, t: length, n: train.micro_batch_size * length };
   const of = (part: string): number => job.plan[`${train.adapter}.${part}`] ?? 0;
   const parts = {
-    "frozen weights": job.plan.weights ?? 0,
+    "frozen weights": frozenBytes(step, job),
     "trained parameters": of("parameters"),
     gradients: of("gradients") + of("accumulated"),
     "optimizer state": of("optimizer"),

@@ -182,7 +182,7 @@ export const readTrain = (
         diagnostics.store_misplaced(
           store[0]!.at,
           { key: key.text },
-          { help: "put it behind the optimizer: `optimizer: NAME(…) store m as signed8()`" },
+          { help: "put it behind the optimizer: `optimizer: NAME(…) store STATES as FORMAT()`" },
         ),
       );
   const schedule = settings.entry("schedule")?.value;

@@ -6,7 +6,7 @@ import { nearest } from "../../spec/diagnostic.ts";
 import { diagnostics } from "../../spec/diagnostics.generated.ts";
 import type { TrainPlan } from "../blocks/pipeline.ts";
 import type { Library } from "../blocks/resolve.ts";
-import { type FormatPlan, readFormat } from "../model/format.ts";
+import { type FormatPlan, planFormat, readFormat } from "../model/format.ts";
 import { unstorable } from "../model/format-encode.ts";
 import type { Context } from "../values/expressions.ts";
 import type { Scope } from "../values/values.ts";
@@ -23,8 +23,7 @@ export const readStateFormats = ({ optimizer, stores }: TrainPlan, library: Libr
   for (const { paths, format, at } of stores) {
     const plan = readFormat(format, library, scope, context);
     const reason = plan && unstorable(plan);
-    if (plan && reason)
-      wrong(format.at, `${plan.label} cannot store it: ${reason}`, "write `signed8()`, or `unsigned8()` for what is never negative");
+    if (plan && reason) wrong(format.at, `${plan.label} cannot store it: ${reason}`, storing(library, scope));
     for (const { text, at: place } of paths.flatMap((path) => namesIn(path, states))) {
       if (!states.includes(text)) {
         const near = nearest(text, states);
@@ -42,6 +41,17 @@ export const readStateFormats = ({ optimizer, stores }: TrainPlan, library: Libr
     }
   }
   return formats;
+};
+
+/** Which formats would do, of those that are here. */
+const storing = (library: Library, scope: Scope): string => {
+  const quiet: Context = { report: () => {}, through: [] };
+  const fit = library.names("format").filter((name) => {
+    const definition = library.find("format", name)!;
+    const plan = planFormat(definition, [], definition.at, library, scope, quiet, 0);
+    return plan && !unstorable(plan);
+  });
+  return `formats that can: ${fit.map((name) => `\`${name}()\``).join(", ")}`;
 };
 
 /** The states that a path names; one that is no name of a state stands for itself. */

@@ -16,8 +16,7 @@ export interface Choice {
 
 /**
  * Native modules are loaded only here, and only the one that is used. A job whose weights come through a ring is the cpu's; one
- * that computes in f16 takes a GPU that can. Throws a
- * DiagnosticError.
+ * that computes in f16 takes a GPU that can. Throws a DiagnosticError.
  */
 export const chooseDevice = async (wanted: Wanted, { ring, train = [] }: Partial<Pick<Job, "ring" | "train">> = {}): Promise<Choice> => {
   if (ring && wanted === "webgpu")

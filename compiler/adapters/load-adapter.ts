@@ -168,10 +168,8 @@ export const planLoaded = (
     const params = modules.flatMap((module) =>
       [...module.params.values()].flatMap((param) => (param ? [take(applied, { kind: "param", param, module })] : [])),
     );
-    injections.push({
-      ...{ at: call.at, method, settings: new Map(), tied: false, params, targets: modules },
-      coverage: [coverageOf(call, model.name, modules)],
-    });
+    const coverage = [coverageOf(call, model.name, modules)];
+    injections.push({ at: call.at, method, settings: applied.settings, tied: false, params, targets: modules, coverage });
   }
   const params = injections.flatMap((plan) => plan.params);
   const plan: AdapterPlan = {

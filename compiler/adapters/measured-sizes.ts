@@ -33,7 +33,7 @@ export interface SizedGroup {
 export const measuresOf = ({ members }: Pick<tree.MethodDef, "members">): readonly tree.MeasureMember[] =>
   members.filter((member) => member.kind === "measure");
 
-/** What a `measure` may be at one target; undefined after a report, or where the case leaves it open. */
+/** What a `measure` may be at one target. */
 interface Bounds {
   readonly least: number;
   readonly most: number;
@@ -83,6 +83,7 @@ export const sizedGroups = (
   return { groups: [...groups.values()], ...(names.size > 0 && { measured }) };
 };
 
+/** Undefined after a report, and where the case leaves it open. */
 const boundsOf = (member: tree.MeasureMember, scope: Scope, context: Context): Bounds | undefined => {
   const least = asDim(evaluate(member.least, scope, context));
   const most = asDim(evaluate(member.most, scope, context));

@@ -87,7 +87,7 @@ export const lower = (
     ...more,
   });
 
-  // What is wrong with them the check has said.
+  // What is wrong with formats of state the check has said.
   const quiet: Context = { report: () => {}, through: [] };
   const jobTrains: Train[] = [];
   const updates = new Map<string, Update>();

@@ -14,6 +14,7 @@ import type { Context } from "../values/expressions.ts";
 import { number } from "../values/values.ts";
 import { type InitPlan, observeBefore, planModel } from "./init.ts";
 import type { Pass } from "./observe.ts";
+import type { ProgramGraph } from "./programs.ts";
 
 type MeasureContext = Pick<Context, "report" | "through">;
 
@@ -60,7 +61,7 @@ export const planMeasure = (
   const lines = adapter.measured ?? [];
   if (lines.every(({ known }) => known)) return undefined;
   const steps: InitStep[] = [];
-  const programs: Map<string, InitPlan["programs"] extends ReadonlyMap<string, infer P> ? P : never> = new Map();
+  const programs = new Map<string, ProgramGraph>();
   const sizes: MeasuredSize[] = [];
   const waiting = [...passes.entries()];
   const found = lines.flatMap((line) => {

@@ -306,7 +306,7 @@ const stateOf = (graph: Graph, name: string, formats: StateFormats, count: numbe
   return { value, leaves };
 };
 
-export const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.Call, library: Library, context: Context) => {
+const findDefinition = <K extends "optimizer" | "schedule">(kind: K, call: tree.Call, library: Library, context: Context) => {
   const name = call.callee.kind === "ref" ? call.callee.name : "";
   const found = library.find(kind, name);
   if (!found) {

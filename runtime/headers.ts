@@ -40,9 +40,11 @@ export const readHeaders = async (host: ReadingHost, folder: string): Promise<He
       { folder },
       {
         notes: [{ message: names.length ? `it has: ${names.slice(0, 12).join(", ")}` : "it is empty" }],
-        help: pickled
-          ? "convert it once: `model.save_pretrained(folder, safe_serialization=True)`"
-          : `put ${weightsFile}, or ${indexFile} with its shards, into the folder`,
+        help: names.some((name) => /-of-\d+\.safetensors$/.test(name))
+          ? `fetch ${indexFile} too: it says which shard holds what`
+          : pickled
+            ? "convert it once: `model.save_pretrained(folder, safe_serialization=True)`"
+            : `put ${weightsFile}, or ${indexFile} with its shards, into the folder`,
       },
     ),
   ]);
@@ -62,14 +64,23 @@ const readShards = async (host: ReadingHost, folder: string, index: string): Pro
   const files: Header[] = [];
   const notes: string[] = [];
   const beside = (await host.list(folder)).map((entry) => entry.name);
-  for (const name of [...new Set(map.values())].sort()) {
-    if (beside.includes(name)) files.push(await headerOf(host, joinPath(folder, name)));
+  const named = new Set(map.values());
+  for (const name of [...named].sort()) {
+    const path = joinPath(folder, name);
+    // Asked of the file itself: a link to nothing is listed too.
+    const kind = await host.kind(path);
+    if (kind === "file") files.push(await headerOf(host, path));
+    else if (kind === "folder") notes.push(`${name} is a folder`);
     else {
-      const near = nearest(name, beside);
+      const near = nearest(
+        name,
+        beside.filter((other) => other !== name && !named.has(other)),
+      );
       notes.push(`there is no ${name}${near ? `; there is ${near}` : ""}`);
     }
   }
-  if (notes.length === 0) {
+  const absent = notes.length > 0;
+  if (!absent) {
     const holders = new Map<string, string>();
     for (const file of files)
       for (const { name } of file.tensors) {
@@ -85,14 +96,22 @@ const readShards = async (host: ReadingHost, folder: string, index: string): Pro
   }
   if (notes.length > 0)
     throw new DiagnosticError([
-      diagnostics.checkpoint_shards(undefined, { folder }, { notes: summed(notes), help: "fetch the missing or damaged shards again" }),
+      diagnostics.checkpoint_shards(
+        undefined,
+        { folder },
+        {
+          notes: summed(notes),
+          help: absent ? "fetch the missing shards again" : "fetch the index and its shards again: they are not of one save",
+        },
+      ),
     ]);
   return gather(folder, files);
 };
 
 /** Tensor name → file name, checked. */
 const readIndex = async (host: ReadingHost, path: string): Promise<ReadonlyMap<string, string>> => {
-  const wrong = (problem: string) => new DiagnosticError([diagnostics.checkpoint_index(undefined, { file: path, problem })]);
+  const wrong = (problem: string, help = "fetch it again from where the shards are from") =>
+    new DiagnosticError([diagnostics.checkpoint_index(undefined, { file: path, problem }, { help })]);
   const bytes = await readNamed(host, path);
   const parsed = parseJson(bytes);
   if ("problem" in parsed) throw wrong(parsed.problem);
@@ -103,7 +122,7 @@ const readIndex = async (host: ReadingHost, path: string): Promise<ReadonlyMap<s
   for (const [name, file] of Object.entries(parsed.value.weight_map)) {
     // A path would let an index read any file of the machine.
     if (typeof file !== "string" || !/^[^/\\]+\.safetensors$/.test(file))
-      throw wrong(`\`${name}\` is not in a .safetensors file of this folder`);
+      throw wrong(`\`${name}\` is not in a .safetensors file of this folder`, "name a .safetensors file that lies beside the index");
     map.set(name, file);
   }
   if (map.size === 0) throw wrong("its `weight_map` is empty");

@@ -29,12 +29,13 @@ export interface Header {
 }
 
 const longestHeader = 100_000_000;
+const brokeOff = "its download broke off: fetch it again";
 /** Enough to see a pattern; a damaged header can have one mistake per tensor. */
 const mostReported = 20;
 
 /** Reads and checks the header of an open file. Throws a DiagnosticError that lists every lie found. */
 export const readHeader = async (file: ReadableFile, path: string): Promise<Header> => {
-  if (file.size < 8) throwIfAny([diagnostics.safetensors_short(undefined, { file: path, size: file.size })]);
+  if (file.size < 8) throwIfAny([diagnostics.safetensors_short(undefined, { file: path, size: file.size }, { help: brokeOff })]);
   const prefix = new Uint8Array(8);
   await file.read(0, prefix);
   const view = new DataView(prefix.buffer);
@@ -54,7 +55,12 @@ export const readHeader = async (file: ReadableFile, path: string): Promise<Head
       diagnostics.safetensors_header_length(
         undefined,
         { file: path, length: length.toString(), limit },
-        { help: "this is not a safetensors file, or its download broke off: fetch it again" },
+        {
+          help:
+            new TextDecoder().decode(prefix) === "version "
+              ? "this is a Git LFS pointer in place of the file: fetch the file itself with `git lfs pull`"
+              : "this is not a safetensors file, or its download broke off: fetch it again",
+        },
       ),
     ]);
   const raw = new Uint8Array(Number(length));
@@ -139,7 +145,8 @@ const isSizes = (value: unknown): value is number[] =>
 
 const checkLayout = (tensors: readonly TensorEntry[], dataStart: number, size: number, file: string): Diagnostic[] => {
   const bad: Diagnostic[] = [];
-  const wrong = (problem: string) => bad.push(diagnostics.safetensors_offsets(undefined, { file, problem }));
+  const wrong = (problem: string, help = "whatever wrote the file is at fault: save it again with the safetensors library") =>
+    bad.push(diagnostics.safetensors_offsets(undefined, { file, problem }, { help }));
   let end = dataStart;
   let before = "the header";
   for (const { name, start, bytes } of tensors) {
@@ -148,7 +155,7 @@ const checkLayout = (tensors: readonly TensorEntry[], dataStart: number, size: n
     end = Math.max(end, start + bytes);
     before = `\`${name}\``;
   }
-  if (end > size) wrong(`the tensors need ${end} bytes, the file has ${size}`);
+  if (end > size) wrong(`the tensors need ${end} bytes, the file has ${size}`, brokeOff);
   if (end < size) wrong(`${size - end} bytes after the last tensor belong to no tensor`);
   return bad;
 };

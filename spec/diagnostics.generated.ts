@@ -294,6 +294,8 @@ export const diagnostics = {
   idle_parameters: (at: Span | undefined, { adapter, count }: { readonly adapter: string | number; readonly count: string | number }, details: Details = {}): Diagnostic => make("PEFT0481", "warning", `\`${adapter}\` trains ${count} tensors that the model never reads`, at, details),
   /** `{file}` is not read: {problem} */
   torch_file: (at: Span | undefined, { file, problem }: { readonly file: string | number; readonly problem: string | number }, details: Details = {}): Diagnostic => make("PEFT0482", "error", `\`${file}\` is not read: ${problem}`, at, details),
+  /** {count} tensors of `{folder}` are stored as {dtype}, which is nothing to compute with */
+  unread_dtype: (at: Span | undefined, { count, folder, dtype }: { readonly count: string | number; readonly folder: string | number; readonly dtype: string | number }, details: Details = {}): Diagnostic => make("PEFT0483", "error", `${count} tensors of \`${folder}\` are stored as ${dtype}, which is nothing to compute with`, at, details),
   /** there is no file `{path}` */
   file_missing: (at: Span | undefined, { path }: { readonly path: string | number }, details: Details = {}): Diagnostic => make("PEFT0500", "error", `there is no file \`${path}\``, at, details),
   /** cannot read `{path}`: {reason} */

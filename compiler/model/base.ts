@@ -339,6 +339,9 @@ const misfit = (key: tree.ConfigKey, value: Value, sizes: ReadonlyMap<string, Va
   }
 };
 
+/** The dtypes, by the file's own names, that weights are read from. */
+const readable: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
+
 /** What is wrong with one stored tensor: a line, or none. */
 const misplaced = (name: string, wanted: readonly Dim[], tensors: ReadonlyMap<string, StoredTensor>): string[] => {
   const found = tensors.get(name);
@@ -360,6 +363,11 @@ const checkHeader = (
 ): boolean => {
   const { report } = context;
   const problems: string[] = [];
+  const unread = new Map<string, string>();
+  const read = (name: string): void => {
+    const raw = tensors.get(name)?.raw;
+    if (raw !== undefined && !readable.has(raw)) unread.set(name, raw);
+  };
   const packed = packedReader(tensors, library, context, at);
   const used = new Set<string>();
   for (const param of parametersOf(root)) {
@@ -367,6 +375,7 @@ const checkHeader = (
       const { names, shape } = param.parts;
       for (const name of names) used.add(name);
       problems.push(...names.flatMap((name) => misplaced(name, shape, tensors)));
+      names.forEach(read);
       const [dtype, another] = new Set(names.map((name) => tensors.get(name)?.dtype));
       if (another) problems.push(`${names[0]} and the other parts of ${param.tensor} are of different dtypes`);
       else if (dtype) param.stored = dtype;
@@ -392,8 +401,22 @@ const checkHeader = (
       param.format = inPieces.format;
       param.packed = true;
     } else if (found.shape.join() !== wanted.join()) problems.push(...misplaced(param.tensor, wanted, tensors));
-    else param.stored = found.dtype;
+    else {
+      read(param.tensor);
+      param.stored = found.dtype;
+    }
   }
+  if (unread.size > 0)
+    report(
+      diagnostics.unread_dtype(
+        at,
+        { folder, count: unread.size, dtype: [...new Set(unread.values())].join(" and ") },
+        {
+          notes: [...unread].slice(0, 8).map(([name, raw]) => ({ message: `${name}: ${raw}` })),
+          help: "take the checkpoint in F32, F16 or BF16; a `store` line packs weights as they are loaded",
+        },
+      ),
+    );
   if (problems.length > 0) {
     report(
       diagnostics.config_mismatch(
@@ -407,6 +430,7 @@ const checkHeader = (
     );
     return false;
   }
+  if (unread.size > 0) return false;
   const unused = [...tensors.keys()].filter((name) => !used.has(name));
   if (unused.length > 0)
     report(

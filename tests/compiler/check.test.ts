@@ -1,5 +1,6 @@
 // What the checker says: the code, the place and the next step of each mistake, and several mistakes in one run.
 
+import { readFileSync } from "node:fs";
 import { compile } from "../../compiler/compile.ts";
 import type { Diagnostic } from "../../spec/diagnostic.ts";
 import { assert, group } from "../harness.ts";
@@ -166,6 +167,23 @@ group("checker", (test) => {
     assert.match(await codes({ ...llamaConfig, hidden_size: undefined }), /PEFT0344.*hidden_size/);
     assert.match(await codes({ ...llamaConfig, architectures: ["LlamaForCausalML"] }), /PEFT0343/);
     assert.match(await codes({ ...llamaConfig, num_attention_heads: 3, num_key_value_heads: 3 }), /PEFT0345.*head_dim.*5\.33/);
+  });
+
+  test("gpt-oss in MXFP4, as it is published, is refused by the key that says so, and as bitsandbytes packs it is not", async () => {
+    const fixture = readFileSync(new URL("../parity/models/fixtures/gpt-oss.json", import.meta.url), "utf8");
+    const { config } = JSON.parse(fixture) as { readonly config: object };
+    const text = good.replace("attn.{q, v}", "attn.q");
+    const found = async (quantization_config?: object): Promise<readonly Diagnostic[]> =>
+      (await check(text, { ...config, quantization_config })).filter(({ severity }) => severity === "error");
+    assert.equal(await found(), []);
+    assert.equal(await found({ quant_method: "bitsandbytes", load_in_4bit: true }), []);
+    const published = { modules_to_not_convert: ["model.layers.*.self_attn", "lm_head"], quant_method: "mxfp4" };
+    const [one, ...more] = await found(published);
+    assert.equal(more, []);
+    assert.is(one!.code, "PEFT0345");
+    assert.match(one!.message, 'quantization_config.quant_method: "mxfp4"');
+    assert.match(one!.help!, "gpt_oss reads quantization_config.quant_method as");
+    assert.is(text.slice(one!.at!.start, one!.at!.end), '"base/"');
   });
 
   test("inputs from the command line are checked", async () => {

@@ -61,6 +61,7 @@ const checkpoints: Readonly<Record<string, (tensors: Map<string, Stored>) => voi
   healthy: () => {},
   "other-base": (tensors) => tensors.set(query, like(tensors.get(query)!, 1)),
   other: (tensors) => tensors.set("model.vision.patch.weight", { dtype: "F32", shape: [4], bytes: floats(1, 2, 3, 4) }),
+  "eight-bits": (tensors) => tensors.set(query, { dtype: "F8_E4M3", shape: [32, 32], bytes: new Uint8Array(32 * 32) }),
   diverged: (tensors) => tensors.set(query, like(tensors.get(query)!, Number.NaN)),
   // As bitsandbytes stores nf4, but with a codebook of zeros.
   "packed-with-another-codebook": (tensors) => {

@@ -14,6 +14,7 @@ import { decode, encode } from "../runtime/formats/encode.ts";
 import { build, llamaConfig } from "../tests/compiler/support.ts";
 import { normal, storedPipeline } from "../tests/formats/support.ts";
 import { openParts } from "../tests/segment-session.ts";
+import { farthest } from "./farthest.ts";
 
 const { values } = parseArgs({
   options: {
@@ -63,7 +64,7 @@ for (const call of ["nf4()", "nf4(double: true)", "fp4()"]) {
       for (const [suffix, data] of pieces) await session.write(`w${suffix}`, data, "p");
       await session.write("x", x, "p");
       await session.run("p", { t });
-      error = Math.max(error, farthest((await session.read("y", "p")) as Float32Array, x, matrix));
+      error = Math.max(error, farthest((await session.read("y", "p")) as Float32Array, x, matrix, size, false));
       sessions.push(session);
     }
     if (error > 1e-4) throw new Error(`${call}: the product is wrong`);
@@ -82,17 +83,3 @@ for (const call of ["nf4()", "nf4(double: true)", "fp4()"]) {
   }
 }
 process.exit(0);
-
-/** The largest difference of some results from the product in double precision, against the largest of these. */
-function farthest(y: Float32Array, x: Float32Array, matrix: Float32Array): number {
-  const step = Math.max(1, Math.floor(y.length / 500)) | 1;
-  let [off, most] = [0, 0];
-  for (let i = 0; i < y.length; i += step) {
-    const [row, column] = [Math.floor(i / size), i % size];
-    let sum = 0;
-    for (let k = 0; k < size; k++) sum += x[row * size + k]! * matrix[column * size + k]!;
-    off = Math.max(off, Math.abs(y[i]! - sum));
-    most = Math.max(most, Math.abs(sum));
-  }
-  return off / most;
-}

@@ -14,6 +14,7 @@ import { decode, encode } from "../runtime/formats/encode.ts";
 import { build, llamaConfig } from "../tests/compiler/support.ts";
 import { everyFormat, normal, storedPipeline } from "../tests/formats/support.ts";
 import { device, missing, openSegment } from "../tests/webgpu/run-segment.ts";
+import { farthest } from "./farthest.ts";
 
 const { values } = parseArgs({
   options: {
@@ -79,7 +80,7 @@ for (const call of everyFormat.filter((one) => !values.format || one.startsWith(
           await session.read("y", "p");
         };
         await session.run("p", sizes);
-        error = Math.max(error, farthest((await session.read("y", "p")) as Float32Array, x, matrix, backward));
+        error = Math.max(error, farthest((await session.read("y", "p")) as Float32Array, x, matrix, size, backward));
         runs.push({ run, close: () => session.close() });
       }
       const times: number[][] = runs.map(() => []);
@@ -110,17 +111,3 @@ for (const call of everyFormat.filter((one) => !values.format || one.startsWith(
 }
 console.log(`what is taken is the faster, or within 5 % of it, in ${best} of ${all}`);
 process.exit(0);
-
-/** The largest difference of 500 results from the product in double precision, against the largest of these. */
-function farthest(y: Float32Array, x: Float32Array, matrix: Float32Array, backward: boolean): number {
-  const step = Math.max(1, Math.floor(y.length / 500)) | 1;
-  let [off, most] = [0, 0];
-  for (let i = 0; i < y.length; i += step) {
-    const [row, column] = [Math.floor(i / size), i % size];
-    let sum = 0;
-    for (let k = 0; k < size; k++) sum += x[row * size + k]! * matrix[backward ? k * size + column : column * size + k]!;
-    off = Math.max(off, Math.abs(y[i]! - sum));
-    most = Math.max(most, Math.abs(sum));
-  }
-  return off / most;
-}

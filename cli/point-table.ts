@@ -42,6 +42,10 @@ interface Measure extends Column {
 
 const trainOf = ({ result, subject }: PointRun) => result.train.find(({ adapter }) => adapter === subject);
 
+/** Of a process that trains and evaluates; the base's evaluates alone. */
+const peakOf = ({ result, subject }: PointRun): number | undefined =>
+  result.evaluate.findLast((one) => one.subject === subject)?.peakMemory;
+
 const millisecondsOf =
   (figure: "secondsPerToken" | "mergedSecondsPerToken"): Measure["of"] =>
   ({ result, subject }) => {
@@ -54,7 +58,8 @@ const costs: readonly Measure[] = [
   { title: "share", unit: "percent", of: ({ result, subject }) => result.adapters[subject]?.share },
   { title: "on disk", unit: "bytes", of: ({ result, subject }) => result.adapters[subject]?.bytes },
   { title: "values", unit: "bytes", of: (run) => trainOf(run)?.deviceMemory },
-  { title: "peak memory", unit: "bytes", of: (run) => trainOf(run)?.peakMemory },
+  { title: "train peak", unit: "bytes", of: (run) => trainOf(run)?.peakMemory },
+  { title: "peak memory", unit: "bytes", of: peakOf },
   { title: "tokens/s", unit: "rate", of: (run) => trainOf(run)?.tokensPerSecond },
   { title: "ms/token", unit: "milliseconds", of: millisecondsOf("secondsPerToken") },
   { title: "merged", unit: "milliseconds", of: millisecondsOf("mergedSecondsPerToken") },

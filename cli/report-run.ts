@@ -3,6 +3,7 @@
 import { join, resolve } from "node:path";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { ExitCode, Invocation } from "./command.ts";
+import { csvPaired } from "./render/paired.ts";
 import { csvPoints } from "./render/points.ts";
 import { report } from "./report.ts";
 import { type Pictures, renderHtml } from "./report-page/html.ts";
@@ -32,7 +33,12 @@ export const run = async (call: Invocation): Promise<ExitCode> => {
   const contents: Record<string, string> = {
     "report.html": renderHtml(reported, await draw(reported)),
     "report.md": renderMarkdown(reported),
-    ...Object.fromEntries(reported.sets.map(({ table }) => [`report-${table.name}.csv`, csvPoints(table)])),
+    ...Object.fromEntries(
+      reported.sets.flatMap(({ table: { name, paired }, table }) => [
+        [`report-${name}.csv`, csvPoints(table)],
+        ...(paired.length ? [[`report-${name}-paired.csv`, csvPaired(paired)]] : []),
+      ]),
+    ),
   };
   for (const [name, content] of Object.entries(contents)) {
     const failed = writeWhole(join(place, name), content, join(folder, name));

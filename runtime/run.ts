@@ -400,6 +400,7 @@ const prepare = async (
         metrics,
         ...(all && scored && { intervals: scored.intervals }),
         seconds: (performance.now() - start) / 1000,
+        peakMemory: options.peakMemory(),
         ...(scored && { samples: scored.samples, generation: scored.generation }),
         ...(answers !== undefined && { answers }),
       };

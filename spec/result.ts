@@ -105,6 +105,8 @@ export interface EvaluateResult {
   /** 95 % bootstrap intervals of scores on text. */
   readonly intervals?: Readonly<Record<string, { readonly low: number; readonly high: number }>>;
   readonly seconds: number;
+  /** Largest resident size of the process up to the end of it: of everything that ran before, too. Results from before it was measured have none. */
+  readonly peakMemory?: number;
   /** Prompts with what was generated, a few. */
   readonly samples?: readonly Sample[];
   /** Distinct inputs that were answered, the tokens written for them, and how long that took. */

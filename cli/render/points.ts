@@ -2,7 +2,7 @@
 
 import { mean, type PointRow, type PointTable, spread } from "../point-table.ts";
 import { metricNotes } from "./metric-notes.ts";
-import { bytes, grouped, renderTable } from "./table.ts";
+import { bytes, byteUnit, grouped, renderTable } from "./table.ts";
 
 export const renderPoints = (table: PointTable): string => {
   const right = (title: string) => ({ title, align: "right" as const });
@@ -42,9 +42,14 @@ export const csvPoints = (table: PointTable): string => {
   return [head, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
 };
 
+const peakNote =
+  "peak memory is the largest of a process that trains and evaluates, train peak up to the end of training; the base is evaluated only";
+
 /** A column of a score ends with the score's name. */
-const notesOf = ({ columns }: PointTable): readonly string[] =>
-  metricNotes([...new Set(columns.map(({ title }) => title.split(" ").at(-1)!))]);
+const notesOf = ({ columns }: PointTable): readonly string[] => [
+  ...(columns.some(({ title }) => title === "train peak") ? [peakNote] : []),
+  ...metricNotes([...new Set(columns.map(({ title }) => title.split(" ").at(-1)!))]),
+];
 
 const hasSeeds = ({ rows }: PointTable): boolean => rows.some(({ cells }) => cells.some((cell) => cell.length > 1));
 
@@ -71,9 +76,17 @@ export const cellText = (cell: readonly number[], unit: PointTable["columns"][nu
   const value = mean(cell);
   const deviation = cell.length > 1 ? spread(cell) : 0;
   const written = (number: number): string => inUnit(number, unit);
-  if (unit && unit !== "milliseconds") return deviation > 0 ? `${written(value)} ± ${written(deviation)}` : written(value);
+  if (unit && unit !== "milliseconds" && deviation === 0) return written(value);
+  if (unit === "count" || unit === "rate") return `${written(value)} ± ${written(deviation)}`;
   if (cell.length === 1) return value.toPrecision(4);
-  // As many decimals as the deviation's two figures need.
+  if (unit === "percent") return `${besides(100 * value, 100 * deviation)} %`;
+  if (unit !== "bytes") return besides(value, deviation);
+  const { name, size } = byteUnit(value);
+  return `${besides(value / size, deviation / size)} ${name}`;
+};
+
+/** A mean and its deviation, with as many decimals as the deviation's two figures need. */
+const besides = (value: number, deviation: number): string => {
   const decimals = Math.max(0, Math.min(6, deviation > 0 ? 1 - Math.floor(Math.log10(deviation)) : 4));
   return `${value.toFixed(decimals)} ± ${deviation.toFixed(decimals)}`;
 };

@@ -32,10 +32,16 @@ export const grouped = (value: number): string => (Number.isInteger(value) ? val
 
 const binary = ["B", "KiB", "MiB", "GiB", "TiB"];
 
+/** What so many bytes are counted in: 1610612736 in GiB. */
+export const byteUnit = (value: number): { readonly name: string; readonly size: number } => {
+  const power = Math.min(binary.length - 1, value < 1024 ? 0 : Math.floor(Math.log2(value) / 10));
+  return { name: binary[power]!, size: 1024 ** power };
+};
+
 /** 1610612736 → 1.50 GiB: three figures. */
 export const bytes = (value: number): string => {
-  const power = Math.min(binary.length - 1, value < 1024 ? 0 : Math.floor(Math.log2(value) / 10));
-  return `${power === 0 ? value : figures(value / 1024 ** power)} ${binary[power]}`;
+  const { name, size } = byteUnit(value);
+  return `${size === 1 ? value : figures(value / size)} ${name}`;
 };
 
 /** 1234567 → "1.23 M", 12 → "12 ": a unit follows at once. */

@@ -23,12 +23,12 @@ const style = `
 body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.5rem 4rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page) }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
-.faint, figcaption { color: var(--faint) } .scroll { overflow-x: auto } .scroll + .scroll { margin-top: 1rem }
+.faint, figcaption { color: var(--faint) } .scroll { overflow-x: auto } .scroll + .scroll, p + .scroll { margin-top: 1rem }
 dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0 }
 dl.facts div { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem } dt { color: var(--faint); font-size: .8rem } dd { margin: 0; overflow-wrap: anywhere }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap } th { white-space: normal; vertical-align: bottom }
-th { color: var(--faint); font-weight: 500 } th:first-child, td:first-child { text-align: left } td.best { color: var(--good); font-weight: 600 }
-figure { margin: 0 } figcaption { font-size: .85rem; margin-bottom: .2rem } svg { max-width: 100%; height: auto }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums } th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap } th { white-space: normal; vertical-align: bottom }
+th { color: var(--faint); font-weight: 500 } th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--page) } td.best { color: var(--good); font-weight: 600 }
+figure { margin: 0 } figure.wide { overflow-x: auto } figure.wide svg { min-width: 32rem } figcaption { font-size: .85rem; margin-bottom: .2rem } svg { max-width: 100%; height: auto }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.25rem }
 .samples { display: grid; gap: .75rem } .sample { border: 1px solid var(--line); border-radius: 6px; overflow: hidden }
 .sample > p { margin: 0; padding: .5rem .8rem; background: var(--card); white-space: pre-wrap; font-family: ui-monospace, monospace; font-size: .85rem }
@@ -43,7 +43,9 @@ export const renderHtml = (reported: Reported, pictures: Pictures): string => {
   const first = result ?? sets[0]?.runs[0]?.result;
   const sections = [
     header(reported, first),
-    ...(pictures.loss ? [`<h2>Training</h2><figure><figcaption>loss per answer token, by step</figcaption>${pictures.loss}</figure>`] : []),
+    ...(pictures.loss
+      ? [`<h2>Training</h2><figure class="wide"><figcaption>loss per answer token, by step</figcaption>${pictures.loss}</figure>`]
+      : []),
     ...(result?.train.length ? [trainTable(result)] : []),
     ...(result?.evaluate.length ? [`<h2>Evaluation</h2>${evaluateTable(result)}`] : []),
     ...sets.map((set, i) => setSection(set, pictures.sets[i] ?? [])),
@@ -127,7 +129,12 @@ const evaluateTable = ({ evaluate }: Result): string => {
 
 const setSection = ({ table: points, of }: ReportedSet, plots: Pictures["sets"][number]): string => {
   const says = points.kind === "sweep" ? `sweep over ${of}` : `comparison on ${of}`;
-  const figures = plots.map(({ title, svg }) => `<figure><figcaption>${safeHtml(title)}</figcaption>${svg}</figure>`).join("");
+  const figures = plots
+    .map(
+      ({ title, svg }) =>
+        `<figure${points.kind === "sweep" ? "" : ' class="wide"'}><figcaption>${safeHtml(title)}</figcaption>${svg}</figure>`,
+    )
+    .join("");
   const paired = points.paired.length
     ? `<p class="faint">${safeHtml(pairedSays(points.paired))}</p>${tableOf(markdownPaired(points.paired))}`
     : "";
@@ -154,13 +161,11 @@ const partsOf = (points: PointTable): readonly PointTable[] => {
   });
 };
 
-/** The table of the Markdown report. */
+/** The table of the Markdown report, and what is said below it. */
 const tableOf = (markdown: string): string => {
-  const [head, , ...rows] = markdown
-    .trimEnd()
-    .split("\n")
-    .map((line) => line.slice(2, -2).split(" | ").map(safeHtml));
-  return table(head!, rows);
+  const [grid, ...notes] = markdown.trimEnd().split("\n\n");
+  const [head, , ...rows] = grid!.split("\n").map((line) => line.slice(2, -2).split(" | ").map(safeHtml));
+  return [table(head!, rows), ...notes.map((note) => `<p class="faint">${safeHtml(note)}</p>`)].join("");
 };
 
 /** What each subject wrote to the same prompt, side by side. */
@@ -211,5 +216,5 @@ const originSection = ({ sets, result }: Reported, first: Result | undefined): s
     ["node", `${first.versions.node}, ${first.versions.platform}`],
     ["engine", first.versions.engine],
   ])}<p class="faint">Loss is per answer token, in nats. Intervals are 95 % bootstrap intervals over inputs; ± is the standard deviation over seeds. METEOR is exact + stem:
-words and stems match, synonyms and paraphrases do not. Memory is that of all values on the device.</p>`;
+words and stems match, synonyms and paraphrases do not. Memory and values are those of all values on the device.</p>`;
 };

@@ -22,7 +22,8 @@ export const lossPlot = (curves: readonly { readonly name: string; readonly loss
     type: "nominal" as const,
     title: null,
     sort: shown.map(({ name }) => name),
-    ...(shown.length === 1 && { legend: null }),
+    // Above the curves, where it takes nothing of a narrow page's width; of the lines on top, and not of the faint ones.
+    legend: shown.length === 1 ? null : { orient: "top" as const, columns: 4, symbolOpacity: 1, symbolStrokeWidth: 2, labelLimit: 300 },
   };
   return {
     title: "Training loss",

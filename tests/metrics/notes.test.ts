@@ -3,6 +3,7 @@
 import type { PointTable } from "../../cli/point-table.ts";
 import { markdownPoints, renderPoints } from "../../cli/render/points.ts";
 import { renderResult } from "../../cli/render/result.ts";
+import { renderHtml } from "../../cli/report-page/html.ts";
 import { renderMarkdown } from "../../cli/report-page/markdown.ts";
 import type { Result } from "../../spec/result.ts";
 import { assert, group } from "../harness.ts";
@@ -37,7 +38,13 @@ group("metrics say what they are", (test) => {
       rows: [{ values: { rank: "8" }, cells: [[0.5]], beside: [] }],
       paired: [],
     };
+    const page = renderHtml(
+      { folder: "out", result: undefined, sets: [{ table, of: "menu", runs: [] }], source: undefined, plan: undefined },
+      { loss: undefined, sets: [[]] },
+    );
+    assert.match(page, /<tbody><tr><td>8<\/td><td>0\.5000<\/td><\/tr><\/tbody>/, "what is said below a table is no row of it");
     return [
+      page,
       renderResult(result, "out/", false),
       renderMarkdown({ folder: "out", result, sets: [], source: undefined, plan: undefined }),
       renderPoints(table),

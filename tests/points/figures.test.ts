@@ -2,7 +2,7 @@
 // that fit nothing.
 
 import { type PointRun, pointTable } from "../../cli/point-table.ts";
-import { csvPoints, markdownPoints, renderPoints } from "../../cli/render/points.ts";
+import { cellText, csvPoints, markdownPoints, renderPoints } from "../../cli/render/points.ts";
 import { compile } from "../../compiler/compile.ts";
 import type { Result } from "../../spec/result.ts";
 import { llamaConfig, memoryHost } from "../compiler/support.ts";
@@ -72,6 +72,16 @@ group("figures beside", (test) => {
     assert.is(csv[0], "r,figures of,trained,trained deviation,trained seeds,loss,loss deviation,loss seeds,bleu,bleu deviation,bleu seeds");
     assert.is(csv[2], "1,paper,,,0,1.25,,1,60.5,,1");
     assert.ok(csv.every((line) => line === "" || line.split(",").length === 11));
+  });
+
+  test("a mean and its deviation are in one unit, with as many decimals as the deviation has figures", () => {
+    const mebibyte = 2 ** 20;
+    assert.is(cellText([60 * mebibyte, 61 * mebibyte], "bytes"), "60.50 ± 0.71 MiB");
+    assert.is(cellText([500 * mebibyte, 2000 * mebibyte], "bytes"), "1.2 ± 1.0 GiB");
+    assert.is(cellText([61 * mebibyte, 61 * mebibyte], "bytes"), "61.0 MiB");
+    assert.is(cellText([0.01, 0.02], "percent"), "1.50 ± 0.71 %");
+    assert.is(cellText([3500, 3700], "rate"), "3,600 ± 141");
+    assert.is(cellText([1.5], "milliseconds"), "1.500");
   });
 
   test("a file that is not there stops nothing; figures that fit nothing are errors", async () => {

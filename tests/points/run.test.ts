@@ -124,6 +124,9 @@ group("points from the command line", (test) => {
       // What the process of a candidate took, and not what this one takes.
       const peak = way("lora").train[0]!.peakMemory;
       assert.ok(peak > way("lora").train[0]!.deviceMemory && peak < process.memoryUsage().rss, `${peak} of ${process.memoryUsage().rss}`);
+      const ofBase = way("teller").evaluate.at(-1)!.peakMemory!;
+      assert.ok(ofBase > 2 ** 25 && way("lora").evaluate.at(-1)!.peakMemory! >= peak, `${ofBase}; ${peak}`);
+      assert.match(readFileSync(`${folder}/out/comparisons/ways/table.csv`, "utf8"), new RegExp(`\\nteller,.*,,,0,${ofBase},,1,`));
       const paired = readFileSync(`${folder}/out/comparisons/ways/paired.csv`, "utf8").trim().split("\n");
       assert.is(paired.length, 1 + 2 * 4, "the base and the other candidate, four scores of rouge each");
       assert.ok(paired.slice(1).every((line) => /^orders\.eval,rouge\w+,lora,(teller|top),/.test(line)));
@@ -147,6 +150,7 @@ group("points from the command line", (test) => {
       for (const word of ["paired by input", "ranks", "ways", "Samples", "sweep ranks over clerk", "sha256", "± "])
         assert.ok(page.includes(word), word);
       assert.match(readFileSync(`${folder}/out/report.md`, "utf8"), /\| r \| seeds \|/);
+      assert.is(readFileSync(`${folder}/out/report-ways-paired.csv`, "utf8").trim().split("\n").length, paired.length);
       assert.is((await peft(`report ${folder}`)).code, 1, "a folder without results is said to be one");
       const none = await peft(["compare", file, "wys", "-o", `${folder}/out`].join(" "));
       assert.is(none.code, 1);

@@ -44,6 +44,8 @@ export const resumeAt = (
         if (!open.length && !first[index] && begins && (next === Colon || next === Equals)) return index;
       }
     }
+    // No unit begins with a parenthesis: one that does is the slip itself, and nothing is in it.
+    if (index === begun && (type === LeftParen || type === LeftBracket)) continue;
     if (type === LeftBrace || type === LeftParen || type === LeftBracket) open.push(type);
     else if (type === RightParen || type === RightBracket) {
       if (open.at(-1) === (type === RightParen ? LeftParen : LeftBracket)) open.pop();

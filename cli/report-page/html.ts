@@ -2,6 +2,7 @@
 
 import type { Result } from "../../spec/result.ts";
 import type { PointTable } from "../point-table.ts";
+import { metricNotes } from "../render/metric-notes.ts";
 import { markdownPaired, pairedSays } from "../render/paired.ts";
 import { markdownPoints } from "../render/points.ts";
 import { bytes, grouped } from "../render/table.ts";
@@ -203,10 +204,11 @@ export const nameOf = (values: Readonly<Record<string, string>>): string =>
 
 const originSection = ({ sets, result }: Reported, first: Result | undefined): string => {
   if (!first) return "";
-  const seeds = [
-    ...new Set([...(result?.train ?? []), ...sets.flatMap(({ runs }) => runs.flatMap((run) => run.result.train))].map(({ seed }) => seed)),
-  ];
   const inputs = Object.entries(first.inputs).map(([name, value]) => `${name}=${value}`);
+  const results = [...(result ? [result] : []), ...sets.flatMap(({ runs }) => runs.map((run) => run.result))];
+  const seeds = [...new Set(results.flatMap(({ train }) => train.map(({ seed }) => seed)))];
+  // Tables of points have their notes below them.
+  const scores = [...new Set(result?.evaluate.flatMap(({ metrics }) => Object.keys(metrics)))];
   return `<h2>Where the numbers come from</h2>${facts([
     ["file", first.source.file],
     ["sha256", first.source.sha256.slice(0, 16)],
@@ -215,6 +217,8 @@ const originSection = ({ sets, result }: Reported, first: Result | undefined): s
     ["peft", first.versions.peft],
     ["node", `${first.versions.node}, ${first.versions.platform}`],
     ["engine", first.versions.engine],
-  ])}<p class="faint">Loss is per answer token, in nats. Intervals are 95 % bootstrap intervals over inputs; ± is the standard deviation over seeds. METEOR is exact + stem:
-words and stems match, synonyms and paraphrases do not. Memory and values are those of all values on the device.</p>`;
+  ])}<p class="faint">Loss is per answer token, in nats. Intervals are 95 % bootstrap intervals over inputs; ± is the standard deviation over seeds. Columns
+called memory or values tell what all values on the device take; peaks are the process's.${metricNotes(scores)
+    .map((note) => ` ${safeHtml(note)}.`)
+    .join("")}</p>`;
 };

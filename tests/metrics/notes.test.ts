@@ -43,15 +43,17 @@ group("metrics say what they are", (test) => {
       { loss: undefined, sets: [[]] },
     );
     assert.match(page, /<tbody><tr><td>8<\/td><td>0\.5000<\/td><\/tr><\/tbody>/, "what is said below a table is no row of it");
+    const reported = { folder: "out", result, sets: [], source: undefined, plan: undefined };
     return [
       page,
       renderResult(result, "out/", false),
-      renderMarkdown({ folder: "out", result, sets: [], source: undefined, plan: undefined }),
+      renderMarkdown(reported),
+      renderHtml(reported, { loss: undefined, sets: [] }),
       renderPoints(table),
       markdownPoints(table),
     ];
   };
-  test("METEOR is exact + stem, at the end of a run, in tables of points and in Markdown", () => {
+  test("METEOR is exact + stem, at the end of a run, in tables of points, in Markdown and on the page", () => {
     for (const text of told("meteor")) assert.ok(text.includes("METEOR is exact + stem"), text);
   });
   test("another score has nothing to add", () => {

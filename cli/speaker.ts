@@ -65,8 +65,7 @@ export const openSpeaker = async ({ job, read, choice, folder, output }: Speaker
   const tokenizer = await openTokenizer(nodeHost, base);
   const session = await choice.device.open(job, read, checkpoint && streamFrom(job, checkpoint));
   const close = async (): Promise<void> => {
-    await session.close();
-    await checkpoint?.close();
+    await session.close().finally(() => checkpoint?.close());
   };
   try {
     await loadBase(job, checkpoint, session);

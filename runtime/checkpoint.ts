@@ -90,8 +90,10 @@ export const openCheckpoint = async (host: ReadingHost, folder: string): Promise
       }
     },
     close: async () => {
-      for (const file of open.values()) await (await file).close();
+      const opened = await Promise.allSettled(open.values());
       open.clear();
+      // One that could not be opened was said where it was wanted.
+      for (const file of opened) if (file.status === "fulfilled") await file.value.close();
     },
   };
 };

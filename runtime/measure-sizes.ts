@@ -67,8 +67,7 @@ export const measureSizes = async (job: Job, options: MeasureOptions): Promise<R
     }
     return found;
   } finally {
-    await session.close();
-    await checkpoint?.close();
+    await session.close().finally(() => checkpoint?.close());
   }
 };
 

@@ -16,6 +16,13 @@ const attempt = async <T>(doing: "read" | "write", path: string, body: () => Pro
   }
 };
 
+/** A handle that its maker cannot give on is closed. */
+const orClosed = <T>(handle: fs.FileHandle, doing: Promise<T>): Promise<T> =>
+  doing.catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
+
 /** A rename is safe from a power cut only once the folder that holds the name is on the disk. Windows cannot, and need not. */
 const syncFolder = async (folder: string): Promise<void> => {
   if (process.platform === "win32") return;
@@ -26,7 +33,7 @@ const syncFolder = async (folder: string): Promise<void> => {
 const openPages = (path: string, bytes: number): Promise<PageFile> =>
   attempt("write", path, async () => {
     const handle = await fs.open(path, "w+");
-    await handle.truncate(bytes);
+    await orClosed(handle, handle.truncate(bytes));
     const whole = async (count: number, move: (done: number) => Promise<number>): Promise<void> => {
       for (let done = 0; done < count; ) {
         const moved = await move(done);
@@ -53,7 +60,7 @@ const openPages = (path: string, bytes: number): Promise<PageFile> =>
 const openFile = (path: string): Promise<ReadableFile> =>
   attempt("read", path, async () => {
     const handle = await fs.open(path, "r");
-    const stat = await handle.stat();
+    const stat = await orClosed(handle, handle.stat());
     if (stat.isDirectory()) {
       await handle.close();
       throw fileError("is-folder", "read", path);

@@ -152,8 +152,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
     await writeWhole(host, joinPath(out, "result.json"), `${JSON.stringify(earlier ? addedTo(earlier, result) : result, undefined, 1)}\n`);
     return result;
   } finally {
-    await session.close();
-    await checkpoint?.close();
+    await session.close().finally(() => checkpoint?.close());
   }
 };
 
@@ -209,11 +208,14 @@ const prepare = async (
     const unmerged = await lossOf(on);
     const written = await openCheckpoint(host, folder);
     const originals: Float32Array[] = [];
-    for (const { tensor, name } of places) {
-      originals.push(await read(name));
-      await session.write(name, await readStored(written, tensor));
+    try {
+      for (const { tensor, name } of places) {
+        originals.push(await read(name));
+        await session.write(name, await readStored(written, tensor));
+      }
+    } finally {
+      await written.close();
     }
-    await written.close();
     const merged = await lossOf(plain);
     for (const [i, { name }] of places.entries()) await session.write(name, originals[i]!);
     return { split: `${on.data}.${on.split}`, unmerged, merged };
@@ -289,46 +291,52 @@ const prepare = async (
         const dtype = job.values[name]?.dtype ?? "f32";
         return new arrayTypes[dtype](buffer as ArrayBuffer, byteOffset, byteLength / bytesPer[dtype]);
       };
-      const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, from, bytes) => {
-        const values = numbersIn(name, bytes);
-        const array = held.get(name);
-        const at = from / values.BYTES_PER_ELEMENT;
-        return array ? array.set(values, at) : paged.session.writePart(name, at, values);
-      });
-      for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
-      if (!restored)
-        await initAdapter(job, adapterOf(job, train.adapter), session, {
-          tokens,
-          observe: observerOf(job, train, examples, session, listen),
+      const fromWhereItWas = async () => {
+        const { restored, warnings } = await restoreState(host, stateFolder, identity, arrays, (name, from, bytes) => {
+          const values = numbersIn(name, bytes);
+          const array = held.get(name);
+          const at = from / values.BYTES_PER_ELEMENT;
+          return array ? array.set(values, at) : paged.session.writePart(name, at, values);
         });
-      host.collect?.();
-      listen({ kind: "phase", title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}` });
-      const outcome = await trainAdapter(job, train, examples, paged.session, {
-        update: paged.update,
-        listen,
-        history,
-        watch,
-        places,
-        signal: options.signal,
-        from: restored?.position,
-        save: async (position) => {
-          const { folder, bytes } = await saveState(
-            host,
-            stateFolder,
-            position,
-            identity,
-            arrays,
-            (name, from, into) => {
-              const [array, values] = [held.get(name), numbersIn(name, into)];
-              const at = from / values.BYTES_PER_ELEMENT;
-              return array ? values.set(array.subarray(at, at + values.length)) : paged.session.readPart(name, at, values);
-            },
-            train.checkpoint?.keep ?? 1,
-          );
-          listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
-        },
-      });
-      await paged.close();
+        for (const diagnostic of warnings) listen({ kind: "warning", diagnostic });
+        if (!restored)
+          await initAdapter(job, adapterOf(job, train.adapter), session, {
+            tokens,
+            observe: observerOf(job, train, examples, session, listen),
+          });
+        host.collect?.();
+        listen({
+          kind: "phase",
+          title: restored ? `train ${train.adapter}, from step ${restored.position.step}` : `train ${train.adapter}`,
+        });
+        return trainAdapter(job, train, examples, paged.session, {
+          update: paged.update,
+          listen,
+          history,
+          watch,
+          places,
+          signal: options.signal,
+          from: restored?.position,
+          save: async (position) => {
+            const { folder, bytes } = await saveState(
+              host,
+              stateFolder,
+              position,
+              identity,
+              arrays,
+              (name, from, into) => {
+                const [array, values] = [held.get(name), numbersIn(name, into)];
+                const at = from / values.BYTES_PER_ELEMENT;
+                return array ? values.set(array.subarray(at, at + values.length)) : paged.session.readPart(name, at, values);
+              },
+              train.checkpoint?.keep ?? 1,
+            );
+            listen({ kind: "saved", what: `state of ${train.adapter} at step ${position.step}`, path: folder, bytes });
+          },
+        });
+      };
+      // What pages lie in is closed, and gone, however it ends.
+      const outcome = await fromWhereItWas().finally(() => paged.close());
       await finishAdapter(job, adapterOf(job, train.adapter), session);
       await ready.trained(train.adapter);
       if (!outcome.interrupted) await host.remove(stateFolder);

@@ -6,7 +6,7 @@ import { measuredLines } from "../../compiler/check/check-measured.ts";
 import { cpuDevice } from "../../runtime/devices/cpu.ts";
 import { DiagnosticError } from "../../runtime/diagnostic-error.ts";
 import type { RunEvent } from "../../runtime/events.ts";
-import type { Host } from "../../runtime/host.ts";
+import { type Host, type PageFile, writeWhole } from "../../runtime/host.ts";
 import { measureSizes } from "../../runtime/measure-sizes.ts";
 import { memoryHost } from "../../runtime/memory-host.ts";
 import { runJob } from "../../runtime/run.ts";
@@ -14,6 +14,7 @@ import type { Result } from "../../spec/result.ts";
 import { bundle } from "../compiler/bundle.ts";
 import { type Built, build, llamaConfig } from "../compiler/support.ts";
 import { assert, group } from "../harness.ts";
+import { codes } from "./caught.ts";
 
 const config = { ...llamaConfig, vocab_size: 384, num_hidden_layers: 2 };
 const shape = new URL("../../examples/base/shape/", import.meta.url);
@@ -317,5 +318,29 @@ group("run", (test) => {
       assert.match(error.diagnostics[0]!.help!, /learning rate/);
     }
     assert.is(await host.kind("/work/out/adapters"), undefined);
+  });
+
+  test("pages of state are closed, and their folder is gone, when the training fails", async () => {
+    const built = await build(pipeline("1e30").replace("  checkpoint:", "  state: paged  checkpoint:"), config);
+    const host = await fresh();
+    let [opened, closed] = [0, 0];
+    const pages = async (path: string, size: number): Promise<PageFile> => {
+      opened++;
+      const bytes = new Uint8Array(size);
+      await writeWhole(host, path, bytes);
+      return {
+        read: async (position, into) => into.set(bytes.subarray(position, position + into.length)),
+        write: async (position, from) => bytes.set(from, position),
+        close: async () => void closed++,
+      };
+    };
+    const found = await codes(() => run(built, { ...host, pages }));
+    assert.equal(found, ["PEFT0700"]);
+    assert.ok(opened > 0);
+    assert.is(closed, opened);
+    assert.equal(
+      (await host.list("/work/out/state")).filter(({ name }) => name.endsWith(".pages")),
+      [],
+    );
   });
 });

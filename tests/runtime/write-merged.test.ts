@@ -238,7 +238,9 @@ group("merged model", (test) => {
         );
         assert.ok(halves.rounding.most > 0 && halves.rounding.most < 0.01);
         const bytes = toBytes(await base.read(tensor), "BF16");
-        assert.equal(await (await openCheckpoint(nodeHost, join(folder, "halves"))).read(tensor), fromBytes(bytes, "BF16"));
+        const written = await openCheckpoint(nodeHost, join(folder, "halves"));
+        assert.equal(await written.read(tensor), fromBytes(bytes, "BF16"));
+        await written.close();
         await base.close();
       } finally {
         rmSync(folder, { recursive: true });

@@ -48,7 +48,8 @@ export const converse = async (conversation: Conversation): Promise<ExitCode> =>
   let messages: Message[] = [];
   let worst: ExitCode = 0;
   const wrong = async (found: readonly Diagnostic[]): Promise<void> => {
-    if ((await complain(found)) !== 0) worst = 1;
+    // Someone who sees a slip mends it on the next line; a script learns of it by the exit code.
+    if ((await complain(found)) !== 0 && !lines.terminal) worst = 1;
   };
   const note = (text: string): void => {
     if (lines.terminal) err.write(`${paint.faint(text)}\n`);
@@ -96,19 +97,25 @@ export const converse = async (conversation: Conversation): Promise<ExitCode> =>
         note("begun anew");
         return undefined;
       case "/system":
-        if (!template) await wrong([systemless()]);
+        if (!template) {
+          await wrong([systemless()]);
+          return undefined;
+        }
         system = rest.trim() || undefined;
         messages = [];
+        note("begun anew");
         return undefined;
       case "/adapter":
         if (rest.trim()) await switchTo(rest.trim(), word);
         else err.write([...blocks.keys()].map((one) => `  ${one === name ? "*" : " "} ${one}\n`).join(""));
         return undefined;
       default: {
-        const near = nearest(
-          word,
-          commands.map(([form]) => form.split(" ")[0]!),
-        );
+        const near = blocks.has(word.slice(1))
+          ? `/adapter ${word.slice(1)}`
+          : nearest(
+              word,
+              commands.map(([form]) => form.split(" ")[0]!),
+            );
         await wrong([
           diagnostics.chat_command(
             undefined,

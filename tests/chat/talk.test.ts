@@ -48,16 +48,22 @@ const inFolder = async (body: (folder: string) => Promise<void>): Promise<void> 
 /** A conversation with speakers that say what they were asked, and lines that are given one after the other. */
 const talk = async (
   lines: readonly (string | "Ctrl-C")[],
-  more: { readonly most?: number; readonly during?: (interrupt: () => void) => void; readonly raw?: boolean } = {},
+  more: {
+    readonly most?: number;
+    readonly during?: (interrupt: () => void) => void;
+    readonly raw?: boolean;
+    readonly terminal?: boolean;
+  } = {},
 ) => {
   let interrupt = (): void => {};
   const asked: string[] = [];
   const written = { out: "", err: "" };
   const complaints: string[] = [];
+  const helps: (string | undefined)[] = [];
   const left = [...lines];
   const chat = await openChatTemplate(template, { named: { bos_token: "<s>" }, special: [] });
   const source: Lines = {
-    terminal: false,
+    terminal: more.terminal ?? false,
     next: async () => {
       const line = left.shift();
       if (line !== "Ctrl-C") return line;
@@ -106,11 +112,12 @@ const talk = async (
     err: stream("err"),
     complain: async (found) => {
       complaints.push(...found.map(({ code }) => code));
+      helps.push(...found.map(({ help }) => help));
       return found.some(({ severity }) => severity === "error") ? 1 : 0;
     },
   };
   const code = await converse(conversation);
-  return { code, asked, complaints, ...written };
+  return { code, asked, complaints, helps, ...written };
 };
 
 group("talk", (test) => {
@@ -151,6 +158,8 @@ group("talk", (test) => {
     assert.equal([wrong.code, wrong.complaints, wrong.asked.length], [1, ["PEFT0705", "PEFT0705"], 0]);
     assert.match(wrong.err, /\* clerk/);
     assert.match(wrong.err, "/reset");
+    const named = await talk(["/teller", "/quit"], { terminal: true });
+    assert.equal([named.code, named.helps], [0, ["did you mean `/adapter teller`?"]], "who sees a slip mends it");
   });
 
   test("text is shown once it cannot change: whole characters, and nothing of a text that ends it", () => {

@@ -127,7 +127,8 @@ group("a base that does not fit", (test) => {
     inFolder(llama, "F32", async (_, folder) => {
       const size = statSync(join(folder, "base/model.safetensors")).size;
       writeFileSync(join(folder, "main.peft"), pipeline(String(Math.floor(size * 0.7)), llama));
-      assert.equal(codesOf(await peftIn(folder, "run main.peft -o out --device webgpu")), ["PEFT0598"]);
+      // No limit of the system holds a job on a GPU, and this base is read by layers on the cpu alone.
+      assert.equal(codesOf(await peftIn(folder, "run main.peft -o out --device webgpu")), ["PEFT0663", "PEFT0598"]);
       writeFileSync(join(folder, "main.peft"), pipeline("1000", llama));
       assert.equal(codesOf(await peftIn(folder, "check main.peft")), ["PEFT0324"]);
     }));

@@ -7,14 +7,13 @@
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { emitParts } from "../compiler/emit/parts.ts";
-import { createGraph, type Node, type SegmentGraph } from "../compiler/graph/graph.ts";
-import { decoded } from "../compiler/model/format.ts";
+import type { SegmentGraph } from "../compiler/graph/graph.ts";
 import type { Session } from "../runtime/devices/device.ts";
 import { decode, encode } from "../runtime/formats/encode.ts";
 import { build, llamaConfig } from "../tests/compiler/support.ts";
 import { normal, storedPipeline } from "../tests/formats/support.ts";
 import { openParts } from "../tests/segment-session.ts";
-import { farthest } from "./farthest.ts";
+import { farthest, type PackedFormat, productWith } from "./packed.ts";
 
 const { values } = parseArgs({
   options: {
@@ -28,19 +27,12 @@ const shape = [size, size];
 const threads = availableParallelism();
 
 /** A weight of its own shape again is no weight that the engine would unpack. */
-const product = (format: Parameters<typeof decoded>[1], apart: boolean): SegmentGraph => {
-  const graph = createGraph();
-  const inputs: { name: string; node: Node }[] = [];
-  const give = (name: string, type: Node["type"]): Node => {
-    const node = graph.input(name, type);
-    inputs.push({ name, node });
-    return node;
-  };
-  const w = decoded(graph, format, shape, (suffix, type) => give(`w${suffix}`, type));
-  const weight = apart ? graph.add("reshape", [w], { shape }) : w;
-  const y = graph.add("matmul", [give("x", { dtype: "f32", shape: ["t", size] }), weight], { transpose_b: true });
-  return { name: "product", inputs, outputs: [{ name: "y", node: y }] };
-};
+const product = (format: PackedFormat, apart: boolean): SegmentGraph =>
+  productWith("product", format, shape, (graph, w, give) =>
+    graph.add("matmul", [give("x", { dtype: "f32", shape: ["t", size] }), apart ? graph.add("reshape", [w], { shape }) : w], {
+      transpose_b: true,
+    }),
+  );
 
 console.log(`W is ${size} x ${size}; ${cpus()[0]?.model.trim()}, ${threads} threads; the fastest of ${values.rounds} in ms`);
 console.log("format                tokens  engine's  unpacked first  unpacked / engine's  largest error");

@@ -7,14 +7,13 @@
 
 import { parseArgs } from "node:util";
 import { profiles } from "../compiler/emit/profile.ts";
-import { createGraph, type Node, type SegmentGraph } from "../compiler/graph/graph.ts";
+import type { SegmentGraph } from "../compiler/graph/graph.ts";
 import { fuse } from "../compiler/kernels/fuse.ts";
-import { decoded } from "../compiler/model/format.ts";
 import { decode, encode } from "../runtime/formats/encode.ts";
 import { build, llamaConfig } from "../tests/compiler/support.ts";
 import { everyFormat, normal, storedPipeline } from "../tests/formats/support.ts";
 import { device, missing, openSegment } from "../tests/webgpu/run-segment.ts";
-import { farthest } from "./farthest.ts";
+import { farthest, type PackedFormat, productWith } from "./packed.ts";
 
 const { values } = parseArgs({
   options: {
@@ -33,18 +32,10 @@ if (missing) {
 }
 
 /** x·Wᵀ or dy·W over the pieces of W. */
-const product = (format: Parameters<typeof decoded>[1], backward: boolean): SegmentGraph => {
-  const graph = createGraph();
-  const inputs: { name: string; node: Node }[] = [];
-  const give = (name: string, type: Node["type"]): Node => {
-    const node = graph.input(name, type);
-    inputs.push({ name, node });
-    return node;
-  };
-  const w = decoded(graph, format, [size, size], (suffix, type) => give(`w${suffix}`, type));
-  const node = graph.add("matmul", [give("x", { dtype: "f32", shape: ["b", "t", size] }), w], { transpose_b: !backward });
-  return { name: backward ? "backward" : "forward", inputs, outputs: [{ name: "y", node }] };
-};
+const product = (format: PackedFormat, backward: boolean): SegmentGraph =>
+  productWith(backward ? "backward" : "forward", format, [size, size], (graph, w, give) =>
+    graph.add("matmul", [give("x", { dtype: "f32", shape: ["b", "t", size] }), w], { transpose_b: !backward }),
+  );
 
 console.log(`W is ${size} x ${size}; ${(await device()).describe()}; the fastest of ${rounds} in ms`);
 console.log("format              direction  tokens   in tiles  to memory  memory/tiles  taken      largest error");

@@ -4,15 +4,13 @@
 import { placeOf } from "../runtime/bank.ts";
 import { ChatProblem, type ChatTemplate, openChatTemplate } from "../runtime/chat/chat-template.ts";
 import { openChatOf, problemOf } from "../runtime/chat/open-chat.ts";
-import { openCheckpoint } from "../runtime/checkpoint.ts";
 import type { Choice } from "../runtime/choose-device.ts";
 import { encodePrompt } from "../runtime/data/encode-row.ts";
 import { DiagnosticError } from "../runtime/diagnostic-error.ts";
-import { loadBase } from "../runtime/formats/store.ts";
 import { answerPrompts } from "../runtime/generation/answers.ts";
 import { nodeHost } from "../runtime/node-host.ts";
+import { openBase } from "../runtime/open-base.ts";
 import { readyAdapters } from "../runtime/ready.ts";
-import { streamFrom } from "../runtime/stream.ts";
 import { openTokenizer } from "../runtime/tokenizer.ts";
 import type { Evaluate, Generation, Job } from "../spec/job.ts";
 import { folderOf } from "./hub/base.ts";
@@ -61,18 +59,8 @@ export interface Speaker {
 /** Throws a DiagnosticError. */
 export const openSpeaker = async ({ job, read, choice, folder, output }: SpeakerOptions): Promise<Speaker> => {
   const base = await nodeHost.resolve(folder, folderOf(job.base.path, process.env));
-  const checkpoint = job.base.weights === "checkpoint" ? await openCheckpoint(nodeHost, base) : undefined;
   const tokenizer = await openTokenizer(nodeHost, base);
-  const session = await choice.device.open(job, read, checkpoint && streamFrom(job, checkpoint));
-  const close = async (): Promise<void> => {
-    await session.close().finally(() => checkpoint?.close());
-  };
-  try {
-    await loadBase(job, checkpoint, session);
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { checkpoint, session, close } = await openBase(job, { host: nodeHost, choice, read, folder: base, listen: () => {} });
   const ready = readyAdapters(job, {
     host: nodeHost,
     session,

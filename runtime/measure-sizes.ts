@@ -4,17 +4,15 @@
 import type { Diagnostic } from "../spec/diagnostic.ts";
 import { diagnostics } from "../spec/diagnostics.generated.ts";
 import type { Adapter, Job, MeasuredSize } from "../spec/job.ts";
-import { openCheckpoint } from "./checkpoint.ts";
 import type { Choice } from "./choose-device.ts";
 import { blaming, DiagnosticError } from "./diagnostic-error.ts";
 import type { Listener } from "./events.ts";
-import { loadBase } from "./formats/store.ts";
 import { type Host, joinPath } from "./host.ts";
 import { measureAdapter } from "./init.ts";
 import { observerOf } from "./observe.ts";
+import { openBase } from "./open-base.ts";
 import { readingOf } from "./reading.ts";
 import { readyAdapters } from "./ready.ts";
-import { streamFrom } from "./stream.ts";
 
 export interface MeasureOptions {
   readonly host: Host;
@@ -33,14 +31,8 @@ export const measureSizes = async (job: Job, options: MeasureOptions): Promise<R
   const { host, choice, folder, listen } = options;
   listen({ kind: "device", name: choice.device.describe(), why: choice.why });
   const baseFolder = await host.resolve(folder, job.base.path);
-  const checkpoint =
-    job.base.weights === "checkpoint"
-      ? await blaming({ block: `base ${job.base.name}` }, () => openCheckpoint(host, baseFolder))
-      : undefined;
-  const session = await choice.device.open(job, options.read, checkpoint && streamFrom(job, checkpoint));
+  const { checkpoint, session, close } = await openBase(job, { host, choice, read: options.read, folder: baseFolder, listen });
   try {
-    listen({ kind: "phase", title: "load the base" });
-    await loadBase(job, checkpoint, session);
     const reading = readingOf(job, options, baseFolder);
     const ready = readyAdapters(job, {
       host,
@@ -67,7 +59,7 @@ export const measureSizes = async (job: Job, options: MeasureOptions): Promise<R
     }
     return found;
   } finally {
-    await session.close().finally(() => checkpoint?.close());
+    await close();
   }
 };
 

@@ -19,7 +19,7 @@ import { blaming, DiagnosticError } from "./diagnostic-error.ts";
 import { readInputs, scoreAnswers, scoresText, sumTokens, tokenScores } from "./evaluate.ts";
 import type { Listener } from "./events.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { loadBase, readParameter } from "./formats/store.ts";
+import { readParameter } from "./formats/store.ts";
 import { storedBase } from "./formats/stored-base.ts";
 import { holdScores } from "./held-scores.ts";
 import { type Host, joinPath, writeWhole } from "./host.ts";
@@ -29,11 +29,11 @@ import { measureSubject } from "./measure.ts";
 import { needsMeasuring } from "./measure-sizes.ts";
 import { mergedValue } from "./merged-value.ts";
 import { observerOf } from "./observe.ts";
+import { openBase } from "./open-base.ts";
 import { openPaged } from "./paged.ts";
 import { inParts, readStored } from "./parts.ts";
 import { dataOf, readingOf, splitOf } from "./reading.ts";
 import { readyAdapters } from "./ready.ts";
-import { streamFrom } from "./stream.ts";
 import { curvesOf, stateOf, totalSteps, trainAdapter } from "./train.ts";
 import { restoreState, type StateArray, saveState } from "./training-state.ts";
 import { type Watch, watchOf } from "./watch.ts";
@@ -68,11 +68,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
   if (open) throw new DiagnosticError([needsMeasuring(open)]);
   listen({ kind: "device", name: choice.device.describe(), why: choice.why });
   const baseFolder = await host.resolve(options.folder, job.base.path);
-  const checkpoint =
-    job.base.weights === "checkpoint"
-      ? await blaming({ block: `base ${job.base.name}` }, () => openCheckpoint(host, baseFolder))
-      : undefined;
-  const session = await choice.device.open(job, options.read, checkpoint && streamFrom(job, checkpoint));
+  const { checkpoint, session, close } = await openBase(job, { host, choice, read: options.read, folder: baseFolder, listen });
   try {
     const run = await prepare(job, options, session, checkpoint, baseFolder);
     const train: TrainResult[] = [];
@@ -152,7 +148,7 @@ export const runJob = async (job: Job, options: RunOptions): Promise<Result> => 
     await writeWhole(host, joinPath(out, "result.json"), `${JSON.stringify(earlier ? addedTo(earlier, result) : result, undefined, 1)}\n`);
     return result;
   } finally {
-    await session.close().finally(() => checkpoint?.close());
+    await close();
   }
 };
 
@@ -180,10 +176,6 @@ const prepare = async (
   baseFolder: string,
 ): Promise<Running> => {
   const { host, choice, listen, out } = options;
-  listen({ kind: "phase", title: "load the base" });
-  await loadBase(job, checkpoint, session);
-  host.collect?.();
-
   const { tokens, chatOf, examplesOf } = readingOf(job, { host, folder: options.folder, listen }, baseFolder);
   const adapterFolder = (name: string): string => joinPath(joinPath(out, "adapters"), name);
   /**

@@ -7,18 +7,10 @@ import { readReported } from "../../cli/report-page/read.ts";
 import { addedTo } from "../../runtime/kept-result.ts";
 import type { Result } from "../../spec/result.ts";
 import { assert, group } from "../harness.ts";
+import { emptyResult } from "../results.ts";
 
 const evaluated = (losses: Readonly<Record<string, number>>): Result => ({
-  format: "peft-result/1",
-  name: "menu",
-  source: { file: "menu.peft", sha256: "" },
-  outcome: "done",
-  device: { kind: "cpu", name: "", why: "" },
-  versions: { peft: "0", node: "0", platform: "", engine: "" },
-  inputs: {},
-  base: { name: "tiny", path: "base/", parameters: 1 },
-  adapters: {},
-  train: [],
+  ...emptyResult,
   evaluate: Object.entries(losses).map(([subject, loss]) => ({
     subject,
     data: "orders",
@@ -27,9 +19,6 @@ const evaluated = (losses: Readonly<Record<string, number>>): Result => ({
     metrics: { loss },
     seconds: 0,
   })),
-  merge: [],
-  seconds: 0,
-  plan: [],
 });
 
 const losses = ({ evaluate }: Result): [string, number | undefined][] => evaluate.map(({ subject, metrics }) => [subject, metrics.loss]);

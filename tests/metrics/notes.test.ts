@@ -7,24 +7,13 @@ import { renderHtml } from "../../cli/report-page/html.ts";
 import { renderMarkdown } from "../../cli/report-page/markdown.ts";
 import type { Result } from "../../spec/result.ts";
 import { assert, group } from "../harness.ts";
+import { emptyResult } from "../results.ts";
 
 const resultOf = (score: string): Result => ({
-  format: "peft-result/1",
-  name: "menu",
-  source: { file: "menu.peft", sha256: "" },
-  outcome: "done",
-  device: { kind: "cpu", name: "CPU", why: "asked for" },
-  versions: { peft: "1", node: "20", platform: "linux", engine: "1" },
-  inputs: {},
-  base: { name: "tiny", path: "base/", parameters: 1 },
-  adapters: {},
-  train: [],
+  ...emptyResult,
   evaluate: [
     { subject: "menu", data: "orders", split: "eval", rows: 2, metrics: { [score]: 0.5 } } as unknown as Result["evaluate"][number],
   ],
-  merge: [],
-  seconds: 1,
-  plan: [],
 });
 
 group("metrics say what they are", (test) => {
